@@ -1,0 +1,62 @@
+"""Are the users that a recommender model makes up believable? Samplers and realism metrics."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cornac_mle.compare import compare, default_metrics
+    from cornac_mle.held_out_users import HeldOutUsers
+    from cornac_mle.metrics.evaluator import Evaluator
+    from cornac_mle.models.base import GenerativeRecommender
+    from cornac_mle.models.pmf import PMF
+    from cornac_mle.models.popularity import Popularity
+    from cornac_mle.models.training_users import TrainingUsers
+    from cornac_mle.models.vae import VAE
+    from cornac_mle.profiles import Profiles
+    from cornac_mle.result import Measurement, Report
+
+__version__ = "0.1.0"
+
+# Cornac alone takes more than a second to import, so names are imported when first used.
+_HOMES = {
+    "Evaluator": "cornac_mle.metrics.evaluator",
+    "GenerativeRecommender": "cornac_mle.models.base",
+    "HeldOutUsers": "cornac_mle.held_out_users",
+    "Measurement": "cornac_mle.result",
+    "PMF": "cornac_mle.models.pmf",
+    "Popularity": "cornac_mle.models.popularity",
+    "Profiles": "cornac_mle.profiles",
+    "Report": "cornac_mle.result",
+    "TrainingUsers": "cornac_mle.models.training_users",
+    "VAE": "cornac_mle.models.vae",
+    "compare": "cornac_mle.compare",
+    "default_metrics": "cornac_mle.compare",
+}
+
+__all__ = [
+    "PMF",
+    "VAE",
+    "Evaluator",
+    "GenerativeRecommender",
+    "HeldOutUsers",
+    "Measurement",
+    "Popularity",
+    "Profiles",
+    "Report",
+    "TrainingUsers",
+    "compare",
+    "default_metrics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,105 @@
+"""Fit several models on the same users, let them make up users, and measure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from cornac.metrics import NDCG, Recall
+from cornac.models import Recommender
+
+from cornac_mle.checks import check_count, refusal
+from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.metrics import (
+    CopiedUsers,
+    NeighbourCoverage,
+    PlausibilityKS,
+    PopularityJS,
+    ProfileSizeKS,
+    UnrealisticUsers,
+)
+from cornac_mle.result import Report
+
+
+def default_metrics() -> list[Any]:
+    """Metrics of `compare`: six of realism, two of Cornac's own."""
+    return [
+        UnrealisticUsers(alpha=0.05),
+        PlausibilityKS(),
+        NeighbourCoverage(k=5),
+        CopiedUsers(),
+        PopularityJS(),
+        ProfileSizeKS(),
+        Recall(k=20),
+        NDCG(k=100),
+    ]
+
+
+def compare(
+    models: Sequence[Recommender],
+    data: HeldOutUsers | pd.DataFrame | Iterable[tuple[object, ...]],
+    *,
+    metrics: Sequence[Any] | None = None,
+    rating_threshold: float | None = None,
+    fit_seeds: Sequence[int] = (),
+    seed: int = 123,
+    on_fit: Callable[[str, int], None] | None = None,
+) -> Report:
+    """Compare models by the users they make up, and as recommenders of unseen users.
+
+    Parameters
+    ----------
+    models : sequence of Recommender
+        Ours are sampled. Cornac's own are ranked only while they cannot be sampled. Names must
+        differ. Models are cloned, so those handed over stay as they are.
+    data : HeldOutUsers, DataFrame or iterable of tuples
+        An evaluation method, or feedback to make one of.
+    metrics : sequence of metrics, optional
+        Realism metrics and Cornac's; `default_metrics()` if not given.
+    rating_threshold : float, optional
+        For feedback only: values of at least this are likes.
+    fit_seeds : sequence of int, optional
+        Fit each model that has a `seed` once with each of these; otherwise once, as it is.
+    seed : int
+        For feedback only: of the split and of sampling.
+    on_fit : callable, optional
+        Called before each fit with the model's name and the number of fits done.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or two have one name, or the data are too few.
+    """
+    if not models:
+        raise ValueError(refusal("models", "hold at least one model", "none"))
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            advice = "Pass name=... to one of them."
+            raise ValueError(refusal("models", "have different names", f"{name!r} twice", advice))
+    for fit_seed in fit_seeds:
+        check_count("fit_seeds", fit_seed, minimum=0)
+    if not isinstance(data, HeldOutUsers):
+        data = HeldOutUsers(data, rating_threshold=rating_threshold, seed=seed)
+    chosen = list(default_metrics() if metrics is None else metrics)
+    fits = [
+        (model, parameters)
+        for model in models
+        for parameters in (_fits(model, fit_seeds) if fit_seeds else [{}])
+    ]
+    for number, (model, parameters) in enumerate(fits):
+        if on_fit is not None:
+            on_fit(model.name, number)
+        fresh = model.clone(parameters)
+        data.evaluate(fresh, chosen, user_based=True, show_validation=False)
+    return data.report
+
+
+def _fits(model: Recommender, fit_seeds: Sequence[int]) -> list[dict[str, int]]:
+    """Parameters of each fit of a model: one a seed, or one in all where it has no seed."""
+    if "seed" not in model._get_init_params():
+        return [{}]
+    return [{"seed": seed} for seed in fit_seeds]

@@ -1,0 +1,379 @@
+"""The evaluation method for Cornac: users are held out, and models make up users of their own."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from cornac.data import Dataset
+from cornac.eval_methods import BaseMethod
+from cornac.eval_methods.base_method import ranking_eval, rating_eval
+from cornac.experiment.result import Result
+from cornac.models import Recommender
+
+from cornac_mle.checks import check_count, check_share
+from cornac_mle.fold_in import UnseenUsers, adapter_of
+from cornac_mle.intervals import mean_interval
+from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.profiles import Profiles
+from cornac_mle.randomness import children
+from cornac_mle.result import Measurement, MetricNote, Report, Score
+from cornac_mle.splitting import (
+    Groups,
+    feedback_frame,
+    hide_items,
+    join_groups,
+    keep_likes,
+    split_users,
+)
+
+logger = logging.getLogger("cornac_mle")
+
+ResultsByName = dict[str, tuple[float, dict[int, float]]]
+"""Average and per-user values of each metric."""
+
+
+class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
+    """Cornac evaluation method that splits users: train / reference / held-out.
+
+    Models are fitted on training users. The evaluator of realism is fitted on reference users.
+    Held-out users are what synthetic users are compared with, and whose items ranking metrics ask
+    for: 80% of a held-out user's items are shown (folded in), the others are to be found.
+
+    Parameters
+    ----------
+    data : DataFrame or iterable of tuples
+        Columns user, item[, rating], or Cornac's (user, item, rating[, timestamp]) tuples. The
+        first of repeated pairs counts.
+    rating_threshold : float, optional
+        A value of at least this is a like. None: every pair is one.
+    feedback : {"likes", "ratings"}
+        "likes": values below `rating_threshold` are dropped before anything else. "ratings": all
+        pairs are kept.
+    shares : tuple of float
+        Shares of train, reference and held-out users.
+    validation_share : float
+        Share of the train group that models stop early on, and that Cornac's validation table is
+        of; in [0, 1).
+    hidden_share : float
+        Share of an unseen user's items that ranking metrics ask for, in (0, 1).
+    min_items : int
+        Users with fewer items are dropped, and counted.
+    n_splits : int
+        Half-splits of the held-out users, on which intervals rest.
+    seed : int
+        Of all splits and of sampling.
+    n_samples : int
+        Sampling seeds: how many sets of synthetic users are drawn from each model.
+    dataset_name : str
+        Shown in results.
+    verbose : bool
+        As in Cornac.
+
+    Attributes
+    ----------
+    evaluator : Evaluator
+        Fitted when the first realism metric asks for it, once.
+    report : Report
+        Everything measured so far, with intervals, ceilings and floors.
+
+    Examples
+    --------
+    See the README for an experiment with it.
+    """
+
+    def __init__(
+        self,
+        data: pd.DataFrame | Iterable[tuple[object, ...]] | None = None,
+        *,
+        rating_threshold: float | None = None,
+        feedback: str = "likes",
+        shares: tuple[float, float, float] = (0.5, 0.25, 0.25),
+        validation_share: float = 0.1,
+        hidden_share: float = 0.2,
+        min_items: int = 2,
+        n_splits: int = 20,
+        n_samples: int = 1,
+        seed: int = 123,
+        dataset_name: str = "data",
+        verbose: bool = False,
+    ) -> None:
+        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
+        positive = rating_threshold if feedback == "ratings" and rating_threshold else 0.0
+        super().__init__(rating_threshold=positive, seed=check_count("seed", seed, minimum=0))
+        self.verbose = verbose
+        self.like_threshold = rating_threshold
+        self.feedback = feedback
+        self.shares = shares
+        self.validation_share = validation_share
+        self.hidden_share = check_share("hidden_share", hidden_share)
+        self.min_items = check_count("min_items", min_items, minimum=2)
+        self.n_splits = check_count("n_splits", n_splits, minimum=2)
+        self.n_samples = check_count("n_samples", n_samples)
+        self.report = Report(dataset=dataset_name)
+        self._evaluators: dict[str, Evaluator] = {}
+        if data is not None:
+            frame, dropped = self._likes(data)
+            groups = split_users(
+                frame, shares, validation_share, self.min_items, self._random("split")
+            )
+            self._take(replace(groups, dropped=dropped | groups.dropped))
+
+    @classmethod
+    def from_splits(
+        cls,
+        train_data: pd.DataFrame | Iterable[tuple[object, ...]],
+        test_data: pd.DataFrame | Iterable[tuple[object, ...]],
+        val_data: pd.DataFrame | Iterable[tuple[object, ...]] | None = None,
+        *,
+        reference_data: pd.DataFrame | Iterable[tuple[object, ...]],
+        **settings: Any,
+    ) -> Self:
+        """Take your own split of users.
+
+        Parameters
+        ----------
+        train_data, test_data, val_data, reference_data
+            As `data`: interactions of training, held-out, validation and reference users.
+        **settings
+            As for the constructor, without `data`, `shares` and `validation_share`.
+
+        Raises
+        ------
+        ValueError
+            If two groups share a user; the message names one.
+        """
+        method = cls(None, **settings)
+        counts: dict[str, int] = {}
+        frames: list[pd.DataFrame | None] = []
+        for part in (train_data, val_data, reference_data, test_data):
+            if part is None:
+                frames.append(None)
+                continue
+            frame, dropped = method._likes(part)
+            frames.append(frame)
+            for reason, count in dropped.items():
+                counts[reason] = counts.get(reason, 0) + count
+        train, validation, reference, held_out = frames
+        assert train is not None
+        assert reference is not None
+        assert held_out is not None
+        groups = join_groups(train, validation, reference, held_out, method.min_items, counts)
+        method._take(groups)
+        return method
+
+    def _likes(
+        self, data: pd.DataFrame | Iterable[tuple[object, ...]]
+    ) -> tuple[pd.DataFrame, dict[str, int]]:
+        return keep_likes(feedback_frame(data), self.like_threshold, self.feedback)
+
+    def _take(self, groups: Groups) -> None:
+        """Lay the groups out as Cornac's datasets: training, validation, held-out users."""
+        self.groups = groups
+        self.report.groups = groups.sizes
+        self.report.dropped = {reason: n for reason, n in groups.dropped.items() if n}
+        for reason, count in self.report.dropped.items():
+            logger.info("%s: left out %d %s", self.report.dataset, count, reason)
+        unseen = [part for part in (groups.validation, groups.held_out) if part is not None]
+        for place, name in enumerate(groups.train.item_ids):
+            self.global_iid_map[name] = place
+        for part in (groups.train, *unseen):
+            for name in part.user_ids:
+                self.global_uid_map[name] = len(self.global_uid_map)
+        self.train_set = groups.train.to_dataset(seed=self.seed)
+        random = self._random("hide")
+        self._shown: dict[str, tuple[Profiles, int]] = {}
+        first = len(groups.train)
+        hidden: dict[str, Profiles] = {}
+        names = ["validation", "held-out"][-len(unseen) :]
+        for name, part in zip(names, unseen, strict=True):
+            shown, hidden[name] = hide_items(part, self.hidden_share, random)
+            self._shown[name] = (shown, first)
+            if name == "validation":
+                self.val_set = part.to_dataset(first_user=first, seed=self.seed)
+            first += len(part)
+        self._hidden = {
+            name: part.to_dataset(first_user=self._shown[name][1], seed=self.seed)
+            for name, part in hidden.items()
+        }
+        self.test_set = self._hidden["held-out"]
+
+    def _random(self, purpose: str) -> np.random.Generator:
+        """Random stream of one purpose, so that one more draw in one leaves the others alone."""
+        purposes = ("split", "hide", "evaluator", "validation", "sample", "measure")
+        key = (purposes.index(purpose),)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """Evaluator against the held-out users; fitted at the first call."""
+        if "held-out" not in self._evaluators:
+            self._evaluators["held-out"] = Evaluator.fit(
+                self.groups.train,
+                self.groups.reference,
+                self.groups.held_out,
+                rng=self._random("evaluator"),
+                n_splits=self.n_splits,
+            )
+        return self._evaluators["held-out"]
+
+    def _evaluator_for(self, users: str) -> Evaluator:
+        if users == "validation" and users not in self._evaluators:
+            assert self.groups.validation is not None
+            self._evaluators[users] = self.evaluator.with_held_out(
+                self.groups.validation, rng=self._random("validation")
+            )
+        return self.evaluator if users == "held-out" else self._evaluators[users]
+
+    # ------------------------------------------------------------------------ Cornac's interface
+
+    def eval(
+        self,
+        model: Recommender,
+        train_set: Dataset,
+        test_set: Dataset,
+        val_set: Dataset | None,
+        rating_threshold: float,
+        exclude_unknowns: bool,
+        user_based: bool,
+        rating_metrics: Sequence[Any],
+        ranking_metrics: Sequence[Any],
+        verbose: bool,
+    ) -> Result:
+        """Evaluate a fitted model: Cornac's metrics by fold-in, realism metrics by sampling.
+
+        Cornac calls this from `evaluate`, on the held-out users and on the validation users.
+        """
+        users = "held-out" if test_set is self.test_set else "validation"
+        realism = [metric for metric in ranking_metrics if isinstance(metric, RealismMetric)]
+        ranking = [metric for metric in ranking_metrics if not isinstance(metric, RealismMetric)]
+        results = self._accuracy(model, users, user_based, rating_metrics, ranking)
+        results |= self._realism(model, users, realism)
+        names = [metric.name for metric in (*rating_metrics, *ranking_metrics)]
+        averages = OrderedDict((name, results[name][0]) for name in names)
+        by_user = OrderedDict((name, results[name][1]) for name in names)
+        return Result(model.name, averages, by_user)
+
+    def _accuracy(
+        self,
+        model: Recommender,
+        users: str,
+        user_based: bool,
+        rating_metrics: Sequence[Any],
+        ranking_metrics: Sequence[Any],
+    ) -> ResultsByName:
+        """Cornac's metrics on unseen users: their shown items are folded in."""
+        if not (rating_metrics or ranking_metrics):
+            return {}
+        if not isinstance(model, GenerativeRecommender) and adapter_of(model) is None:
+            logger.warning(
+                "%s: no way to score unseen users is known for %s; they are ranked by popularity. "
+                "Append an Adapter to cornac_mle.fold_in.ADAPTERS.",
+                model.name,
+                type(model).__name__,
+            )
+        shown, first = self._shown[users]
+        view = UnseenUsers(model, shown, first)
+        hidden = self._hidden[users]
+        mask = shown.to_dataset(first_user=first, seed=self.seed)
+        # Cornac leaves items below the threshold among the candidates: shown ones must not be.
+        mask.csr_matrix.data[:] = np.inf
+        ratings = rating_eval(view, rating_metrics, hidden, user_based, verbose=self.verbose)
+        rankings = ranking_eval(
+            view,
+            ranking_metrics,
+            self.train_set,
+            hidden,
+            val_set=mask,
+            rating_threshold=self.rating_threshold,
+            exclude_unknowns=True,
+            verbose=self.verbose,
+        )
+        results: ResultsByName = {}
+        for metrics, evaluated in ((rating_metrics, ratings), (ranking_metrics, rankings)):
+            for metric, mean, by_user in zip(metrics, *evaluated, strict=True):
+                results[metric.name] = (float(mean), by_user)
+                values = np.asarray([by_user[user] for user in sorted(by_user)], dtype=np.float64)
+                higher = bool(getattr(metric, "higher_better", False))
+                low, high = mean_interval(values)
+                measurement = Measurement(
+                    value=float(mean),
+                    low=low,
+                    high=high,
+                    loss=-float(mean) if higher else float(mean),
+                    n_real=len(values),
+                    per_user=values,
+                )
+                note = MetricNote("high" if higher else "low", "on items hidden of unseen users")
+                self._note(model, users, metric.name, note, measurement, None)
+        return results
+
+    def _realism(
+        self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
+    ) -> ResultsByName:
+        """Realism of users that the model makes up; NaN and a logged reason where it cannot."""
+        results: ResultsByName = {metric.name: (float("nan"), {}) for metric in metrics}
+        if not metrics:
+            return results
+        if not isinstance(model, GenerativeRecommender):
+            reason = f"{type(model).__name__} cannot be sampled"
+            logger.warning("%s: no realism on %s users: %s.", model.name, users, reason)
+            return results
+        evaluator = self._evaluator_for(users)
+        n_users = 2 * (len(evaluator.held_out) // 2)
+        random = self._random("sample")
+        pools = [model.sample(n_users, rng=seed) for seed in children(random, self.n_samples)]
+        if users == "held-out":
+            self.report.synthetic[model.name] = pools[0]
+        for metric in metrics:
+            measured = []
+            try:
+                for number, synthetic in enumerate(pools):
+                    random = self._random("measure")
+                    measured.append(metric.measure(evaluator, synthetic, rng=random))
+                    self._note(model, users, metric.name, metric.note, measured[-1], number)
+            except ValueError as error:
+                if users == "held-out":
+                    raise
+                # Few validation users are no reason to stop.
+                logger.warning("%s: %s of validation users: %s", model.name, metric, error)
+                continue
+            per_user = measured[0].per_user
+            by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
+            results[metric.name] = (float(np.mean([one.value for one in measured])), by_user)
+        return results
+
+    def _note(
+        self,
+        model: Recommender,
+        users: str,
+        metric: str,
+        note: MetricNote,
+        measurement: Measurement,
+        sampling_seed: int | None,
+    ) -> None:
+        self.report.metrics[metric] = note
+        self.report.entries.append(
+            Score(
+                dataset=self.report.dataset,
+                model=model.name,
+                parameters=model_parameters(model),
+                metric=metric,
+                users=users,
+                fit_seed=getattr(model, "seed", None),
+                sampling_seed=sampling_seed,
+                measurement=measurement,
+            )
+        )
+
+
+def model_parameters(model: Recommender) -> str:
+    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
+    names = [name for name in model._get_init_params() if name not in ("name", "verbose")]
+    pairs = [(name, getattr(model, name, None)) for name in names]
+    return ", ".join(f"{name}={value!r}" for name, value in pairs)

@@ -1,0 +1,140 @@
+"""What every realism metric shares: half-splits, ceiling, floor, interval, a place in Cornac."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+from cornac.metrics import RankingMetric
+
+from cornac_mle.checks import refusal
+from cornac_mle.intervals import POWER_SHIFT, split_interval
+from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import Measurement, MetricNote, with_reference
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no types
+    """Holds synthetic users against held-out real users.
+
+    It goes into ``metrics=[...]`` of a `cornac.Experiment` beside Cornac's own; the evaluation
+    method must be `HeldOutUsers`, which has whole held-out users.
+
+    Attributes
+    ----------
+    name : str
+        Column of the result table.
+    bounds : tuple of float
+        Smallest and largest possible value.
+    ideal : float or None
+        Best value; None where the best value is the ceiling (what real users get).
+    note : MetricNote
+        How to read it.
+    """
+
+    bounds: tuple[float, float]
+    ideal: float | None
+    note: MetricNote
+
+    def __init__(self, name: str) -> None:
+        higher_better = self.ideal is None or self.ideal == self.bounds[1]
+        super().__init__(name=name, k=-1, higher_better=higher_better)
+
+    def __repr__(self) -> str:
+        return str(self.name)
+
+    @abstractmethod
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Measure synthetic users against the held-out users of `evaluator`."""
+
+    def compute(self, **arguments: Any) -> float:
+        """Refuse: Cornac hands over one user's ranking here, and realism is about whole users."""
+        msg = (
+            f"{self.name} needs an evaluation method that holds out whole users; got one that "
+            "splits ratings. Use cornac_mle.HeldOutUsers."
+        )
+        raise RuntimeError(msg)
+
+    @final
+    def loss(self, value: float, ceiling: float) -> float:
+        """Distance of a value from its ideal; lower is better."""
+        return abs(value - (ceiling if self.ideal is None else self.ideal))
+
+
+class SplitMetric(RealismMetric):
+    """A metric whose value depends on how many users are compared, so halves are compared.
+
+    *value* is synthetic users against one half A of the held-out users, *ceiling* the other half
+    against A, *floor* independent popularity against A: always |A| users against |A| users, over
+    the same half-splits. The estimand is the metric's expectation at that size.
+    """
+
+    minimum_users: int = 2
+    """Fewest users on each side for which the metric is defined."""
+
+    @abstractmethod
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        """Compute the metric on each split, (n_splits,): `users[other]` against held-out[real]."""
+
+    def _p_value(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
+    ) -> float | None:
+        """p-value of synthetic against all held-out users, where the metric is a test."""
+        return None
+
+    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
+        """Value of each synthetic user, (n_synthetic,), where the metric has one."""
+        return None
+
+    @final
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Measure synthetic users on the half-splits of the held-out users.
+
+        Raises
+        ------
+        ValueError
+            If there are too few held-out or synthetic users for the metric.
+        """
+        size = evaluator.half_size(len(synthetic))
+        if size < self.minimum_users:
+            got = f"{len(evaluator.held_out)} and {len(synthetic)}"
+            rule = f"each be at least {2 * self.minimum_users} users"
+            advice = "Hold out more users, or leave this metric out."
+            name = "held_out` and `synthetic"
+            raise ValueError(refusal(name, rule, got, advice, context=self.name))
+        values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
+        ceilings, floors = evaluator.remember(
+            ("ceiling and floor", self.name, size), lambda: self._ceiling_and_floor(evaluator, size)
+        )
+        low, high = split_interval(values, self.bounds)
+        value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
+        error = float(np.std(ceilings - floors, ddof=1))
+        measurement = Measurement(
+            value=value,
+            low=low,
+            high=high,
+            p_value=self._p_value(evaluator, synthetic, rng),
+            loss=self.loss(value, ceiling),
+            n_real=size,
+            n_synthetic=size,
+            minimum_detectable=POWER_SHIFT * float(np.std(ceilings, ddof=1)),
+            per_user=self._per_user(evaluator, synthetic),
+            on_splits=values,
+        )
+        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=error)
+
+    def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
+        held_out, floor_users = evaluator.held_out, evaluator.floor_users
+        return (
+            self._on_splits(evaluator, held_out, evaluator.splits(size, None)),
+            self._on_splits(evaluator, floor_users, evaluator.splits(size, len(floor_users))),
+        )

@@ -1,0 +1,109 @@
+"""Copying: are synthetic users nearer to training users than new real users are."""
+
+import numpy as np
+from scipy import stats
+
+from cornac_mle.checks import refusal
+from cornac_mle.intervals import POWER_SHIFT
+from cornac_mle.kernels import similarity_blocks
+from cornac_mle.metrics.base import FloatArray, RealismMetric
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import Measurement, MetricNote
+
+
+class CopiedUsers(RealismMetric):
+    """How much more often than a new real user a synthetic user is nearest to a training user.
+
+    At most 1 (every user is a copy); 0 is best; below 0 the users keep away from the training
+    users. The nearest neighbour (Jaccard, on item sets) is sought among *all* training and
+    held-out users, ties are split. For a new real user the share of training users among nearest
+    neighbours is n_train / (n_train + n_held_out) on average; the metric is (share - neutral) /
+    (1 - neutral). All training users take part, because a copy shows only beside its original.
+
+    The interval treats synthetic users with the same nearest neighbour as one observation, since a
+    few real users are the nearest neighbours of many. `per_user` holds each synthetic user's share
+    of training users among its nearest.
+    """
+
+    bounds = (-np.inf, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "users nearest to a training user beyond what chance gives; 1 = copies")
+
+    def __init__(self) -> None:
+        super().__init__(name="CopiedUsers")
+
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Measure copying of training users.
+
+        Raises
+        ------
+        ValueError
+            If the evaluator was fitted without training users.
+        """
+        if evaluator.train is None:
+            advice = "Give the users that the models were fitted on, or leave this metric out."
+            raise ValueError(refusal("train", "be given", None, advice, context=self.name))
+        value, error, shares = copied(evaluator.train, evaluator.held_out, synthetic)
+        ceiling, floor, spread = evaluator.remember(
+            ("copied",), lambda: self._ceiling_and_floor(evaluator)
+        )
+        reach = float(stats.norm.ppf(0.975)) * error
+        # Popularity users copy nobody either, so there is no normalised value.
+        return Measurement(
+            value=value,
+            low=value - reach,
+            high=min(1.0, value + reach),
+            loss=self.loss(value, ceiling),
+            n_real=len(evaluator.held_out),
+            n_synthetic=len(synthetic),
+            minimum_detectable=POWER_SHIFT * spread,
+            per_user=shares,
+            ceiling=ceiling,
+            floor=floor,
+        )
+
+    def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float, float]:
+        train, held_out = evaluator.train, evaluator.held_out
+        assert train is not None  # `measure` has checked it
+        ceiling, spread, _ = copied(train, held_out, held_out, themselves=True)
+        floor, _, _ = copied(train, held_out, evaluator.floor_users)
+        return ceiling, floor, spread
+
+
+def copied(
+    train: Profiles, held_out: Profiles, users: Profiles, *, themselves: bool = False
+) -> tuple[float, float, FloatArray]:
+    """Excess of training users among nearest neighbours, its standard error, and each user's share.
+
+    Parameters
+    ----------
+    train, held_out, users : Profiles
+        On the same items.
+    themselves : bool
+        `users` are the held-out users: a user is not its own neighbour.
+
+    Notes
+    -----
+    With w the share of judged users whose nearest neighbour is real user r, and t = 1 if r is a
+    training user, share = sum w t and its variance is sum w^2 (t - share)^2: judged users with the
+    same nearest neighbour are one observation.
+    """
+    real = train.concat(held_out)
+    is_train = np.arange(len(real)) < len(train)
+    shares = np.empty(len(users))
+    weights = np.zeros(len(real))
+    for rows, block in similarity_blocks(users.matrix, real.matrix):
+        if themselves:
+            own = np.arange(rows.start, rows.stop)
+            block[np.arange(len(block)), len(train) + own] = -1.0
+        nearest = block == block.max(axis=1, keepdims=True)
+        parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
+        weights += parts.sum(axis=0) / len(users)
+        shares[rows] = parts[:, is_train].sum(axis=1)
+    neutral = len(train) / (len(real) - themselves)
+    share = float(np.mean(shares))
+    error = np.sqrt(np.sum(weights**2 * (is_train - share) ** 2))
+    return (share - neutral) / (1 - neutral), float(error) / (1 - neutral), shares

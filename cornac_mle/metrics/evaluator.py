@@ -1,0 +1,204 @@
+"""The evaluator: everything that metrics need of real users, fitted once for all models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cornac_mle.checks import check_count, refusal
+from cornac_mle.nulls import popularity_draws
+from cornac_mle.plausibility import PlausibilityModel, conformal_p_values
+from cornac_mle.profiles import Profiles
+from cornac_mle.randomness import RngLike, children, generator
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows of one matched comparison: `real` of the held-out users, `other` of the users judged."""
+
+    real: IntArray
+    other: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Real users that no model has seen, and a plausibility judge fitted on some of them.
+
+    Fitted once; serves every metric and every model. Build it with `Evaluator.fit`.
+
+    Attributes
+    ----------
+    train : Profiles or None
+        Users that the models were fitted on: needed by `CopiedUsers` only.
+    reference : Profiles
+        Users that the judge is fitted on, and nothing else.
+    held_out : Profiles
+        Users that synthetic users are compared with.
+    judge : PlausibilityModel
+    floor_users : Profiles
+        Independent-popularity users, as many as held-out users and of the same sizes.
+    n_splits : int
+        Half-splits of the held-out users.
+    """
+
+    train: Profiles | None
+    reference: Profiles
+    held_out: Profiles
+    judge: PlausibilityModel
+    floor_users: Profiles
+    n_splits: int
+    split_seeds: tuple[np.random.SeedSequence, ...]
+    _scores: "WeakKeyDictionary[Profiles, FloatArray]" = field(default_factory=WeakKeyDictionary)
+    _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        train: Profiles | None,
+        reference: Profiles,
+        held_out: Profiles,
+        *,
+        rng: RngLike,
+        n_splits: int = 20,
+    ) -> Self:
+        """Fit the judge on `reference` and draw the floor and the half-splits of `held_out`.
+
+        Parameters
+        ----------
+        train, reference, held_out : Profiles
+            Disjoint groups of users over the same items in the same order. `train` may be None:
+            then popularity is that of the reference users.
+        rng : int, SeedSequence or Generator
+        n_splits : int
+            Half-splits, at least 2.
+
+        Raises
+        ------
+        ValueError
+            If groups share a user or differ in items, or a group has fewer than 2 users.
+        """
+        check_count("n_splits", n_splits, minimum=2)
+        groups = {"reference": reference, "held_out": held_out}
+        if train is not None:
+            groups = {"train": train, **groups}
+        check_groups(groups)
+        judge_seed, rest = children(generator(rng), 2)
+        judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
+        return cls._with(train, reference, held_out, judge, n_splits, rest)
+
+    def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
+        """Compare with other real users (validation users, say); the judge is not fitted again."""
+        check_groups({"reference": self.reference, "held_out": held_out})
+        (seed,) = children(generator(rng), 1)
+        return type(self)._with(
+            self.train, self.reference, held_out, self.judge, self.n_splits, seed
+        )
+
+    @classmethod
+    def _with(
+        cls,
+        train: Profiles | None,
+        reference: Profiles,
+        held_out: Profiles,
+        judge: PlausibilityModel,
+        n_splits: int,
+        seed: np.random.SeedSequence,
+    ) -> Self:
+        floor_seed, *split_seeds = seed.spawn(n_splits + 1)
+        seen = reference if train is None else train
+        popularity = seen.item_counts
+        sizes = np.minimum(held_out.sizes, np.count_nonzero(popularity))
+        floor = popularity_draws(popularity, sizes, rng=floor_seed)
+        return cls(
+            train=train,
+            reference=reference,
+            held_out=held_out,
+            judge=judge,
+            floor_users=Profiles.from_matrix(floor, held_out.item_ids),
+            n_splits=n_splits,
+            split_seeds=tuple(split_seeds),
+        )
+
+    def plausibility(self, profiles: Profiles) -> FloatArray:
+        """Score how plausible each user is, shape (n_users,); higher is more believable.
+
+        An empty or one-item profile scores -inf.
+        """
+        if profiles not in self._scores:
+            self._scores[profiles] = self.judge.score(self._aligned(profiles).matrix)
+        return self._scores[profiles]
+
+    def p_values(self, profiles: Profiles) -> FloatArray:
+        """Conformal p-value of each user against all held-out users, shape (n_users,).
+
+        In [1 / (n + 1), 1], n held-out users; small is implausible. For a real user who was in no
+        group, P(p <= a) <= a for every a.
+        """
+        return conformal_p_values(self.plausibility(profiles), self.plausibility(self.held_out))
+
+    def half_size(self, n_synthetic: int) -> int:
+        """Users on each side of a matched comparison: half of the smaller group."""
+        return min(len(self.held_out), n_synthetic) // 2
+
+    def splits(self, size: int, n_others: int | None) -> list[Split]:
+        """Half-splits: `size` held-out users against `size` others.
+
+        The others are rows of a pool of `n_others` users; None takes them from the held-out users
+        that are left, which gives the ceiling. The held-out halves depend on `size` only, so every
+        model and the floor meet the same ones.
+        """
+        splits = []
+        for seed in self.split_seeds:
+            random = np.random.default_rng(seed)
+            rows = random.permutation(len(self.held_out))
+            others = rows[size : 2 * size] if n_others is None else random.permutation(n_others)
+            splits.append(Split(np.sort(rows[:size]), np.sort(others[:size])))
+        return splits
+
+    def remember(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+        """Return what was computed under `key`, computing it the first time only."""
+        if key not in self._remembered:
+            self._remembered[key] = compute()
+        return self._remembered[key]
+
+    def _aligned(self, profiles: Profiles) -> Profiles:
+        if not profiles.item_ids.equals(self.held_out.item_ids):
+            rule = "have the items of the held-out users, in the same order"
+            advice = "Call profiles.align(evaluator.held_out.item_ids) first."
+            raise ValueError(refusal("profiles", rule, "others", advice))
+        return profiles
+
+
+def check_groups(groups: dict[str, Profiles]) -> None:
+    """Refuse groups that share a user, differ in items or are too small.
+
+    Raises
+    ------
+    ValueError
+        Naming the groups and the first shared user.
+    """
+    names = list(groups)
+    items = groups[names[0]].item_ids
+    for name, group in groups.items():
+        if len(group) < 2:
+            advice = "Give more users, or a larger share of them."
+            raise ValueError(refusal(name, "have at least 2 users", len(group), advice))
+        if not group.item_ids.equals(items):
+            rule = f"have the items of `{names[0]}`, in the same order"
+            advice = "Call align(item_ids) first."
+            raise ValueError(refusal(name, rule, "others", advice))
+    for place, name in enumerate(names):
+        for other in names[place + 1 :]:
+            shared = groups[name].user_ids.intersection(pd.Index(groups[other].user_ids))
+            if len(shared):
+                rule = f"share no user with `{other}`"
+                got = f"{len(shared)} shared, {shared[0]!r} first"
+                advice = "A user may be in one group only."
+                raise ValueError(refusal(name, rule, got, advice))

@@ -1,0 +1,80 @@
+"""Marginal laws: how popular items are, and how many of them a user has."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import jensenshannon
+
+from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.plausibility_ks import ks_distance
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import MetricNote
+
+
+class PopularityJS(SplitMetric):
+    """Jensen-Shannon divergence, base 2, between the item popularity of synthetic and real users.
+
+    In [0, 1]; 0 is best. Popularity is an item's share of all preferences in a group of users. Two
+    halves of real users differ too, the more the fewer preferences there are, so look at the
+    ceiling. The divergence itself: its square root is what scipy calls a distance. A group without
+    a single preference is at 1, as far as can be.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "divergence between item popularity of synthetic and real users")
+
+    def __init__(self) -> None:
+        super().__init__(name="PopularityJS")
+
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        return np.asarray(
+            [
+                popularity_divergence(
+                    users[split.other].item_counts, evaluator.held_out[split.real].item_counts
+                )
+                for split in splits
+            ]
+        )
+
+
+class ProfileSizeKS(SplitMetric):
+    """Kolmogorov-Smirnov distance between the profile sizes of synthetic and of real users.
+
+    In [0, 1]; 0 is best. Independent popularity has real sizes by design, so floor and ceiling
+    agree and there is no normalised value. `per_user` holds the sizes.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "distance between profile sizes of synthetic and real users")
+
+    def __init__(self) -> None:
+        super().__init__(name="ProfileSizeKS")
+
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        sizes, real = users.sizes, evaluator.held_out.sizes
+        return np.asarray([ks_distance(sizes[s.other], real[s.real]) for s in splits])
+
+    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
+        return synthetic.sizes.astype(np.float64)
+
+
+def popularity_divergence(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Jensen-Shannon divergence of two vectors of item counts, base 2, in [0, 1].
+
+    >>> popularity_divergence([1, 0], [0, 1])
+    1.0
+    >>> popularity_divergence([1, 1], [2, 2])
+    0.0
+    """
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if one.sum() == 0 or two.sum() == 0:
+        return 0.0 if one.sum() == two.sum() else 1.0
+    return float(jensenshannon(one, two, base=2) ** 2)

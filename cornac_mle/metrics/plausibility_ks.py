@@ -1,0 +1,82 @@
+"""Distance between how plausible synthetic and real users are: the primary metric."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from cornac_mle.checks import check_count
+from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import MetricNote
+
+
+class PlausibilityKS(SplitMetric):
+    """Kolmogorov-Smirnov distance between the plausibility of synthetic and of real users.
+
+    In [0, 1]; 0 is best. The ceiling is above 0, because two halves of real users differ too.
+    Two-sided: users who are implausible and users who are too typical both count. `p_value` is a
+    permutation p-value over users, all synthetic against all held-out; `per_user` holds the
+    plausibility scores.
+
+    Parameters
+    ----------
+    n_permutations : int
+        The smallest attainable p-value is 1 / (n_permutations + 1).
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "distance between plausibility of synthetic and real users")
+
+    def __init__(self, n_permutations: int = 999) -> None:
+        self.n_permutations = check_count("n_permutations", n_permutations)
+        super().__init__(name="PlausibilityKS")
+
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        scores, real = evaluator.plausibility(users), evaluator.plausibility(evaluator.held_out)
+        return np.asarray([ks_distance(scores[s.other], real[s.real]) for s in splits])
+
+    def _p_value(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
+    ) -> float | None:
+        scores = evaluator.plausibility(synthetic)
+        real = evaluator.plausibility(evaluator.held_out)
+        return ks_permutation_p_value(scores, real, self.n_permutations, rng)
+
+    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
+        return evaluator.plausibility(synthetic)
+
+
+def ks_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Largest difference of two empirical distribution functions, in [0, 1]; -inf is a value.
+
+    >>> ks_distance([1, 2], [2, 3])
+    0.5
+    """
+    one, two = np.sort(np.asarray(first)), np.sort(np.asarray(second))
+    every = np.concatenate([one, two])
+    below_one = np.searchsorted(one, every, side="right") / len(one)
+    below_two = np.searchsorted(two, every, side="right") / len(two)
+    return float(np.max(np.abs(below_one - below_two)))
+
+
+def ks_permutation_p_value(
+    first: FloatArray, second: FloatArray, n_permutations: int, rng: np.random.Generator
+) -> float:
+    """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations)."""
+    # Ranks, because -inf is a score that has no differences.
+    ranks = stats.rankdata(np.concatenate([first, second]), method="dense")
+    test = stats.permutation_test(
+        (ranks[: len(first)], ranks[len(first) :]),
+        ks_distance,
+        alternative="greater",
+        n_resamples=n_permutations,
+        vectorized=False,
+        rng=rng,
+    )
+    return float(test.pvalue)

@@ -1,0 +1,275 @@
+"""What every samplable recommender shares: a Cornac Recommender that can make up whole users."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Self, final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+from cornac.data import Dataset
+from cornac.exception import ScoreException
+from cornac.models import Recommender
+from joblib import Parallel, delayed
+
+from cornac_mle.checks import check_count, refusal
+from cornac_mle.profiles import Profiles, dataset_items
+from cornac_mle.randomness import RngLike, children, generator
+
+CHUNK_USERS = 1024
+"""Users that are drawn from one seed. Part of the law of `sample`: another value, other users."""
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has no types
+    """A Cornac recommender that also draws synthetic users.
+
+    A subclass gives four formulas: `_fit` (learn from a users x items matrix), `_draw` (make up
+    one chunk of users), `_fold_in` (scores of users it has not seen) and, where it has one,
+    `_log_likelihood`. Fitted state lives in attributes whose names end in an underscore; a refit
+    starts fresh. Cornac's `score`, `rank`, `rate`, `clone`, `save` and `load` follow from these.
+    """
+
+    def __init__(self, name: str, *, trainable: bool = True, verbose: bool = False) -> None:
+        super().__init__(name=name, trainable=trainable, verbose=verbose)
+        # A matrix of the training users is kept for `score`; Cornac's own sets are not saved.
+        self.train_matrix_: sp.csr_array | None = None
+        self.catalogue_: pd.Index | None = None
+
+    # ------------------------------------------------------------------ formulas of a subclass
+
+    @abstractmethod
+    def _fit(self, matrix: sp.csr_array, validation: "Validation | None") -> None:
+        """Learn from `matrix`, (n_users, n_items) float32; stop early on `validation`."""
+
+    @abstractmethod
+    def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
+        """Draw one chunk of users: (n_users, n_items), stored values above 0."""
+
+    @abstractmethod
+    def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
+        """Ranking scores (n_users, n_items) of one block of users that were not trained on."""
+
+    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
+        """Log-probability in nats, (n_users,), of one block of users under the law of `_draw`."""
+        msg = f"{self.name} has no log-likelihood: {self._why_no_log_likelihood()}"
+        raise NotImplementedError(msg)
+
+    def _why_no_log_likelihood(self) -> str:
+        return "its sampling law has no density that it can evaluate."
+
+    # ----------------------------------------------------------------------------- public, final
+
+    def fit(self, train_set: Dataset, val_set: Dataset | None = None) -> Self:
+        """Fit to the users of `train_set`; stop early on `val_set` where the model can.
+
+        Parameters
+        ----------
+        train_set : cornac.data.Dataset
+            Training interactions, values above 0.
+        val_set : cornac.data.Dataset, optional
+            Interactions of other users, or further interactions of the training users.
+
+        Raises
+        ------
+        ValueError
+            If a training value is not above 0.
+        """
+        # Cornac warns on every refit; ours starts fresh, so there is nothing to warn of.
+        self.is_fitted = False
+        super().fit(train_set, val_set)
+        if not self.trainable:
+            return self
+        matrix = dataset_matrix(train_set)
+        if not (np.isfinite(matrix.data) & (matrix.data > 0)).all():
+            advice = "Drop or shift such ratings before the split."
+            raise ValueError(refusal("train_set", "hold values above 0", "others", advice))
+        self.train_matrix_ = matrix
+        self.catalogue_ = dataset_items(train_set)
+        self._fit(matrix, validation_users(matrix, val_set))
+        return self
+
+    @final
+    def sample(self, n_users: int, *, rng: RngLike, n_jobs: int = 1) -> Profiles:
+        """Draw whole new users.
+
+        Users are drawn in chunks of 1,024, each from a seed of its own, so the answer depends on
+        `rng` and `n_users` only, not on memory or workers.
+
+        Parameters
+        ----------
+        n_users : int
+            How many, at least 1.
+        rng : int, SeedSequence or Generator
+            Same seed, same users.
+        n_jobs : int
+            Threads that draw chunks; the users are the same for any number of them.
+
+        Returns
+        -------
+        Profiles
+            (n_users, n_items), users ``"s0"``, ``"s1"``, ...; some may be empty.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is not fitted.
+        """
+        catalogue = self._fitted_catalogue()
+        chunks = list(self.sample_chunks(n_users, rng=rng, n_jobs=n_jobs))
+        return Profiles.from_matrix(sp.csr_array(sp.vstack(chunks, format="csr")), catalogue)
+
+    @final
+    def sample_chunks(
+        self, n_users: int, *, rng: RngLike, n_jobs: int = 1
+    ) -> Iterator[sp.csr_array]:
+        """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
+        check_count("n_users", n_users)
+        self._fitted_catalogue()
+        sizes = chunk_sizes(n_users)
+        seeds = children(generator(rng), len(sizes))
+        draw = delayed(self._draw_chunk)
+        workers = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        yield from workers(draw(*chunk) for chunk in zip(sizes, seeds, strict=True))
+
+    def _draw_chunk(self, n_users: int, seed: np.random.SeedSequence) -> sp.csr_array:
+        return sp.csr_array(self._draw(n_users, np.random.default_rng(seed)), dtype=np.float32)
+
+    @final
+    def fold_in(self, profiles: Profiles) -> FloatArray:
+        """Ranking scores of users that the model has not seen; higher is better.
+
+        Parameters
+        ----------
+        profiles : Profiles
+            What is known of them, on the items the model was fitted on, in the same order.
+
+        Returns
+        -------
+        ndarray, shape (n_users, n_items), float64
+            Dense: hand over a block of users at a time where there are many.
+        """
+        return np.asarray(self._fold_in(self._checked(profiles).matrix), dtype=np.float64)
+
+    @final
+    def log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> FloatArray:
+        """Log-probability of each profile, size included, under the law that `sample` uses.
+
+        Returns
+        -------
+        ndarray, shape (n_users,)
+            Nats.
+
+        Raises
+        ------
+        NotImplementedError
+            If the model has none; the message says why.
+        """
+        matrix, random = self._checked(profiles).matrix, generator(rng)
+        blocks = [
+            self._log_likelihood(matrix[start : start + CHUNK_USERS], random)
+            for start in range(0, len(profiles), CHUNK_USERS)
+        ]
+        return np.concatenate(blocks) if blocks else np.zeros(0)
+
+    # ------------------------------------------------------------------------ Cornac's interface
+
+    def score(self, user_idx: int, item_idx: int | None = None) -> Any:
+        """Ranking score of a training user for one item, or for all items (n_items,)."""
+        self._fitted_catalogue()
+        if self.train_matrix_ is None or not self.knows_user(user_idx):
+            msg = f"Can't make score prediction for user {user_idx}: fold_in scores unseen users."
+            raise ScoreException(msg)
+        if item_idx is not None and not self.knows_item(item_idx):
+            msg = f"Can't make score prediction for item {item_idx}: not in the training set."
+            raise ScoreException(msg)
+        scores = self._score_user(user_idx)
+        return scores if item_idx is None else scores[item_idx]
+
+    def _score_user(self, user_idx: int) -> FloatArray:
+        """Scores (n_items,) of a training user; a model with fitted user factors overrides it."""
+        assert self.train_matrix_ is not None  # `score` has checked it
+        scores: FloatArray = self._fold_in(self.train_matrix_[[user_idx]])[0]
+        return scores
+
+    def _fitted_catalogue(self) -> pd.Index:
+        if self.catalogue_ is None:
+            msg = f"{self.name} is not fitted. Call fit(train_set) first."
+            raise RuntimeError(msg)
+        return self.catalogue_
+
+    def _checked(self, profiles: Profiles) -> Profiles:
+        if not profiles.item_ids.equals(self._fitted_catalogue()):
+            rule = "have the items that the model was fitted on, in the same order"
+            advice = "Call profiles.align(model.catalogue_) first."
+            raise ValueError(refusal("profiles", rule, "others", advice))
+        return profiles
+
+
+class Validation:
+    """Users to stop early on: what is shown of them, and what should be predicted.
+
+    Attributes
+    ----------
+    shown, target : csr_array, shape (n_users, n_items)
+        Disjoint interactions of the same users.
+    """
+
+    def __init__(self, shown: sp.csr_array, target: sp.csr_array) -> None:
+        self.shown = shown
+        self.target = target
+
+
+def validation_users(train: sp.csr_array, val_set: Dataset | None) -> Validation | None:
+    """Split a Cornac validation set into what a model is shown and what it should predict.
+
+    A training user is shown by the training row, and everything in `val_set` is target. Of a new
+    user every fifth item (in the order of item numbers, which is no order of preference) is target
+    and the others are shown; one with fewer than two items says nothing and is left out.
+    """
+    if val_set is None or len(val_set.uir_tuple[0]) == 0:
+        return None
+    users, items, values = val_set.uir_tuple
+    known = items < train.shape[1]
+    users, items, values = users[known], items[known], values[known]
+    order = np.lexsort((items, users))
+    users, items, values = users[order], items[order], values[order]
+    names, first, counts = np.unique(users, return_index=True, return_counts=True)
+    place = np.arange(len(users)) - np.repeat(first, counts)
+    is_new = names >= train.shape[0]
+    target = np.repeat(~is_new, counts) | (place % 5 == 1)
+    keep = ~is_new | (counts >= 2)
+    if not keep.any():
+        return None
+    rows = np.repeat(np.arange(len(names)), counts)
+    shape = (len(names), train.shape[1])
+
+    def matrix(mask: npt.NDArray[np.bool_]) -> sp.csr_array:
+        return sp.csr_array((values[mask], (rows[mask], items[mask])), shape=shape)
+
+    shown = sp.csr_array(matrix(~target))
+    old = np.flatnonzero(~is_new)
+    if len(old):
+        lift = sp.csr_array(
+            (np.ones(len(old)), (old, names[old])), shape=(len(names), train.shape[0])
+        )
+        shown = sp.csr_array(shown + lift @ train)
+    return Validation(
+        sp.csr_array(shown[keep], dtype=np.float32),
+        sp.csr_array(matrix(target)[keep], dtype=np.float32),
+    )
+
+
+def dataset_matrix(dataset: Dataset) -> sp.csr_array:
+    """Copy the users x items matrix of a Cornac Dataset: canonical float32 CSR."""
+    matrix = sp.csr_array(dataset.csr_matrix, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def chunk_sizes(n_users: int) -> list[int]:
+    """Cut `n_users` into chunks of 1,024 and a rest."""
+    whole, rest = divmod(n_users, CHUNK_USERS)
+    return [CHUNK_USERS] * whole + ([rest] if rest else [])

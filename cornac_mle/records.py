@@ -1,0 +1,118 @@
+"""Records of CSV, TSV and Parquet files, each with the line or row where it stands."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from cornac_mle.checks import refusal
+
+# Where a record stands (the line of a text file, the row of a Parquet file, both from 1) and its
+# fields. The first record is the header.
+Record = tuple[int, Sequence[Any]]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, for messages of one line."""
+    return next(iter(str(error).splitlines()), "")
+
+
+def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record]:
+    """Yield the header and the lines that are not blank, each with its number."""
+    number = 0
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+            if packed
+            else path.open(encoding="utf-8-sig", newline="")
+        ) as handle:
+            reader = csv.reader(handle, delimiter=separator, strict=True)
+            for record in reader:
+                number = reader.line_num
+                if record:
+                    yield number, record
+    except UnicodeDecodeError as error:
+        where = f"line {_undecodable_line(path, packed)} of {path}"
+        got = f"the byte 0x{error.object[error.start]:02x}"
+        advice = "Save it as UTF-8."
+        raise ValueError(refusal("text", "be UTF-8", got, advice, context=where)) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        got = f"a damaged or cut one ({first_line(error)})"
+        advice = "Copy or download it again."
+        raise ValueError(refusal(str(path), "be a whole gzip file", got, advice)) from error
+    except csv.Error as error:
+        where = f"line {number + 1} of {path}"
+        advice = "Look for a double quote that is not closed or not doubled."
+        message = refusal("line", "be well-formed", first_line(error), advice, context=where)
+        raise ValueError(message) from error
+
+
+def _undecodable_line(path: Path, packed: bool) -> int:
+    """Count the lines up to the first that is not UTF-8."""
+    with gzip.open(path, "rb") if packed else path.open("rb") as handle:
+        for number, line in enumerate(handle, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+def pyarrow_parquet() -> Any:
+    """Return pyarrow's Parquet module, or raise saying what to install."""
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        message = "Parquet files need pyarrow. Install it: pip install cornac-mle[parquet]"
+        raise ImportError(message) from error
+    return parquet
+
+
+def parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
+    """Yield the header and the rows of a Parquet file; integer ids become text.
+
+    Only `columns` are read: the fields of the others are None.
+    """
+    parquet = pyarrow_parquet()
+    import pyarrow as pa
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            yield 0, names
+            wanted = [name for name in names if name in columns]
+            start = 1
+            for batch in file.iter_batches(columns=wanted):
+                read = {name: batch.column(name) for name in wanted}
+                for name in wanted:
+                    if name in ("user", "item"):
+                        read[name] = _text_column(path, name, read[name], pa)
+                    elif pa.types.is_nested(read[name].type):
+                        kind, advice = read[name].type, "Convert it to numbers."
+                        where = f"column {name!r} of {path}"
+                        message = refusal(name, "be numbers", kind, advice, context=where)
+                        raise ValueError(message)
+                nothing = [None] * len(batch)
+                fields = [read[name].to_pylist() if name in read else nothing for name in names]
+                yield from enumerate(zip(*fields, strict=True), start=start)
+                start += len(batch)
+    except (pa.ArrowException, OSError) as error:
+        got = f"a damaged or cut one ({first_line(error)})"
+        advice = "Copy or download it again."
+        raise ValueError(refusal(str(path), "be a whole Parquet file", got, advice)) from error
+
+
+def _text_column(path: Path, name: str, column: Any, pa: Any) -> Any:
+    """Cast a Parquet column of text or integers to text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        column = column.cast(kind)
+    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (textual or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+        where = f"column {name!r} of {path}"
+        advice = "Convert it to text."
+        raise ValueError(refusal(name, "be text or integers", kind, advice, context=where))
+    return column.cast(pa.string())

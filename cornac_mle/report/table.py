@@ -1,0 +1,141 @@
+"""The tables of the command line, for a terminal of 100 columns."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cornac_mle.datasets import NamedDataset
+from cornac_mle.result import Report
+
+WIDTH = 100
+NO_VALUE = "-"
+HEADINGS = {
+    "UnrealisticUsers": "unreal.\nusers",
+    "PlausibilityKS": "plausib.\nKS",
+    "NeighbourCoverage": "neighb.\ncoverage",
+    "CopiedUsers": "copied\nusers",
+    "PopularityJS": "popul.\nJS",
+    "ProfileSizeKS": "size\nKS",
+}
+"""Short headings, in the order of the table; other metrics follow under their own names."""
+MARGINALS = ("PopularityJS", "ProfileSizeKS")
+"""Metrics whose intervals are left to scores.csv, so that the table fits its width."""
+
+
+def score_table(report: Report) -> RenderableType:
+    """Table of models x metrics, real users above and independent popularity below them.
+
+    A cell is the value with half the width of its 95% interval, both averaged over seeds; where a
+    model was fitted with several seeds, the standard deviation over fits follows in brackets. A
+    hyphen: the model cannot be sampled.
+    """
+    scores = report.scores
+    scores = scores[scores["users"] == "held-out"]
+    metrics = sorted(scores["metric"].unique(), key=_place)
+    groups = report.groups.items()
+    sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
+    table = Table(
+        title=f"{report.dataset}: {sizes} users",
+        title_style="bold",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("users made up by\n\nbest value", no_wrap=True)
+    for metric in metrics:
+        heading = HEADINGS.get(_stem(metric), metric.replace("@", "\n@"))
+        best = report.metrics[metric].best
+        table.add_column(f"{heading}\n[not bold dim]{best}", justify="right", no_wrap=True)
+    for label, field, style in (
+        ("real users (ceiling)", "ceiling", "green"),
+        ("popularity (floor)", "floor", "red"),
+    ):
+        cells = [_reference(scores.loc[scores["metric"] == metric, field]) for metric in metrics]
+        table.add_row(label, *cells, style=style)
+    table.add_section()
+    for model in scores["model"].unique():
+        own = scores[scores["model"] == model]
+        table.add_row(model, *[_cell(own[own["metric"] == metric]) for metric in metrics])
+    return Group(table, Text(explanation(report, scores, metrics)))
+
+
+def dataset_table(datasets: Iterable[NamedDataset]) -> RenderableType:
+    """Table of data sets by name: sizes, what a like is, terms, whether it is on this machine."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("name", "users", "items", "pairs", "like", "here", "what; terms"):
+        numeric = heading in ("users", "items", "pairs")
+        table.add_column(
+            heading, justify="right" if numeric else "left", no_wrap=heading != "what; terms"
+        )
+    for dataset in datasets:
+        least = dataset.rating_threshold
+        table.add_row(
+            dataset.name,
+            *(f"{count:,}" for count in (dataset.users, dataset.items, dataset.interactions)),
+            "any" if least is None else f">= {least:g}",
+            "yes" if dataset.is_local else "no",
+            f"{dataset.title}; {dataset.terms.split(';')[0]}",
+        )
+    return table
+
+
+def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str:
+    """Sentences below the table: what the numbers mean, what the data can show, what was lost."""
+    lines = [
+        "Every model was fitted on the training users and made up users; each metric holds these",
+        "against held-out real users. Real users themselves get the ceiling, users drawn from item",
+        "popularity alone the floor. ± is half of a 95% interval; smallest difference that the",
+        "data can show (power .8) in brackets:",
+    ]
+    for metric in metrics:
+        least = scores.loc[scores["metric"] == metric, "minimum_detectable"].dropna()
+        if len(least):
+            lines.append(f"  {metric}: {report.metrics[metric].meaning} ({least.iloc[0]:.3f})")
+    lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
+    if lost:
+        lines.append("Left out before fitting: " + ";\n  ".join(lost) + ".")
+    return "\n".join(lines)
+
+
+def output_console() -> Console:
+    """Make a console as wide as the terminal; 100 columns where the output is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
+def _stem(metric: str) -> str:
+    return metric.split("@")[0]
+
+
+def _place(metric: str) -> tuple[int, str]:
+    known = list(HEADINGS)
+    stem = _stem(metric)
+    return (known.index(stem) if stem in known else len(known), metric)
+
+
+def _number(value: float) -> str:
+    """Write two digits after the point, three where the number is small: .46, .004, -1.20."""
+    text = f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
+
+
+def _reference(values: pd.Series) -> str:
+    found = values.dropna()
+    return _number(float(found.iloc[0])) if len(found) else NO_VALUE
+
+
+def _cell(rows: pd.DataFrame) -> Text:
+    if rows.empty:
+        return Text(NO_VALUE, style="dim")
+    cell = Text(_number(float(rows["value"].mean())))
+    half = float((rows["high"] - rows["low"]).mean()) / 2
+    if _stem(rows["metric"].iloc[0]) not in MARGINALS:
+        cell.append(f"±{half:.2f}".replace("0.", "."), style="dim")
+    by_fit = rows.groupby("fit_seed")["value"].mean()
+    if len(by_fit) > 1:
+        cell.append(f"({by_fit.std():.2f})".replace("0.", "."), style="dim")
+    return cell

@@ -1,0 +1,194 @@
+"""What a measurement is, and a report of many: data only, no drawing and no files."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cornac_mle.checks import refusal
+from cornac_mle.intervals import split_interval
+from cornac_mle.profiles import Profiles
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """One metric of one set of synthetic users.
+
+    Attributes
+    ----------
+    value : float
+        The metric, in its own unit; its expectation at the size of half the held-out users.
+    low, high : float or None
+        95% interval.
+    p_value : float or None
+        Of the hypothesis that synthetic users come from the law of real ones, where it is a test.
+    ceiling, floor : float or None
+        The same metric of real users and of independent-popularity users, against real users.
+    normalised : float or None
+        (value - floor) / (ceiling - floor): 1 as real users, 0 as independent popularity. None
+        where ceiling and floor are less than two standard errors apart: no power here.
+    loss : float
+        Distance from the ideal, lower is better: what a search minimises.
+    n_real, n_synthetic : int
+        Users compared.
+    minimum_detectable : float or None
+        Smallest distance from the ceiling that is found with probability .8 at level .05.
+    per_user : ndarray or None, shape (n_synthetic,)
+        The metric's value of each synthetic user, where it has one.
+    on_splits : ndarray or None, shape (n_splits,)
+        The metric on each half-split. The splits are the same for all models of an evaluator, so
+        that two models can be compared pair by pair.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    ceiling: float | None = None
+    floor: float | None = None
+    normalised: float | None = None
+    loss: float = float("nan")
+    n_real: int = 0
+    n_synthetic: int = 0
+    minimum_detectable: float | None = None
+    per_user: npt.NDArray[np.float64] | None = None
+    on_splits: npt.NDArray[np.float64] | None = None
+
+
+NUMBER_FIELDS = tuple(
+    item.name for item in fields(Measurement) if item.name not in ("per_user", "on_splits")
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A measurement and what it is of: a row of `Report.scores`."""
+
+    dataset: str
+    model: str
+    parameters: str
+    metric: str
+    users: str
+    fit_seed: int | None
+    sampling_seed: int | None
+    measurement: Measurement
+
+    def row(self) -> dict[str, Any]:
+        """Flatten to the columns of scores.csv."""
+        named = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name != "measurement"
+        }
+        return named | {name: getattr(self.measurement, name) for name in NUMBER_FIELDS}
+
+
+@dataclass(eq=False)
+class Report:
+    """Scores of models, the users they made up, and what was left out of the data.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the data.
+    entries : list of Score
+        One for each model, metric, group of users and seed.
+    groups : dict
+        Users in each group: train, validation, reference, held-out.
+    dropped : dict
+        What was left out of the data before anything was fitted, and how much of it.
+    synthetic : dict
+        Synthetic users of each model.
+    metrics : dict
+        Direction and meaning of each metric, by name.
+    """
+
+    dataset: str = ""
+    entries: list[Score] = field(default_factory=list)
+    groups: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    synthetic: dict[str, Profiles] = field(default_factory=dict)
+    metrics: dict[str, "MetricNote"] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Tidy table: one row a model, metric, group of users and seed."""
+        columns = [item.name for item in fields(Score) if item.name != "measurement"]
+        rows = [entry.row() for entry in self.entries]
+        return pd.DataFrame(rows, columns=[*columns, *NUMBER_FIELDS])
+
+    @property
+    def per_user(self) -> pd.DataFrame:
+        """Tidy table: one row a model, metric, group of users, seed and user.
+
+        For realism metrics the user is a synthetic one (``"s0"``, ...), for ranking metrics a real
+        one whose liked items were to be found.
+        """
+        parts = []
+        for entry in self.entries:
+            values = entry.measurement.per_user
+            if values is None:
+                continue
+            part = pd.DataFrame({"user": np.arange(len(values)), "value": values})
+            for name in ("sampling_seed", "fit_seed", "users", "metric", "model", "dataset"):
+                part.insert(0, name, getattr(entry, name))
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def difference(self, metric: str, model: str, other: str) -> Measurement:
+        """Paired difference `model` minus `other` of a metric, over the same half-splits.
+
+        Returns
+        -------
+        Measurement
+            `value`, `low`, `high` (95%) and `on_splits` of the difference; averaged over seeds.
+
+        Raises
+        ------
+        ValueError
+            If one of the two has no such metric on half-splits.
+        """
+        on_splits = self._on_splits(metric, model) - self._on_splits(metric, other)
+        low, high = split_interval(on_splits)
+        return Measurement(
+            float(on_splits.mean()), low, high, loss=float("nan"), on_splits=on_splits
+        )
+
+    def _on_splits(self, metric: str, model: str) -> npt.NDArray[np.float64]:
+        found = [
+            entry.measurement.on_splits
+            for entry in self.entries
+            if (entry.metric, entry.model, entry.users) == (metric, model, "held-out")
+            and entry.measurement.on_splits is not None
+        ]
+        if not found:
+            known = sorted({f"{entry.model}/{entry.metric}" for entry in self.entries})
+            got = f"{metric!r} of {model!r}"
+            advice = f"Known: {', '.join(known)}."
+            raise ValueError(refusal("metric", "be measured on half-splits", got, advice))
+        mean: npt.NDArray[np.float64] = np.mean(found, axis=0)
+        return mean
+
+
+@dataclass(frozen=True)
+class MetricNote:
+    """How to read a metric: its best value and one sentence."""
+
+    best: str
+    meaning: str
+
+
+def with_reference(
+    measurement: Measurement, *, ceiling: float, floor: float, standard_error: float
+) -> Measurement:
+    """Add ceiling, floor and, where they are two standard errors apart, the normalised value."""
+    gap = ceiling - floor
+    clear = abs(gap) >= 2 * standard_error and gap != 0
+    return replace(
+        measurement,
+        ceiling=ceiling,
+        floor=floor,
+        normalised=(measurement.value - floor) / gap if clear else None,
+    )

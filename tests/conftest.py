@@ -1,0 +1,24 @@
+"""Shared fixtures: real data where it is at hand, small worlds everywhere."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real data sets; tests that need it skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"real data sets are not at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def cornac_home(shared_data, tmp_path, monkeypatch):
+    """A home folder with Cornac's cache in it, so that its loaders need no network."""
+    shutil.copytree(shared_data / "cornac_cache", tmp_path / ".cornac")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path

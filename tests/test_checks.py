@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from cornac_mle.checks import check_choice, check_count, check_number, check_share, refusal
+from cornac_mle.randomness import children, cornac_seed, generator
+
+
+def test_refusal_has_rule_value_context_and_advice():
+    message = refusal("rating", "be above 0", -1, "Shift the scale.", context="user 'a'")
+    assert message == "`rating` must be above 0; got -1 for user 'a'. Shift the scale."
+
+
+def test_counts_are_integers_of_any_kind_and_not_booleans():
+    assert check_count("k", np.int64(3)) == 3
+    with pytest.raises(TypeError, match=r"`k` must be an integer; got 3\.0\."):
+        check_count("k", 3.0)
+    with pytest.raises(TypeError, match="got True"):
+        check_count("k", True)
+    with pytest.raises(ValueError, match=r"`k` must be at least 1; got 0\."):
+        check_count("k", 0)
+
+
+@pytest.mark.parametrize("value", [0, 1, -0.5, float("nan"), float("inf")])
+def test_a_share_is_strictly_between_0_and_1(value):
+    with pytest.raises(ValueError, match="`alpha` must be finite, above 0 and below 1; got"):
+        check_share("alpha", value)
+
+
+def test_numbers_and_choices():
+    assert check_number("beta", 0.2, above=0) == 0.2
+    with pytest.raises(TypeError, match="`beta` must be a number; got 'high'"):
+        check_number("beta", "high")
+    assert check_choice("latent", "prior", ("prior", "mixture")) == "prior"
+    with pytest.raises(ValueError, match="`latent` must be one of 'prior', 'mixture'; got 'post'"):
+        check_choice("latent", "post", ("prior", "mixture"))
+
+
+def test_a_generator_is_advanced_and_a_seed_is_not():
+    random = np.random.default_rng(1)
+    assert generator(random).random() != generator(random).random()
+    assert generator(1).random() == generator(1).random()
+    sequence = np.random.SeedSequence(5)
+    assert generator(sequence).random() == generator(np.random.SeedSequence(5)).random()
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, "1", True])
+def test_anything_else_is_no_seed(wrong):
+    with pytest.raises(TypeError, match="`rng` must be an int, a numpy SeedSequence"):
+        generator(wrong)
+
+
+def test_negative_seed():
+    with pytest.raises(ValueError, match="`rng` must be at least 0; got -1"):
+        generator(-1)
+
+
+def test_children_do_not_depend_on_their_number():
+    few, many = children(generator(1), 2), children(generator(1), 5)
+    draws = [np.random.default_rng(seed).random() for seed in many]
+    assert [np.random.default_rng(seed).random() for seed in few] == draws[:2]
+    assert len(set(draws)) == 5
+
+
+def test_cornac_seed_fits_32_bits():
+    assert 0 <= cornac_seed(1) < 2**31
+    assert cornac_seed(1) == cornac_seed(1) != cornac_seed(2)

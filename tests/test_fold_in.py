@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from cornac.models import BPR, EASE, MF, PMF, SVD, WBPR, GlobalAvg, MostPop
+from cornac_mle import fold_in
+from cornac_mle.fold_in import UnseenUsers, adapter_of, fold_in_scores
+from worlds import rated, taste_world
+
+WORLD = rated(taste_world(150, n_items=40, mean_size=10, seed=3))
+TRAIN, NEW = WORLD[:100], WORLD[100:]
+
+
+def fitted(model):
+    return model.fit(TRAIN.to_dataset(seed=1))
+
+
+def test_ease_is_the_profile_times_its_weights():
+    model = fitted(EASE(verbose=False))
+    expected = NEW.matrix.toarray().astype(float) @ np.asarray(model.B)
+    assert np.allclose(fold_in_scores(model, NEW), expected)
+    # A training user, folded in, gets what EASE itself says of that user.
+    assert np.allclose(fold_in_scores(model, TRAIN[:3])[1], np.ravel(model.score(1)))
+
+
+def test_most_popular_counts_training_users():
+    scores = fold_in_scores(fitted(MostPop()), NEW)
+    assert np.array_equal(scores, np.tile(TRAIN.item_counts, (50, 1)))
+
+
+def test_mf_solves_its_ridge_regression():
+    model = fitted(MF(k=3, max_iter=30, lambda_reg=0.1, seed=1))
+    scores = fold_in_scores(model, NEW[:1])
+    held, values = NEW.matrix.indices[: NEW.sizes[0]], NEW.matrix.data[: NEW.sizes[0]]
+    factors = np.column_stack([model.i_factors, np.ones(40)])
+    rest = values - model.global_mean - model.i_biases[held]
+    penalty = 0.1 * NEW.sizes[0]
+    # The minimum of |rest - F u|^2 + penalty |u|^2, by least squares on stacked rows.
+    stacked = np.vstack([factors[held], np.sqrt(penalty) * np.eye(4)])
+    user = np.linalg.lstsq(stacked, np.concatenate([rest, np.zeros(4)]), rcond=None)[0]
+    assert np.allclose(scores[0], model.global_mean + model.i_biases + factors @ user, atol=1e-5)
+
+
+def test_likes_are_fitted_by_weighted_least_squares():
+    model = fitted(BPR(k=3, max_iter=30, lambda_reg=0.1, seed=1))
+    scores = fold_in_scores(model, NEW[:1])
+    held = np.zeros(40)
+    held[NEW.matrix.indices[: NEW.sizes[0]]] = 1
+    weight = np.sqrt(held + fold_in.UNHELD_WEIGHT)
+    target = held / (held + fold_in.UNHELD_WEIGHT)
+    stacked = np.vstack([weight[:, None] * model.i_factors, np.sqrt(0.1) * np.eye(3)])
+    user = np.linalg.lstsq(stacked, np.concatenate([weight * target, np.zeros(3)]), rcond=None)[0]
+    assert np.allclose(scores[0], model.i_biases + model.i_factors @ user, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["linear", "non_linear"])
+def test_cornacs_pmf_ranks_a_training_user_much_as_it_does_itself(variant):
+    model = fitted(PMF(k=3, max_iter=300, learning_rate=0.02, variant=variant, seed=1))
+    folded = fold_in_scores(model, TRAIN)
+    own = np.array([model.score(user) for user in range(100)])
+    agreement = [np.corrcoef(*pair)[0, 1] for pair in zip(folded, own, strict=True)]
+    assert np.median(agreement) > 0.8
+
+
+def test_families_are_found_by_inheritance():
+    assert adapter_of(WBPR()).family is BPR
+    assert adapter_of(SVD()).family is MF
+    assert adapter_of(GlobalAvg()) is None
+
+
+def test_a_view_scores_unseen_users_in_blocks(monkeypatch):
+    monkeypatch.setattr(fold_in, "BLOCK_USERS", 7)
+    model = fitted(EASE(verbose=False))
+    view = UnseenUsers(model, NEW, 100)
+    whole = fold_in_scores(model, NEW)
+    for user in (100, 149, 120, 106, 107):
+        assert np.allclose(view.score(user), whole[user - 100])
+    assert view.score(120, 5) == pytest.approx(whole[20, 5])
+    assert view._scores.shape == (7, 40)

@@ -1,0 +1,441 @@
+"""The variational autoencoder: training, sampling by latent density, and what it must not touch."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from cornac.data import Dataset
+from scipy.stats import ks_2samp
+
+from cornac_mle.models.base import Validation
+from cornac_mle.models.latent_densities import (
+    NormalMixture,
+    StandardNormal,
+    choose_components,
+    fit_gaussian,
+    fit_mixture,
+    size_scores,
+)
+from cornac_mle.models.vae import (
+    LATENTS,
+    VAE,
+    drop_out,
+    forward,
+    new_layers,
+    set_gradients,
+    to_numpy,
+    unit_rows,
+    validation_ndcg,
+)
+from cornac_mle.profiles import Profiles
+from worlds import profiles
+
+SMALL = {"k": 4, "n_epochs": 40, "batch_size": 50, "seed": 1}
+
+
+def checkerboard(n_users=200, n_items=40, held=10, seed=0, value=1.0):
+    """Even users hold items of the first half of the catalogue, odd ones of the second half."""
+    return two_communities(np.full(n_users, held), n_items, seed, value)
+
+
+def skewed(n_users=300, n_items=60, seed=0):
+    """Two communities, the second with profiles several times as long."""
+    small = np.random.default_rng(seed).integers(3, 9, n_users)
+    return two_communities(np.where(np.arange(n_users) % 2 == 0, small, 24), n_items, seed)
+
+
+def two_communities(held, n_items, seed=0, value=1.0):
+    rng = np.random.default_rng(seed)
+    half = n_items // 2
+    items = [rng.choice(half, size, replace=False) + half * (u % 2) for u, size in enumerate(held)]
+    rows = np.repeat(np.arange(len(held)), held)
+    values = np.full(len(rows), value)
+    return profiles(
+        sp.csr_array((values, (rows, np.concatenate(items))), shape=(len(held), n_items))
+    )
+
+
+@pytest.fixture(scope="module")
+def board():
+    return checkerboard()
+
+
+@pytest.fixture(scope="module")
+def model(board):
+    return VAE(**SMALL).fit(board.to_dataset())
+
+
+@pytest.fixture(scope="module")
+def skewed_model():
+    return VAE(**SMALL).fit(skewed().to_dataset())
+
+
+def share_of_first_half(profiles):
+    half = len(profiles.item_ids) // 2
+    return np.asarray(profiles.matrix[:, :half].sum(axis=1)) / profiles.sizes
+
+
+def same(first, second):
+    return (first.matrix != second.matrix).nnz == 0
+
+
+# ------------------------------------------------------------------------------------- learning
+
+
+@pytest.mark.parametrize("latent", ["mixture", "posterior"])
+def test_two_communities_come_out_as_two(model, latent):
+    # Drawn by popularity, 10 items lie 10:0 or 0:10 with probability 2 C(20,10) / C(40,10) = .0004.
+    share = share_of_first_half(model.with_latent(latent).sample(400, rng=3))
+    pure = np.maximum(share, 1 - share)
+    assert np.mean(pure >= 0.9) > 0.9
+    assert 0.35 < np.mean(share > 0.5) < 0.65  # 400 draws of 1/2: 6 standard errors
+
+
+@pytest.mark.parametrize("structure", [(), (16,), [32, 16]])
+def test_fold_in_ranks_the_users_own_community_first(board, structure):
+    model = VAE(**SMALL, autoencoder_structure=structure).fit(board.to_dataset())
+    scores = model.fold_in(checkerboard(n_users=20, seed=9))
+    assert scores.shape == (20, 40)
+    assert scores.dtype == np.float64
+    first, second = scores[:, :20].mean(axis=1), scores[:, 20:].mean(axis=1)
+    np.testing.assert_array_equal(first > second, np.arange(20) % 2 == 0)
+
+
+def test_values_of_the_input_do_not_matter(board, model):
+    graded = checkerboard(value=5.0)
+    other = VAE(**SMALL).fit(graded.to_dataset())
+    np.testing.assert_array_equal(other.fold_in(graded), model.fold_in(board))
+
+
+def test_drawn_values_are_those_of_holders(board):
+    values = np.tile(np.arange(1.0, 6.0), board.matrix.nnz // 5)
+    board = Profiles(
+        sp.csr_array((values, board.matrix.indices, board.matrix.indptr), shape=(200, 40)),
+        board.user_ids,
+        board.item_ids,
+    )
+    drawn = VAE(**SMALL | {"n_epochs": 2}).fit(board.to_dataset()).sample(100, rng=1).matrix.tocoo()
+    real = board.matrix.tocoo()
+    pairs = set(zip(real.coords[1], real.data, strict=True))
+    assert set(zip(drawn.coords[1], drawn.data, strict=True)) <= pairs
+    assert set(drawn.data) == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("structure", [(), (7,), (8, 6)])
+def test_gradients_by_hand_are_those_of_autograd(structure):
+    rng = np.random.default_rng(0)
+    held = checkerboard(n_users=5, n_items=12, held=4).matrix
+    shown = drop_out(unit_rows(held), 0.5, rng)
+    encoder = new_layers(torch, [12, *structure, 6], torch.device("cpu"), rng)
+    decoder = new_layers(torch, [3, *structure[::-1], 12], torch.device("cpu"), rng)
+    tensors = [tensor for layer in encoder + decoder for tensor in layer]
+    noise = torch.from_numpy(rng.standard_normal((5, 3), dtype=np.float32))
+    loss = set_gradients(
+        torch, encoder, decoder, shown=shown, held=held, noise=noise, kl_weight=0.3
+    )
+    by_hand = [tensor.grad.clone() for tensor in tensors]
+
+    hidden = torch.from_numpy(shown.toarray())
+    for number, (weights, biases) in enumerate(encoder):
+        hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
+    mean, log_variance = hidden[:, :3], hidden[:, 3:]
+    hidden = mean + torch.exp(log_variance / 2) * noise
+    for number, (weights, biases) in enumerate(decoder):
+        hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
+    target = torch.from_numpy((held.toarray() > 0).astype(np.float32))
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 5
+    expected = -(torch.log_softmax(hidden, dim=1) * target).sum() / 5 + 0.3 * kl
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    for ours, theirs in zip(by_hand, torch.autograd.grad(expected, tensors), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_keeps_the_mean_and_drops_the_share():
+    matrix = sp.csr_array(np.ones((200, 100), dtype=np.float32))
+    dropped = drop_out(matrix, 0.25, np.random.default_rng(0))
+    assert set(dropped.data) == {np.float32(4 / 3)}
+    assert dropped.nnz / 20_000 == pytest.approx(0.75, abs=0.016)  # 5 standard errors
+    dropped.check_format()
+    assert drop_out(matrix, 0.0, np.random.default_rng(0)).nnz == 20_000
+
+
+def test_unit_rows_have_length_one_and_empty_rows_stay_empty():
+    matrix = sp.csr_array(np.array([[2.0, 3.0, 0, 4.0, 5.0], [0, 0, 0, 0, 0], [0, 7.0, 0, 0, 0]]))
+    expected = [[0.5, 0.5, 0, 0.5, 0.5], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0]]
+    np.testing.assert_array_equal(unit_rows(matrix).toarray(), expected)
+
+
+# ------------------------------------------------------------------------------- early stopping
+
+
+def test_validation_ndcg_by_hand():
+    # One user, four items, item 0 shown and hence not ranked. Scores 3, 2, 1 for items 1, 2, 3;
+    # targets 1 and 3 are at ranks 1 and 3: (1 + 1/2) / (1 + 1/log2(3)).
+    encoder = [(np.zeros((4, 2), dtype=np.float32), np.zeros(2, dtype=np.float32))]
+    scores = np.array([9, 3, 2, 1], dtype=np.float32)
+    decoder = [(np.zeros((1, 4), dtype=np.float32), scores)]
+    validation = Validation(
+        sp.csr_array(np.array([[1.0, 0, 0, 0]])), sp.csr_array(np.array([[0, 1.0, 0, 1.0]]))
+    )
+    expected = (1 + 1 / 2) / (1 + 1 / np.log2(3))
+    assert validation_ndcg(encoder, decoder, validation) == pytest.approx(expected, rel=1e-12)
+
+
+def with_validation(board):
+    """Cornac's training and validation set, with other users in the latter."""
+    matrix = board.matrix.tocoo()
+    users, items = matrix.coords
+    train = users < 150
+    triplets = [(f"u{u}", f"i{i}", 1.0) for u, i in zip(users[train], items[train], strict=True)]
+    others = [(f"u{u}", f"i{i}", 1.0) for u, i in zip(users[~train], items[~train], strict=True)]
+    users_map, items_map = {}, {}
+    train_set = Dataset.build(triplets, global_uid_map=users_map, global_iid_map=items_map)
+    val_set = Dataset.build(
+        others, global_uid_map=users_map, global_iid_map=items_map, exclude_unknowns=False
+    )
+    return train_set, val_set
+
+
+def test_early_stopping_stops_and_keeps_the_best_weights(board):
+    train_set, val_set = with_validation(board)
+    settings = SMALL | {"n_epochs": 500, "patience": 3, "learning_rate": 0.02}
+    model = VAE(**settings).fit(train_set, val_set)
+    history = model.validation_ndcg_
+    best = int(np.argmax(history))
+    assert len(history) == best + 1 + 3 < 500
+    # The same training cut after the best epoch ends at the weights that were kept.
+    short = VAE(**settings | {"n_epochs": best + 1}).fit(train_set, val_set)
+    np.testing.assert_array_equal(short.decoder_[-1][0], model.decoder_[-1][0])
+    assert short.validation_ndcg_ == history[: best + 1]
+
+
+def test_without_validation_all_epochs_are_run(board, model):
+    assert model.validation_ndcg_ == []
+    shorter = VAE(**SMALL | {"n_epochs": 39}).fit(board.to_dataset())
+    assert not np.array_equal(shorter.decoder_[-1][0], model.decoder_[-1][0])
+
+
+# ------------------------------------------------------------------------------------- sampling
+
+
+@pytest.mark.parametrize("latent", LATENTS)
+def test_sizes_have_the_law_of_the_training_sizes(skewed_model, latent):
+    real = skewed()
+    drawn = skewed_model.with_latent(latent).sample(2000, rng=3)
+    assert drawn.sizes.mean() == pytest.approx(real.sizes.mean(), rel=0.05)
+    # Real sizes are the law itself: the KS statistic of 2,000 draws exceeds .06 with p < 1e-6.
+    assert ks_2samp(drawn.sizes, real.sizes).statistic < 0.06
+    assert set(drawn.sizes) <= set(real.sizes)
+    assert set(drawn.matrix.data) == {1}
+
+
+@pytest.mark.parametrize("latent", ["gaussian", "mixture", "posterior"])
+def test_sizes_are_drawn_with_the_tastes(skewed_model, latent):
+    drawn = skewed_model.with_latent(latent).sample(1000, rng=3)
+    of_first = share_of_first_half(drawn) > 0.5
+    assert drawn.sizes[~of_first].mean() > 2 * drawn.sizes[of_first].mean()
+
+
+def test_sizes_of_the_prior_are_independent_of_the_tastes(skewed_model):
+    drawn = skewed_model.with_latent("prior").sample(1000, rng=3)
+    of_first = share_of_first_half(drawn) > 0.5
+    assert drawn.sizes[~of_first].mean() < 1.5 * drawn.sizes[of_first].mean()
+
+
+def test_an_item_that_nobody_holds_is_never_drawn(board):
+    wide = Profiles(
+        sp.csr_array(
+            (board.matrix.data, board.matrix.indices, board.matrix.indptr), shape=(200, 45)
+        ),
+        board.user_ids,
+        pd.Index([f"i{n}" for n in range(45)]),
+    )
+    model = VAE(**SMALL | {"n_epochs": 1}).fit(wide.to_dataset())
+    assert model.sample(300, rng=1).matrix[:, 40:].nnz == 0
+
+
+def test_with_latent_shares_the_weights_and_leaves_the_model_alone(model):
+    other = model.with_latent("prior")
+    assert (model.latent, other.latent) == ("mixture", "prior")
+    assert other.decoder_ is model.decoder_
+    assert not same(model.sample(50, rng=1), other.sample(50, rng=1))
+    assert same(other.with_latent("mixture").sample(50, rng=1), model.sample(50, rng=1))
+
+
+def test_same_seed_same_model_and_other_seed_another(board, model):
+    again = VAE(**SMALL).fit(board.to_dataset())
+    assert same(again.sample(100, rng=2), model.sample(100, rng=2))
+    np.testing.assert_array_equal(again.encoder_[0][0], model.encoder_[0][0])
+    other = VAE(**SMALL | {"seed": 2}).fit(board.to_dataset())
+    assert not np.array_equal(other.encoder_[0][0], model.encoder_[0][0])
+
+
+def test_refit_on_larger_data_starts_fresh(board):
+    larger = checkerboard(n_users=260, n_items=50, seed=4)
+    model = VAE(**SMALL | {"n_epochs": 5})
+    model.fit(board.to_dataset())
+    model.fit(larger.to_dataset())
+    fresh = VAE(**SMALL | {"n_epochs": 5}).fit(larger.to_dataset())
+    assert same(model.sample(100, rng=2), fresh.sample(100, rng=2))
+    assert model.score(259).shape == (50,)
+
+
+@pytest.mark.parametrize("latent", LATENTS)
+def test_clone_save_and_load(board, model, latent, tmp_path):
+    model = model.with_latent(latent)
+    expected = model.sample(100, rng=2)
+    loaded = VAE.load(model.save(str(tmp_path)))
+    assert same(loaded.sample(100, rng=2), expected)
+    np.testing.assert_array_equal(loaded.fold_in(board), model.fold_in(board))
+    np.testing.assert_array_equal(loaded.score(7), model.score(7))
+    clone = model.clone()
+    assert (clone.latent, clone.seed, clone.is_fitted) == (latent, 1, False)
+
+
+def test_global_state_is_left_alone(board):
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    dtype, numpy_state = torch.get_default_dtype(), np.random.get_state()[1].copy()  # noqa: NPY002
+    VAE(**SMALL | {"n_epochs": 2}).fit(board.to_dataset()).sample(20, rng=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert torch.get_default_dtype() == dtype
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+# ------------------------------------------------------------------------------------ densities
+
+
+def test_gaussian_has_the_moments_of_the_posteriors():
+    # Two users at -1 and +1 with posterior variance 1/4: mean 0, variance 1 + 1/4.
+    means, deviations = np.array([[-1.0], [1.0]]), np.full((2, 1), 0.5)
+    density = fit_gaussian(means, deviations, np.array([3, 3]), np.random.default_rng(0))
+    assert density.means[0, 0] == 0
+    assert (density.roots[0] @ density.roots[0].T)[0, 0] == pytest.approx(1.25, rel=1e-3)
+    points, sizes = density.draw(20_000, np.random.default_rng(1))
+    assert points.var() == pytest.approx(1.25, rel=0.06)  # 5 standard errors
+    assert set(sizes) == {3}
+
+
+def test_mixture_finds_two_clusters_and_their_sizes():
+    rng = np.random.default_rng(0)
+    side = np.repeat([-1.0, 1.0], 200)
+    means = np.column_stack([3 * side, np.zeros(400)])
+    sizes = np.where(side < 0, rng.integers(2, 5, 400), rng.integers(20, 50, 400))
+    density = fit_mixture(means, np.full((400, 2), 0.5), sizes, None, rng)
+    assert len(density.weights) >= 2
+    points, drawn = density.draw(2000, rng)
+    assert np.all(np.abs(np.abs(points[:, 0]) - 3) < 2.6)  # 5 standard deviations; none between
+    assert np.mean((drawn >= 20) == (points[:, 0] > 0)) > 0.95
+
+
+def test_number_of_components_is_chosen_on_users_left_out():
+    rng = np.random.default_rng(0)
+    assert choose_components(rng.normal(size=(400, 3)), rng.normal(size=(200, 3)), rng) == 1
+    centres = 8 * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    points = centres[rng.integers(0, 4, 800)] + rng.normal(size=(800, 2))
+    assert choose_components(points[:600], points[600:], rng) >= 4
+    given = fit_mixture(points, np.full((800, 2), 0.1), np.full(800, 5), 3, rng)
+    assert given.means.shape == (3, 3)
+
+
+def test_sizes_go_back_exactly_to_the_training_sizes():
+    # Two components, 1/4 at -10 and 3/4 at +10: scores at their medians are the quantiles 1/8 and
+    # 1/4 + 3/8 = 5/8 of the sizes 1..8, that is the sorted sizes number 1 and 5 counted from 0.
+    covariances = np.tile(np.eye(2), (2, 1, 1))
+    means = np.array([[0.0, -10.0], [0.0, 10.0]])
+    density = NormalMixture(np.array([0.25, 0.75]), means, covariances, np.arange(1, 9)[::-1])
+    np.testing.assert_array_equal(density._sizes(np.array([-10.0, 10.0])), [2, 6])
+    np.testing.assert_array_equal(density._sizes(np.array([-99.0, 99.0])), [1, 8])
+
+
+def test_standard_normal_draws_real_sizes():
+    points, sizes = StandardNormal(3, np.array([2, 7])).draw(5000, np.random.default_rng(0))
+    assert points.shape == (5000, 3)
+    assert points.mean() == pytest.approx(0, abs=0.05)
+    assert points.std() == pytest.approx(1, abs=0.05)
+    assert set(sizes) == {2, 7}
+
+
+def test_size_scores_are_normal_quantiles_with_ties_shared_out_at_random():
+    scores = size_scores(np.array([5, 9, 1, 5]), np.random.default_rng(0))
+    np.testing.assert_allclose(scores[[2, 1]], [-1.150349, 1.150349], atol=1e-6)  # 1/8, 7/8
+    np.testing.assert_allclose(np.sort(scores[[0, 3]]), [-0.318639, 0.318639], atol=1e-6)
+    firsts = [size_scores(np.array([5, 5]), np.random.default_rng(s))[0] for s in range(60)]
+    assert len(set(firsts)) == 2
+
+
+def test_forward_by_hand():
+    # tanh(0.5 * 2 - 1) = 0, so the second layer gives its bias; two users, one feature.
+    layers = [
+        (np.array([[2.0]], dtype=np.float32), np.array([-1.0], dtype=np.float32)),
+        (np.array([[4.0]], dtype=np.float32), np.array([3.0], dtype=np.float32)),
+    ]
+    inputs = np.array([[0.5], [1e9]], dtype=np.float32)
+    np.testing.assert_array_equal(forward(layers, inputs), [[3.0], [7.0]])
+
+
+def test_to_numpy_is_a_copy():
+    layers = new_layers(torch, [3, 2], torch.device("cpu"), np.random.default_rng(0))
+    copied = to_numpy(layers)
+    with torch.no_grad():
+        layers[0][0].zero_()
+    assert np.all(copied[0][0] != 0)
+
+
+# --------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"k": 0}, ValueError, "`k` must be at least 1; got 0"),
+        ({"autoencoder_structure": (0,)}, ValueError, "`autoencoder_structure` must be at least 1"),
+        ({"autoencoder_structure": 20}, TypeError, "`autoencoder_structure` must be a sequence"),
+        ({"n_epochs": 1.5}, TypeError, "`n_epochs` must be an integer; got 1.5"),
+        ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1; got 0"),
+        ({"learning_rate": 0}, ValueError, "`learning_rate` must be finite, above 0"),
+        ({"dropout": 1.0}, ValueError, "`dropout` must be finite, above 0 and below 1; got 1.0"),
+        ({"beta": -1}, ValueError, "`beta` must be finite, above 0"),
+        ({"anneal_epochs": -1}, ValueError, "`anneal_epochs` must be at least 0; got -1"),
+        ({"patience": 0}, ValueError, "`patience` must be at least 1; got 0"),
+        ({"latent": "normal"}, ValueError, "`latent` must be one of 'prior', .*; got 'normal'"),
+        ({"n_components": 0}, ValueError, "`n_components` must be at least 1; got 0"),
+        ({"seed": -1}, ValueError, "`seed` must be at least 0; got -1"),
+    ],
+)
+def test_settings_out_of_range(settings, error, message):
+    with pytest.raises(error, match=message):
+        VAE(**settings)
+
+
+def test_with_latent_checks_its_argument(model):
+    with pytest.raises(ValueError, match="`latent` must be one of"):
+        model.with_latent("uniform")
+
+
+def test_log_likelihood_says_why_there_is_none(board, model):
+    with pytest.raises(NotImplementedError, match=r"VAE has no log-likelihood: .*latent"):
+        model.log_likelihood(board, rng=1)
+
+
+def test_missing_torch_is_named(board, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    message = r"^`VAE` needs PyTorch. Install it with: pip install cornac-mle\[vae\]$"
+    with pytest.raises(ImportError, match=message):
+        VAE(**SMALL).fit(board.to_dataset())
+
+
+def test_a_fitted_model_ranks_and_samples_without_torch(board, model, monkeypatch):
+    expected = model.sample(50, rng=1)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert same(model.sample(50, rng=1), expected)
+    assert model.fold_in(board).shape == (200, 40)
+
+
+def test_importing_the_module_does_not_import_torch():
+    code = "import sys, cornac_mle.models.vae; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
