@@ -37,6 +37,8 @@ def plackett_luce(
     n_users, n_items = len(sizes), log_weights.shape[-1]
     # Exponential races: E / w has the order of Gumbel noise + log w, and costs one log less.
     keys = rng.standard_exponential((n_users, n_items), dtype=np.float32)
+    # A float32 exponential is exactly 0 once in some 10 million draws.
+    np.maximum(keys, np.finfo(np.float32).tiny, out=keys)
     np.log(keys, out=keys)
     keys -= log_weights
     wanted = np.minimum(sizes, n_items)

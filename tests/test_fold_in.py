@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from cornac.models import BPR, EASE, MF, PMF, SVD, WBPR, GlobalAvg, MostPop
+
 from cornac_mle import fold_in
 from cornac_mle.fold_in import UnseenUsers, adapter_of, fold_in_scores
 from worlds import rated, taste_world

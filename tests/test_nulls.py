@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.stats import chisquare
-from worlds import taste_world
 
 from cornac_mle.nulls import BLOCK_USERS, chimera, popularity_draws, swap
+from worlds import taste_world
 
 WORLD = taste_world(150).matrix
 SIZES = np.diff(WORLD.indptr)
