@@ -33,8 +33,9 @@ from cornac_mle.models.latent_densities import (
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-    TorchLayers = list[tuple[torch.Tensor, torch.Tensor]]
+    TorchLayers = list[tuple[Tensor, Tensor]]
 
 Float32Array = npt.NDArray[np.float32]
 Layers = list[tuple[Float32Array, Float32Array]]
@@ -348,10 +349,10 @@ def drop_out(inputs: sp.csr_array, share: float, rng: np.random.Generator) -> sp
     return sp.csr_array((values, inputs.indices[kept], ends), shape=inputs.shape)
 
 
-def sparse_product(torch: Any, left: sp.csr_array, right: "torch.Tensor") -> "torch.Tensor":
+def sparse_product(torch: Any, left: sp.csr_array, right: "Tensor") -> "Tensor":
     """Multiply left @ right without gradient. On the CPU by scipy, the fastest there."""
     right = right.detach()
-    product: torch.Tensor
+    product: Tensor
     if right.device.type == "cpu":
         product = torch.from_numpy(left @ right.numpy())
     else:
@@ -366,7 +367,7 @@ def set_gradients(
     *,
     shown: sp.csr_array,
     held: sp.csr_array,
-    noise: "torch.Tensor",
+    noise: "Tensor",
     kl_weight: float,
 ) -> float:
     """Write the gradient of a batch's mean loss into the layers; return the loss in nats.
