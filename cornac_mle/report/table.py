@@ -30,21 +30,16 @@ def score_table(report: Report) -> RenderableType:
     """Table of models x metrics, real users above and independent popularity below them.
 
     A cell is the value with half the width of its 95% interval, both averaged over seeds; where a
-    model was fitted with several seeds, the standard deviation over fits follows in brackets. A
-    hyphen: the model cannot be sampled.
+    model was fitted with several seeds, the standard deviation over fits stands below in brackets.
+    A hyphen: the model cannot be sampled.
     """
     scores = report.scores
     scores = scores[scores["users"] == "held-out"]
     metrics = sorted(scores["metric"].unique(), key=_place)
     groups = report.groups.items()
     sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
-    table = Table(
-        title=f"{report.dataset}: {sizes} users",
-        title_style="bold",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
+    title = f"{report.dataset}: {sizes} users"
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("users made up by\n\nbest value", no_wrap=True)
     for metric in metrics:
         heading = HEADINGS.get(_stem(metric), metric.replace("@", "\n@"))
@@ -60,7 +55,7 @@ def score_table(report: Report) -> RenderableType:
     for model in scores["model"].unique():
         own = scores[scores["model"] == model]
         table.add_row(model, *[_cell(own[own["metric"] == metric]) for metric in metrics])
-    return Group(table, Text(explanation(report, scores, metrics)))
+    return Group(Text(title, style="bold"), table, Text(explanation(report, scores, metrics)))
 
 
 def dataset_table(datasets: Iterable[NamedDataset]) -> RenderableType:
@@ -95,6 +90,8 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
         least = scores.loc[scores["metric"] == metric, "minimum_detectable"].dropna()
         if len(least):
             lines.append(f"  {metric}: {report.metrics[metric].meaning} ({least.iloc[0]:.3f})")
+    if scores.groupby(["model", "metric"])["fit_seed"].nunique().gt(1).any():
+        lines.append("In brackets below a value: standard deviation over fits with several seeds.")
     lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
     if lost:
         lines.append("Left out before fitting: " + ";\n  ".join(lost) + ".")
@@ -137,5 +134,5 @@ def _cell(rows: pd.DataFrame) -> Text:
         cell.append(f"±{half:.2f}".replace("0.", "."), style="dim")
     by_fit = rows.groupby("fit_seed")["value"].mean()
     if len(by_fit) > 1:
-        cell.append(f"({by_fit.std():.2f})".replace("0.", "."), style="dim")
+        cell.append(f"\n({by_fit.std():.3f})".replace("0.", "."), style="dim")
     return cell
