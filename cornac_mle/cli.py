@@ -83,6 +83,9 @@ def _compare(
     samples: int,
     out: Path,
 ) -> None:
+    import numpy as np
+    from cornac.models import EASE
+
     from cornac_mle.compare import compare as compare_models
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.report.run_folder import hash_feedback, write_run
@@ -93,6 +96,10 @@ def _compare(
     method = HeldOutUsers(
         frame, rating_threshold=threshold, seed=seed, n_samples=samples, dataset_name=name
     )
+    for model in chosen:
+        if isinstance(model, EASE):
+            # Cornac's EASE is fitted to the values, so its ridge has their scale; 300 suits ones.
+            model.lamb = 300 * float(np.mean(method.groups.train.matrix.data**2))
     arguments = {
         "dataset": name,
         "rating_threshold": threshold,

@@ -46,7 +46,7 @@ def main() -> None:
                 PMF(k=20, seed=seed),
                 VAE(latent="prior", name="VAE prior", seed=seed),
                 VAE(latent="mixture", name="VAE", seed=seed),
-                cornac.models.EASE(verbose=False),
+                cornac.models.EASE(lamb=6000, verbose=False),  # best on validation users
                 cornac.models.MostPop(),
             ],
             metrics=[

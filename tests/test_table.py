@@ -3,9 +3,10 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from cornac_mle.report.table import WIDTH, score_table
 from cornac_mle.result import Measurement, MetricNote, Report, Score
-from rich.console import Console
 
 METRICS = {
     "NDCG@100": MetricNote("high", "on items hidden of unseen users"),
