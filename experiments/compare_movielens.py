@@ -8,7 +8,7 @@ half-splits of held-out users.
 
 Command: python experiments/compare_movielens.py [--data ../shared/data] [--sets 100K 1M]
     (without --data, Cornac's own cache is used, which downloads what is missing)
-Minutes: about 15 on two cores.
+Minutes: about 7 on two cores.
 """
 
 import argparse

@@ -1,0 +1,60 @@
+import pytest
+from cornac.models import MostPop
+
+from cornac_mle.compare import compare
+from cornac_mle.metrics import PopularityJS
+from cornac_mle.models.pmf import PMF
+from cornac_mle.models.popularity import Popularity
+from worlds import rated, taste_world
+
+FRAME = rated(taste_world(200, n_items=60, mean_size=10, seed=5)).to_frame()
+METRICS = [PopularityJS()]
+
+
+def test_models_are_cloned_and_fitted_once_a_seed_where_they_have_one():
+    seen = []
+    model = PMF(k=2, max_iter=3, seed=9)
+    report = compare(
+        [Popularity(), model],
+        FRAME,
+        metrics=METRICS,
+        rating_threshold=2,
+        fit_seeds=[4, 5],
+        on_fit=lambda name, done: seen.append((name, done)),
+    )
+    assert seen == [("Popularity", 0), ("PMF", 1), ("PMF", 2)]
+    assert report.scores[report.scores.model == "PMF"].fit_seed.tolist() == [4, 5]
+    assert not model.is_fitted
+    assert report.dropped["ratings below 2"] > 0
+
+
+def test_without_fit_seeds_a_model_keeps_its_own():
+    report = compare([PMF(k=2, max_iter=3, seed=9)], FRAME, metrics=METRICS, seed=3)
+    assert report.scores.fit_seed.tolist() == [9]
+
+
+def test_default_metrics_are_realism_and_accuracy():
+    report = compare([Popularity()], rated(taste_world(400, seed=1)).to_frame())
+    assert set(report.scores.metric) == {
+        "UnrealisticUsers@0.05",
+        "PlausibilityKS",
+        "NeighbourCoverage@5",
+        "CopiedUsers",
+        "PopularityJS",
+        "ProfileSizeKS",
+        "Recall@20",
+        "NDCG@100",
+    }
+
+
+@pytest.mark.parametrize(
+    ("models", "settings", "message"),
+    [
+        ([], {}, "`models` must hold at least one model; got none"),
+        ([MostPop(), MostPop()], {}, "different names; got 'MostPop' twice. Pass name="),
+        ([MostPop()], {"fit_seeds": [-1]}, "`fit_seeds` must be at least 0; got -1"),
+    ],
+)
+def test_wrong_arguments(models, settings, message):
+    with pytest.raises(ValueError, match=message):
+        compare(models, FRAME, **settings)
