@@ -9,14 +9,9 @@ import scipy.sparse as sp
 from scipy.stats import binom
 
 from cornac_mle import plausibility
+from cornac_mle.leave_one_out import RidgeInverse, held_percentiles, leave_one_out_scores
 from cornac_mle.nulls import chimera, popularity_draws, swap
-from cornac_mle.plausibility import (
-    PlausibilityModel,
-    RidgeInverse,
-    conformal_p_values,
-    held_percentiles,
-    leave_one_out_scores,
-)
+from cornac_mle.plausibility import PlausibilityModel, conformal_p_values
 from worlds import taste_world
 
 RIDGE = 7.0
