@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cornac_mle.compare import compare, default_metrics
+    from cornac_mle.comparison import compare, default_metrics
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.models.base import GenerativeRecommender
@@ -29,8 +29,8 @@ _HOMES = {
     "Report": "cornac_mle.result",
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae",
-    "compare": "cornac_mle.compare",
-    "default_metrics": "cornac_mle.compare",
+    "compare": "cornac_mle.comparison",
+    "default_metrics": "cornac_mle.comparison",
 }
 
 __all__ = [

@@ -86,7 +86,7 @@ def _compare(
     import numpy as np
     from cornac.models import EASE
 
-    from cornac_mle.compare import compare as compare_models
+    from cornac_mle.comparison import compare as compare_models
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.report.run_folder import hash_feedback, write_run
     from cornac_mle.report.table import output_console, score_table

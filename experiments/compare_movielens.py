@@ -23,7 +23,7 @@ import cornac
 from cornac.datasets import movielens
 
 from cornac_mle import PMF, VAE, HeldOutUsers, Popularity, TrainingUsers, default_metrics
-from cornac_mle.compare import compare
+from cornac_mle.comparison import compare
 from cornac_mle.report.table import output_console, score_table
 
 LATENTS = ("prior", "gaussian", "mixture", "posterior")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import cornac_mle
 from cornac_mle import cli
 from cornac_mle.profiles import Profiles
 from worlds import rated, taste_world
@@ -226,9 +227,19 @@ def test_the_installed_command_runs(tmp_path):
         assert name in done.stdout
 
 
-def test_public_names_can_be_imported_and_unknown_ones_say_so():
-    import cornac_mle
+def test_no_public_name_is_hidden_by_a_submodule():
+    """Importing a submodule sets it on the package, in the place of a function of that name."""
+    code = (
+        "import types, cornac_mle.cli; from cornac_mle import default_metrics, compare; "
+        "print(isinstance(compare, types.FunctionType))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+    submodules = {path.stem for path in Path(cli.__file__).parent.iterdir()}
+    assert not submodules & set(cornac_mle.__all__)
 
+
+def test_public_names_can_be_imported_and_unknown_ones_say_so():
     for name in cornac_mle.__all__:
         assert getattr(cornac_mle, name) is not None
     assert set(cornac_mle.__all__) <= set(dir(cornac_mle))

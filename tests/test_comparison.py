@@ -1,7 +1,7 @@
 import pytest
 from cornac.models import MostPop
 
-from cornac_mle.compare import compare
+from cornac_mle.comparison import compare
 from cornac_mle.metrics import PopularityJS
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
