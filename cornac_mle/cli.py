@@ -54,6 +54,8 @@ def _models() -> dict[str, Callable[[int], Any]]:
     }
 
 
+# Spelt out, because `--help` must not import Cornac and the models.
+KNOWN_MODELS = "popularity, training-users, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
 DEFAULT_MODELS = "popularity,pmf,vae-prior,vae,training-users,ease"
 
 
@@ -62,7 +64,9 @@ def compare(
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,
     rating_threshold: ThresholdOption = None,
-    models: Annotated[str, typer.Option(help="Comma-separated.")] = DEFAULT_MODELS,
+    models: Annotated[str, typer.Option(help=f"Comma-separated, of {KNOWN_MODELS}.")] = (
+        DEFAULT_MODELS
+    ),
     seed: SeedOption = 123,
     fits: Annotated[int, typer.Option(help="Fits of each model, with seeds in a row.", min=1)] = 1,
     samples: Annotated[int, typer.Option(help="Sets of users drawn from each fit.", min=1)] = 1,
@@ -141,7 +145,7 @@ def _compare(
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(help="File to write: .csv, .tsv, .parquet or .npz.")],
-    model: Annotated[str, typer.Option(help="One model; `compare --help` lists them.")] = "vae",
+    model: Annotated[str, typer.Option(help="One model; `compare --help` lists them all.")] = "vae",
     n: Annotated[int, typer.Option("--n", help="Users to draw.", min=1)] = 1000,
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,

@@ -62,12 +62,6 @@ def plackett_luce(
     return matrix
 
 
-def bernoulli(probabilities: npt.NDArray[np.floating], rng: np.random.Generator) -> sp.csr_array:
-    """Draw each item by itself; probabilities (n_users, n_items), result 1 at drawn items."""
-    drawn = rng.random(probabilities.shape, dtype=np.float32) < probabilities
-    return sp.csr_array(drawn, dtype=np.float32)
-
-
 def draw_values(
     drawn: sp.csr_array, by_item: sp.csc_array, rng: np.random.Generator
 ) -> sp.csr_array:

@@ -16,8 +16,6 @@ from cornac_mle import cli
 from cornac_mle.profiles import Profiles
 from worlds import rated, taste_world
 
-COMMAND = [sys.executable, "-m", "cornac_mle.cli"]
-
 
 @pytest.fixture
 def table(tmp_path):
@@ -98,6 +96,11 @@ def test_sample_writes_users(table, tmp_path, suffix):
     assert status == 0, output
     assert len(Profiles.read(path)) == 50
     assert "50 users of PMF" in output
+
+
+def test_help_names_every_model():
+    assert cli.KNOWN_MODELS.split(", ") == list(cli._models())
+    assert set(cli.DEFAULT_MODELS.split(",")) <= set(cli._models())
 
 
 def test_datasets_says_what_is_here():

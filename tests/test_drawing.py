@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cornac_mle.drawing import bernoulli, draw_sizes, plackett_luce
+from cornac_mle.drawing import draw_sizes, plackett_luce
 
 
 def plackett_luce_set_probabilities(weights, size):
@@ -64,13 +64,6 @@ def test_nobody_wants_anything():
     drawn = plackett_luce(np.zeros(5), np.zeros(3, dtype=int), np.random.default_rng(1))
     assert drawn.shape == (3, 5)
     assert drawn.nnz == 0
-
-
-def test_bernoulli_marginals():
-    probabilities = np.tile([0.1, 0.5, 0.9], (10_000, 1))
-    counts = bernoulli(probabilities, np.random.default_rng(1)).sum(axis=0)
-    for count, chance in zip(counts, (0.1, 0.5, 0.9), strict=True):
-        assert stats.binomtest(int(count), 10_000, chance).pvalue > 1e-6
 
 
 def test_sizes_come_from_real_ones():
