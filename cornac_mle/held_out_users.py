@@ -17,7 +17,7 @@ from cornac.models import Recommender
 from cornac_mle.checks import check_count, check_share
 from cornac_mle.fold_in import UnseenUsers, adapter_of
 from cornac_mle.intervals import mean_interval
-from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.profiles import Profiles
@@ -335,8 +335,15 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             try:
                 for number, synthetic in enumerate(pools):
                     random = self._random("measure")
-                    measured.append(metric.measure(evaluator, synthetic, rng=random))
+                    if isinstance(metric, ModelMetric):
+                        found = metric.measure_model(evaluator, model, rng=random)
+                    else:
+                        found = metric.measure(evaluator, synthetic, rng=random)
+                    measured.append(found)
                     self._note(model, users, metric.name, metric.note, measured[-1], number)
+            except NotMeasurableError as error:
+                logger.warning("%s: %s cannot be measured: %s", model.name, metric, error)
+                continue
             except ValueError as error:
                 if users == "held-out":
                     raise

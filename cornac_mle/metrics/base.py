@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,29 @@ from cornac_mle.checks import refusal
 from cornac_mle.intervals import POWER_SHIFT, split_interval
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
+from cornac_mle.randomness import RngLike
 from cornac_mle.result import Measurement, MetricNote, with_reference
 
 FloatArray = npt.NDArray[np.float64]
+
+
+class NotMeasurableError(ValueError):
+    """A metric has no value for these users or this model; the message says why.
+
+    `HeldOutUsers` writes NaN and logs the reason; every other ValueError stops it.
+    """
+
+
+class Samplable(Protocol):
+    """What a metric may ask of a model: new users, and the log-probability of given ones."""
+
+    name: str
+
+    def sample(self, n_users: int, *, rng: RngLike) -> Profiles:
+        """Draw new users."""
+
+    def log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> FloatArray:
+        """Nats per user, (n_users,)."""
 
 
 class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no types
@@ -64,6 +84,16 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
     def loss(self, value: float, ceiling: float) -> float:
         """Distance of a value from its ideal; lower is better."""
         return abs(value - (ceiling if self.ideal is None else self.ideal))
+
+
+class ModelMetric(RealismMetric):
+    """A metric that asks the model itself, for more users than a pool has or for a likelihood."""
+
+    @abstractmethod
+    def measure_model(
+        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Measure a fitted model against the held-out users of `evaluator`."""
 
 
 class SplitMetric(RealismMetric):
