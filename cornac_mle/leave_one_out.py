@@ -1,87 +1,49 @@
-"""EASE, one held item at a time: what a profile's other items say of it.
+"""What a profile's other items say of each item: the interface of leave-one-out predictors.
 
-A ridge regression of every item on all others (Steck 2019), with users left out in closed form.
+A predictor is a linear map of profiles y to scores yB of all items, with a zero diagonal: an item
+has no say in its own score, so that the scores at held items are leave-one-out as they stand.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 
-@dataclass(frozen=True, eq=False)
-class RidgeInverse:
-    """P = (X'X + ridge I)^-1 of reference users X: a rule that maps a profile y to yP.
+class LeaveOneOutPredictor(ABC):
+    """Item-item weights B with a zero diagonal, learnt from reference users.
 
-    With fewer users than items, P is not built: P = (I - X'MX) / ridge with the dual core
-    M = (XX' + ridge I)^-1. The core has as many rows as there are users, else as there are items.
+    Attributes
+    ----------
+    reference : csr_array, shape (n_users, n_items)
+        The profiles that it was fitted on, float32 ones.
+    setting : float
+        What `candidates` differ in: a ridge, a rank, a number of neighbours.
     """
 
-    reference: sp.csr_array  # X, (n_users, n_items) float32 ones
-    ridge: float
-    core: NDArray[np.float32]  # M, (n_users, n_users), if dual; else P, (n_items, n_items)
-    diagonal: NDArray[np.float64]  # of P, (n_items,)
-    dual: bool
-    left_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None  # see `without`
+    reference: sp.csr_array
+    setting: float
 
     @classmethod
-    def at_each(cls, ridges: Sequence[float], reference: sp.csr_array) -> "list[RidgeInverse]":
-        """Compute the inverse at every ridge (> 0) from one eigendecomposition.
+    @abstractmethod
+    def candidates(cls, reference: sp.csr_array) -> list[Self]:
+        """Fit the predictor at each setting that is worth a try."""
 
-        Time min(n_users, n_items)^3.
-        """
-        dual = reference.shape[0] < reference.shape[1]
-        gram = reference @ reference.T if dual else reference.T @ reference
-        values, vectors = eigh(gram.toarray().astype(np.float64), overwrite_a=True)
-        inverses = []
-        for ridge in ridges:
-            core = (vectors / (np.maximum(values, 0) + ridge)) @ vectors.T
-            diagonal = np.diag(core).copy()
-            if dual:
-                explained = (reference * (core @ reference)).sum(axis=0)
-                diagonal = (1 - explained) / ridge
-            inverses.append(cls(reference, ridge, core.astype(np.float32), diagonal, dual))
-        return inverses
+    @abstractmethod
+    def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
+        """Score all items for a block of profiles (float32 ones): yB, (n_block, n_items)."""
 
-    def without(self, users: NDArray[np.intp]) -> "RidgeInverse":
-        """Give the inverse in which these users (row numbers of X, G of them) had no part; exact.
-
-        Sherman-Morrison-Woodbury: with A = X_G P, the inverse is P + A'(I - A X_G')^-1 A.
-        """
-        group = self.reference[users]
-        mapped = self.apply(group)  # A, (n_left_out, n_items)
-        own = np.eye(users.size) - np.asarray(group @ mapped.T, dtype=np.float64).T
-        solved = np.linalg.solve(own, mapped).astype(np.float32)
-        diagonal = self.diagonal + np.einsum("gi,gi->i", mapped, solved, dtype=np.float64)
-        return replace(self, diagonal=diagonal, left_out=(mapped, solved))
-
-    def apply(self, profiles: sp.csr_array) -> NDArray[np.float32]:
-        """Map a block of profiles y to dense yP, (n_block, n_items)."""
-        if self.dual:
-            shared = (profiles @ self.reference.T).toarray()  # items in common, (n_block, n_users)
-            image = profiles.toarray() - (self.reference.T @ (shared @ self.core).T).T
-            image /= np.float32(self.ridge)
-        else:
-            image = profiles @ self.core
-        if self.left_out is not None:
-            mapped, solved = self.left_out
-            image = image + (profiles @ mapped.T) @ solved
-        return np.asarray(image)
+    @abstractmethod
+    def without(self, users: NDArray[np.intp]) -> Self:
+        """Give the predictor in which these users (row numbers of `reference`) had no part."""
 
 
-def leave_one_out_scores(profiles: sp.csr_array, inverse: RidgeInverse) -> NDArray[np.float32]:
-    """EASE scores yB of all items, (n_block, n_items); at held items they are leave-one-out.
-
-    B_ij = -P_ij / P_jj off the diagonal and 0 on it, so (yB)_j = y_j - (yP)_j / P_jj: an item has
-    no say in its own score. Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data".
-    """
-    scores = inverse.apply(profiles)
-    scores /= -inverse.diagonal.astype(np.float32)
-    scores[user_of(profiles), profiles.indices] += 1
-    return scores
+def unit_profiles(items: NDArray[np.intp], n_items: int) -> sp.csr_array:
+    """Profiles of one item each: their scores are rows of B, (n, n_items)."""
+    ones = np.ones(items.size, dtype=np.float32)
+    return sp.csr_array((ones, items, np.arange(items.size + 1)), shape=(items.size, n_items))
 
 
 def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """How plausible is it that a real user has this profile? Reference users judge, item by item.
 
-1. *Leave one out.* EASE, fitted on the reference users, predicts every held item from the profile's
-   other items (Steck 2019). Its weights have a zero diagonal, so that the scores at held items are
-   leave-one-out as they stand.
+1. *Leave one out.* A predictor fitted on the reference users scores every held item by the other
+   items of the profile. There are three families of them: EASE, item nearest neighbours and the
+   residual of an SVD, so that no model is judged by its own kind alone.
 2. *Evidence.* The score of a held item is read in two ways: its percentile among the items that the
    user does not hold, and its lift over the share of reference users who hold the item.
 3. *Judgement.* A logistic regression on this evidence, the item's popularity and the profile's size
@@ -10,40 +10,45 @@
    drawn by popularity.
    The raw score of a profile is the mean, over its items, of the log probability of being genuine.
 4. *Adjustment.* Location and scale of the raw score are regressed on size and popularity.
-5. *Calibration*, outside: `conformal_p_values` against users that nothing above has seen.
+5. *Calibration*, outside: `conformal.conformal_p_values` against users that nothing above has seen.
 
 Whatever steps 3 and 4 learn from is cross-fitted: a reference user is scored by weights fitted
-without that user. No refitting is needed, because leaving users out of a ridge regression has a
-closed form (`RidgeInverse.without`).
+without that user. EASE needs no refitting for that, since leaving users out of a ridge regression
+has a closed form.
 
 What it cannot see: an item that hardly any reference user holds speaks neither for nor against a
-profile. On very sparse data, profiles made of nothing else pass as plausible.
+profile. On very sparse data, profiles made of nothing else pass as plausible. Where reference users
+and items are both many, `MAX_USERS` of the users judge: the evidence of the others is given up, so
+that memory stays within some 2 GB.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from cornac_mle.checks import refusal
-from cornac_mle.leave_one_out import (
-    RidgeInverse,
-    held_percentiles,
-    leave_one_out_scores,
-    user_of,
-)
+from cornac_mle.checks import check_choice, refusal
+from cornac_mle.ease_predictor import EasePredictor
+from cornac_mle.item_knn_predictor import ItemKnnPredictor
+from cornac_mle.leave_one_out import LeaveOneOutPredictor, held_percentiles, user_of
 from cornac_mle.nulls import swap
 from cornac_mle.randomness import RngLike, generator
+from cornac_mle.svd_predictor import SvdPredictor
 
+FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
+    "ease": EasePredictor,
+    "item-knn": ItemKnnPredictor,
+    "svd": SvdPredictor,
+}
+"""Families of judges; the first is the primary one."""
 BLOCK_USERS = 1024
 """Profiles scored together: the largest dense array is one of 1,024 users x all items."""
-RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
-"""Candidates for the ridge of EASE, in users."""
 FOLDS = 10
 """Groups of reference users; each is scored by weights fitted on the others."""
 PLANTED_SHARE = 0.25
@@ -55,52 +60,15 @@ ADJUSTED_RANGE = (0.05, 0.95)
 """Quantiles of the reference users' circumstances beyond which the adjustment stays as it is, so
 that no profile is excused for being unlike real ones in size or popularity."""
 MIN_REFERENCE_USERS = 20
-
-
-def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> NDArray[np.float64]:
-    """Conformal p-values of scores, lower tail. In (0, 1]; small is implausible.
-
-    ``p(x) = (1 + #{calibration <= x}) / (1 + n)``. If a real user's score is exchangeable with the
-    n calibration scores, P(p <= alpha) <= alpha, whatever the score. A tie counts as at least as
-    extreme, so that p is never 0.
-
-    Parameters
-    ----------
-    scores : (n_users,) scores; -inf is allowed.
-    calibration : (n,) scores of real users on whom the score was not fitted.
-
-    Returns
-    -------
-    (n_users,) float64.
-
-    Raises
-    ------
-    ValueError
-        If there is no calibration score, or any score is NaN.
-
-    Notes
-    -----
-    Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World".
-
-    Examples
-    --------
-    >>> conformal_p_values([0, 1, 1.5, 9], [1, 2, 3]).tolist()
-    [0.25, 0.5, 0.5, 1.0]
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    against = np.sort(np.asarray(calibration, dtype=np.float64), axis=None)
-    if against.size == 0:
-        advice = "Keep some real users back for calibration."
-        raise ValueError(refusal("calibration", "hold at least 1 score", "none", advice))
-    for name, array in (("scores", values), ("calibration", against)):
-        if np.isnan(array).any():
-            advice = "Score profiles with `PlausibilityModel.score`, which gives none."
-            raise ValueError(refusal(name, "be free of NaN", "NaN", advice))
-    return (1 + np.searchsorted(against, values, side="right")) / (1 + against.size)
+MAX_USERS = 6000
+"""Reference users that judge where the catalogue, too, has more items than that: time is cubic and
+memory quadratic in the smaller of the two."""
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Quantiles of the evidence on a profile's items that describe it."""
 
 
 def item_evidence(
-    profiles: sp.csr_array, inverse: RidgeInverse, user_counts: NDArray[np.float64]
+    profiles: sp.csr_array, predictor: LeaveOneOutPredictor, user_counts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Collect what speaks for and against every held item, (profiles.nnz, 4).
 
@@ -111,11 +79,11 @@ def item_evidence(
     Parameters
     ----------
     profiles : (n_block, n_items) profiles.
-    inverse : fitted on reference users.
+    predictor : fitted on reference users.
     user_counts : (n_items,) number of reference users who hold the item.
     """
-    n_users = inverse.reference.shape[0]
-    scores = leave_one_out_scores(profiles, inverse)
+    n_users = predictor.reference.shape[0]
+    scores = predictor.scores(profiles)
     user, item = user_of(profiles), profiles.indices
     percentile = held_percentiles(profiles, scores)
     predicted = n_users * np.maximum(scores[user, item].astype(np.float64), 0)  # users
@@ -136,28 +104,31 @@ class PlausibilityModel:
 
     Attributes
     ----------
-    inverse : the leave-one-out predictor, at the ridge that told planted items best.
+    predictor : leave-one-out predictor, at the setting that told planted items best.
     user_counts : (n_items,) number of reference users who hold the item.
     judge : logistic regression of "planted" on `item_evidence`, its squares and products.
     location, log_scale : (5,) coefficients of the adjustment, see `_circumstances`.
     bounds : (2, 5) range of circumstances beyond which the adjustment stays as it is.
+    reference_scores : (n_users,) cross-fitted scores of the users that it was fitted on.
     """
 
-    inverse: RidgeInverse
+    predictor: LeaveOneOutPredictor
     user_counts: NDArray[np.float64]
     judge: Pipeline
     location: NDArray[np.float64]
     log_scale: NDArray[np.float64]
     bounds: NDArray[np.float64]
+    reference_scores: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, reference: sp.csr_array, *, rng: RngLike) -> "PlausibilityModel":
+    def fit(cls, reference: sp.csr_array, *, family: str = "ease", rng: RngLike) -> Self:
         """Fit the judge.
 
         Parameters
         ----------
         reference : (n_users, n_items) profiles of real users; those of fewer than 2 items are left
             out. No user of it may be a user that p-values are computed for or calibrated on.
+        family : "ease", "item-knn" or "svd".
         rng : seed or generator, for the folds and the planted items.
 
         Raises
@@ -166,6 +137,7 @@ class PlausibilityModel:
             If fewer than 20 reference users hold 2 items or more.
         """
         random = generator(rng)
+        kind = FAMILIES[check_choice("family", family, FAMILIES)]
         users = _pattern(reference[np.diff(reference.indptr) >= 2])
         n_users = users.shape[0]
         if n_users < MIN_REFERENCE_USERS:
@@ -173,6 +145,8 @@ class PlausibilityModel:
             advice = "Give more users to the reference group."
             raise ValueError(refusal("reference", rule, n_users, advice))
         users = users[random.permutation(n_users)]
+        if min(users.shape) > MAX_USERS:
+            users, n_users = users[:MAX_USERS], MAX_USERS
         folds = np.array_split(np.arange(n_users), FOLDS)
         counts = _user_counts(users)
         weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
@@ -183,19 +157,21 @@ class PlausibilityModel:
             (counts - _user_counts(users[fold])) * n_users / (n_users - fold.size) for fold in folds
         ]
 
-        def cross_fitted(inverse: RidgeInverse, profiles: sp.csr_array) -> NDArray[np.float64]:
+        def cross_fitted(
+            predictor: LeaveOneOutPredictor, profiles: sp.csr_array
+        ) -> NDArray[np.float64]:
             """Evidence on profiles made of each user's items, from what is blind to that user."""
             parts = zip(folds, blind_counts, strict=True)
             return np.concatenate(
-                [item_evidence(profiles[f], inverse.without(f), blind) for f, blind in parts]
+                [item_evidence(profiles[f], predictor.without(f), blind) for f, blind in parts]
             )
 
-        candidates = RidgeInverse.at_each(RIDGES, users)
+        candidates = kind.candidates(users)
         judged = [_fitted_judge(cross_fitted(each, altered), is_planted) for each in candidates]
         best = int(np.argmin([loss for _, loss in judged]))
-        inverse, (judge, _) = candidates[best], judged[best]
+        predictor, (judge, _) = candidates[best], judged[best]
 
-        raw = _mean_log_genuine(users, judge, cross_fitted(inverse, users))
+        raw = _mean_by_user(users, _log_genuine(judge, cross_fitted(predictor, users)))
         circumstances = np.concatenate(
             [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
         )
@@ -203,14 +179,9 @@ class PlausibilityModel:
         spread = np.abs(raw - circumstances @ location)
         log_scale = np.linalg.lstsq(circumstances, np.log(spread + 1e-3))[0]
         bounds = np.quantile(circumstances, ADJUSTED_RANGE, axis=0)
-        return cls(
-            inverse,
-            counts,
-            judge,
-            location.astype(np.float64),
-            log_scale.astype(np.float64),
-            bounds,
-        )
+        within = circumstances.clip(*bounds)
+        scores = (raw - within @ location) / np.exp(within @ log_scale)
+        return cls(predictor, counts, judge, location, log_scale, bounds, scores)
 
     def score(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Score profiles: (n_users,) float64; higher is more believable, about 0 for a real user.
@@ -226,22 +197,43 @@ class PlausibilityModel:
         ValueError
             If the catalogue has another size.
         """
+        return self.describe(profiles)[:, 0]
+
+    def describe(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Score profiles and tell what the score is made of, (n_users, 2 + len(QUANTILES)).
+
+        The columns are the score, the mean over the profile's items of log P(genuine), and its
+        `QUANTILES`; all are -inf for profiles of fewer than 2 items.
+
+        Raises
+        ------
+        ValueError
+            If the catalogue has another size.
+        """
         if profiles.shape[1] != self.user_counts.size:
             rule = f"have the {self.user_counts.size} items of the reference users"
             advice = "Align the profiles with their catalogue."
             raise ValueError(refusal("profiles", rule, f"{profiles.shape[1]} items", advice))
-        scores = np.full(profiles.shape[0], -np.inf)
+        described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
         for first in range(0, judged.size, BLOCK_USERS):
             rows = judged[first : first + BLOCK_USERS]
             block = _pattern(profiles[rows])
-            evidence = item_evidence(block, self.inverse, self.user_counts)
-            raw = _mean_log_genuine(block, self.judge, evidence)
-            circumstances = _circumstances(block, self.user_counts).clip(*self.bounds)
-            scores[rows] = (raw - circumstances @ self.location) / np.exp(
-                circumstances @ self.log_scale
-            )
-        return scores
+            log_genuine = self.log_genuine(block)
+            raw = _mean_by_user(block, log_genuine)
+            within = _circumstances(block, self.user_counts).clip(*self.bounds)
+            described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
+            described[rows, 1] = raw
+            described[rows, 2:] = _quantiles_by_user(block, log_genuine)
+        return described
+
+    def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Log probability that each held item is genuine, (nnz,), for a block of profiles.
+
+        Profiles hold 1 wherever something is stored, and every user has an item.
+        """
+        evidence = item_evidence(profiles, self.predictor, self.user_counts)
+        return _log_genuine(self.judge, evidence)
 
 
 def _fitted_judge(
@@ -261,12 +253,9 @@ def _fitted_judge(
     return judge, float(loss)
 
 
-def _mean_log_genuine(
-    profiles: sp.csr_array, judge: Pipeline, evidence: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean over a profile's items of log P(genuine), (n_users,); every profile holds an item."""
-    log_genuine = -np.logaddexp(0, judge.decision_function(evidence))
-    return _mean_by_user(profiles, log_genuine)
+def _log_genuine(judge: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log P(genuine) of each piece of evidence, (n,)."""
+    return np.asarray(-np.logaddexp(0, judge.decision_function(evidence)), dtype=np.float64)
 
 
 def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -297,6 +286,14 @@ def _mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArra
     """Mean over each user's items of one value an item held, (n_users,)."""
     total = np.bincount(user_of(profiles), weights=values, minlength=profiles.shape[0])
     return np.asarray(total / np.diff(profiles.indptr), dtype=np.float64)
+
+
+def _quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`QUANTILES` over each user's items of one value an item held, (n_users, n_quantiles)."""
+    ordered = values[np.lexsort((values, user_of(profiles)))]
+    sizes = np.diff(profiles.indptr)
+    place = np.rint(np.asarray(QUANTILES) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
+    return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
 
 
 def _pattern(profiles: sp.csr_array) -> sp.csr_array:

@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cornac_mle.conformal import conformal_p_values
 from cornac_mle.nulls import chimera, popularity_draws, swap
-from cornac_mle.plausibility import PlausibilityModel, conformal_p_values
+from cornac_mle.plausibility import PlausibilityModel
 
 ALPHA = 0.05
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
@@ -125,7 +126,7 @@ def flagged_shares(profiles: sp.csr_array, *, seed: int) -> dict[str, float]:
         shares[name] = float(np.mean(conformal_p_values(score, real) <= ALPHA))
     shares["fit seconds"] = fitted - start
     shares["users a second"] = real.size * (1 + len(scores)) / (scored - fitted)
-    shares["ridge"] = judge.inverse.ridge
+    shares["setting"] = judge.predictor.setting
     return shares
 
 
@@ -142,7 +143,7 @@ def main() -> None:
         seeds = range(options.first_seed, options.first_seed + options.splits)
         table = pd.DataFrame([flagged_shares(profiles, seed=seed) for seed in seeds])
         cells = [f"{table[column].mean():.3f} ({table[column].sem():.3f})" for column in COLUMNS]
-        ridges = ", ".join(f"{ridge:g}" for ridge in sorted(set(table["ridge"])))
+        ridges = ", ".join(f"{ridge:g}" for ridge in sorted(set(table["setting"])))
         speed = f"{table['fit seconds'].median():.1f} | {table['users a second'].median():.0f}"
         print(" | ".join([name, *cells, ridges, speed]), flush=True)
 

@@ -154,7 +154,7 @@ def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monk
     from cornac_mle.plausibility import PlausibilityModel
 
     calls = {"fit": 0, "score": 0}
-    fit, score = PlausibilityModel.fit, PlausibilityModel.score
+    fit, score = PlausibilityModel.fit, PlausibilityModel.describe
 
     def counted_fit(*args, **kwargs):
         calls["fit"] += 1
@@ -165,7 +165,7 @@ def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monk
         return score(self, matrix)
 
     monkeypatch.setattr(module.PlausibilityModel, "fit", counted_fit)
-    monkeypatch.setattr(module.PlausibilityModel, "score", counted_score)
+    monkeypatch.setattr(module.PlausibilityModel, "describe", counted_score)
     made = Evaluator.fit(world[:200], world[range(200, 320)], world[range(320, 400)], rng=1)
     for users in (fresh, random_users):
         for metric in METRICS:
@@ -205,8 +205,8 @@ def test_flagged_p_value_is_the_law_of_exchangeable_users():
         scores = random.random(59)
         p_values = [(1 + np.sum(scores[:39] <= one)) / 40 for one in scores[39:]]
         count += np.sum(np.asarray(p_values) <= 0.1) >= 5
-    assert stats.binomtest(int(count), 4_000, flagged_p_value(5, 20, 39, 0.1)).pvalue > 1e-6
-    assert flagged_p_value(0, 20, 39, 0.1) == 1.0
+    assert stats.binomtest(int(count), 4_000, flagged_p_value(5, [(20, 39)], 0.1)).pvalue > 1e-6
+    assert flagged_p_value(0, [(20, 39)], 0.1) == pytest.approx(1.0)
 
 
 def test_too_few_users_for_a_level(evaluator, fresh):

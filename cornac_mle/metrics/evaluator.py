@@ -1,7 +1,7 @@
 """The evaluator: everything that metrics need of real users, fitted once for all models."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -9,14 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.checks import check_count, refusal
+from cornac_mle.checks import check_choice, check_count, check_share, refusal
+from cornac_mle.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 from cornac_mle.nulls import popularity_draws
-from cornac_mle.plausibility import PlausibilityModel, conformal_p_values
+from cornac_mle.plausibility import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike, children, generator
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
+
+PRIMARY = next(iter(FAMILIES))
+"""Family of the judge whose scores metrics report."""
+LEAST_LOG_GENUINE = -20.0
+"""Stands for -inf among features: less than any item's log P(genuine)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,7 @@ class Evaluator:
     held_out : Profiles
         Users that synthetic users are compared with.
     judge : PlausibilityModel
+        The primary judge, of the EASE family.
     floor_users : Profiles
         Independent-popularity users, as many as held-out users and of the same sizes.
     n_splits : int
@@ -55,7 +62,11 @@ class Evaluator:
     floor_users: Profiles
     n_splits: int
     split_seeds: tuple[np.random.SeedSequence, ...]
-    _scores: "WeakKeyDictionary[Profiles, FloatArray]" = field(default_factory=WeakKeyDictionary)
+    judge_seed: np.random.SeedSequence
+    _described: "WeakKeyDictionary[Profiles, dict[str, FloatArray]]" = field(
+        default_factory=WeakKeyDictionary
+    )
+    _other_judges: dict[str, PlausibilityModel] = field(default_factory=dict)
     _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     @classmethod
@@ -91,15 +102,17 @@ class Evaluator:
         check_groups(groups)
         judge_seed, rest = children(generator(rng), 2)
         judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
-        return cls._with(train, reference, held_out, judge, n_splits, rest)
+        return cls._with(train, reference, held_out, judge, n_splits, rest, judge_seed)
 
     def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
         check_groups({"reference": self.reference, "held_out": held_out})
         (seed,) = children(generator(rng), 1)
-        return type(self)._with(
-            self.train, self.reference, held_out, self.judge, self.n_splits, seed
+        moved = type(self)._with(
+            self.train, self.reference, held_out, self.judge, self.n_splits, seed, self.judge_seed
         )
+        # One dictionary for both: a judge that either of them fits later serves the other too.
+        return replace(moved, _other_judges=self._other_judges)
 
     @classmethod
     def _with(
@@ -110,6 +123,7 @@ class Evaluator:
         judge: PlausibilityModel,
         n_splits: int,
         seed: np.random.SeedSequence,
+        judge_seed: np.random.SeedSequence,
     ) -> Self:
         floor_seed, *split_seeds = seed.spawn(n_splits + 1)
         seen = reference if train is None else train
@@ -124,24 +138,112 @@ class Evaluator:
             floor_users=Profiles.from_matrix(floor, held_out.item_ids),
             n_splits=n_splits,
             split_seeds=tuple(split_seeds),
+            judge_seed=judge_seed,
         )
 
-    def plausibility(self, profiles: Profiles) -> FloatArray:
+    def judge_of(self, family: str) -> PlausibilityModel:
+        """Judge of a family: "ease", "item-knn" or "svd"; the latter are fitted when asked for.
+
+        Raises
+        ------
+        ValueError
+            If there is no such family.
+        """
+        if check_choice("family", family, FAMILIES) == PRIMARY:
+            return self.judge
+        if family not in self._other_judges:
+            self._other_judges[family] = PlausibilityModel.fit(
+                self.reference.matrix, family=family, rng=self.judge_seed
+            )
+        return self._other_judges[family]
+
+    def plausibility(self, profiles: Profiles, *, family: str = PRIMARY) -> FloatArray:
         """Score how plausible each user is, shape (n_users,); higher is more believable.
 
         An empty or one-item profile scores -inf.
         """
-        if profiles not in self._scores:
-            self._scores[profiles] = self.judge.score(self._aligned(profiles).matrix)
-        return self._scores[profiles]
+        return self._description(profiles, family)[:, 0]
 
-    def p_values(self, profiles: Profiles) -> FloatArray:
+    @property
+    def reference_scores(self) -> FloatArray:
+        """Scores of the reference users by judges that have not seen them, shape (n_reference,).
+
+        What is fixed in advance (thresholds, say) is fixed on these.
+        """
+        return self.judge.reference_scores
+
+    def p_values(
+        self, profiles: Profiles, *, family: str = PRIMARY, conditional_at: float | None = None
+    ) -> FloatArray:
         """Conformal p-value of each user against all held-out users, shape (n_users,).
 
         In [1 / (n + 1), 1], n held-out users; small is implausible. For a real user who was in no
         group, P(p <= a) <= a for every a.
+
+        Parameters
+        ----------
+        conditional_at : float, optional
+            Rank users within cells of profile size x popularity only, large enough for p-values
+            of this level: then P(p <= a) <= a holds in every cell, not only on average.
         """
-        return conformal_p_values(self.plausibility(profiles), self.plausibility(self.held_out))
+        scores = self.plausibility(profiles, family=family)
+        calibration = self.plausibility(self.held_out, family=family)
+        if conditional_at is None:
+            return conformal_p_values(scores, calibration)
+        cells = self.cells_of(profiles, len(calibration), conditional_at)
+        calibration_cells = self.cells_of(self.held_out, len(calibration), conditional_at)
+        return conditional_p_values(scores, cells, calibration, calibration_cells)
+
+    def typicality_p_values(self, profiles: Profiles) -> FloatArray:
+        """Conformal p-value of the other tail, shape (n_users,): small is too typical.
+
+        A profile of nothing but favourites that go together scores higher than real users do.
+        """
+        return conformal_p_values(-self.plausibility(profiles), -self.plausibility(self.held_out))
+
+    def cells_of(self, profiles: Profiles, n_calibration: int, alpha: float) -> IntArray:
+        """Cell of profile size x mean popularity of each user, shape (n_users,).
+
+        Cut by the reference users, so that about three standard deviations more than the
+        1 / alpha - 1 users that a p-value of `alpha` needs are expected in each.
+        """
+        cells: Cells = self.remember(
+            ("cells",),
+            lambda: Cells.fit(self.reference.sizes, self._mean_popularity(self.reference)),
+        )
+        needed = 1 / check_share("alpha", alpha) - 1
+        of_reference = cells.of(self.reference.sizes, self._mean_popularity(self.reference))
+        expected = np.bincount(of_reference, minlength=cells.count) * (
+            n_calibration / len(self.reference)
+        )
+        merged = merged_cells(expected, needed + 3 * np.sqrt(needed))
+        return merged[cells.of(profiles.sizes, self._mean_popularity(profiles))]
+
+    def _mean_popularity(self, profiles: Profiles) -> FloatArray:
+        """Mean over a user's items of the log of reference holders plus 1; 0 for an empty user."""
+        total = profiles.matrix.astype(bool) @ np.log1p(self.judge.user_counts)
+        return np.asarray(total / np.maximum(profiles.sizes, 1), dtype=np.float64)
+
+    def features(self, profiles: Profiles) -> FloatArray:
+        """Describe profiles for a classifier, shape (n_users, n_features), all finite.
+
+        What the three judges, which know reference users only, say of a profile: the mean and
+        quantiles over its items of log P(genuine), of each judge; then the log of 1 + its size and
+        its mean log popularity.
+        """
+        parts = [self._description(profiles, family)[:, 1:] for family in FAMILIES]
+        sizes = np.log1p(profiles.sizes)
+        described = np.column_stack([*parts, sizes, self._mean_popularity(profiles)])
+        finite: FloatArray = np.maximum(described, LEAST_LOG_GENUINE)
+        return finite
+
+    def _description(self, profiles: Profiles, family: str) -> FloatArray:
+        """Let a judge describe profiles, once."""
+        of_profiles = self._described.setdefault(profiles, {})
+        if family not in of_profiles:
+            judge = self.judge_of(family)
+            of_profiles[family] = judge.describe(self._aligned(profiles).matrix)
+        return of_profiles[family]
 
     def half_size(self, n_synthetic: int) -> int:
         """Users on each side of a matched comparison: half of the smaller group."""

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from cornac_mle.checks import check_share
+from cornac_mle.checks import check_choice, check_share
+from cornac_mle.conformal import conditional_p_values
 from cornac_mle.metrics.base import FloatArray, SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
-from cornac_mle.plausibility import conformal_p_values
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, IntArray, Split
+from cornac_mle.plausibility import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.result import MetricNote
+
+WORST = "worst"
 
 
 class UnrealisticUsers(SplitMetric):
@@ -18,63 +21,145 @@ class UnrealisticUsers(SplitMetric):
 
     In [0, 1]; the best value is `alpha`, which real users get. Far above: the model makes up users
     that no real user resembles. Below: its users are more typical than real ones are, which
-    `PlausibilityKS` sees. A user's p-value is (1 + #{held-out users at most as plausible}) /
-    (1 + #{held-out users}), so at most a share `alpha` of new real users is flagged, whatever the
-    plausibility score (Vovk et al. 2005; Bates et al. 2023).
+    `PlausibilityKS` and ``tail="typical"`` see. A user's p-value is (1 + #{held-out users at most
+    as plausible}) / (1 + #{held-out users}), so at most a share `alpha` of new real users is
+    flagged, whatever the plausibility score (Vovk et al. 2005; Bates et al. 2023).
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
     one calibration sample. `per_user` holds the p-values of the synthetic users.
 
+    It cannot see a model that repeats one good user, one that gives back its training users, or
+    one that leaves kinds of users out: show it with `NeighbourCoverage` and `CopiedUsers`. Where
+    profiles are short (a median of 5 items) a judge sees little: look at the floor.
+
     Parameters
     ----------
     alpha : float
         Level, in (0, 1). Needs at least 1 / alpha - 1 users in half the held-out users.
+    judge : {"ease", "item-knn", "svd", "worst"}
+        Who judges. A model looks better to a judge of its own kind; "worst" takes the judge that
+        flags the largest share, for every model, the ceiling and the floor alike.
+    conditional : bool
+        Rank a user among held-out users of like size and popularity only: the level holds for
+        small and large, ordinary and out-of-the-way profiles, at the price of some power.
+    tail : {"implausible", "typical"}
+        "typical" flags users who are more plausible than 1 - alpha of real users: the same
+        favourites for everyone look real one by one.
     """
 
     bounds = (0.0, 1.0)
 
-    def __init__(self, alpha: float = 0.05) -> None:
+    def __init__(
+        self,
+        alpha: float = 0.05,
+        *,
+        judge: str = PRIMARY,
+        conditional: bool = False,
+        tail: str = "implausible",
+    ) -> None:
         self.alpha = check_share("alpha", alpha)
+        self.judge = check_choice("judge", judge, (*FAMILIES, WORST))
+        self.conditional = conditional
+        self.tail = check_choice("tail", tail, ("implausible", "typical"))
         self.ideal = self.alpha
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
+        side = "less" if tail == "implausible" else "more"
         self.note = MetricNote(
-            f"{self.alpha:g}", f"users less plausible than {1 - self.alpha:.0%} of real users"
+            f"{self.alpha:g}", f"users {side} plausible than {1 - self.alpha:.0%} of real users"
         )
-        super().__init__(name=f"UnrealisticUsers@{self.alpha:g}")
+        options = [judge] * (judge != PRIMARY) + ["conditional"] * conditional
+        options += ["typical"] * (tail == "typical")
+        suffix = f" ({', '.join(options)})" if options else ""
+        super().__init__(name=f"UnrealisticUsers@{self.alpha:g}{suffix}")
 
     def _on_splits(
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
     ) -> FloatArray:
-        scores, real = evaluator.plausibility(users), evaluator.plausibility(evaluator.held_out)
-        shares = [
-            np.mean(conformal_p_values(scores[split.other], real[split.real]) <= self.alpha)
-            for split in splits
-        ]
-        return np.asarray(shares)
+        families = tuple(FAMILIES) if self.judge == WORST else (self.judge,)
+        shares = [self._flagged_shares(evaluator, users, splits, family) for family in families]
+        return max(shares, key=np.mean)
+
+    def _flagged_shares(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split], family: str
+    ) -> FloatArray:
+        scores = self._scores(evaluator, users, family)
+        real = self._scores(evaluator, evaluator.held_out, family)
+        cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
+        return np.asarray(
+            [
+                np.mean(
+                    conditional_p_values(
+                        scores[s.other], cells[s.other], real[s.real], real_cells[s.real]
+                    )
+                    <= self.alpha
+                )
+                for s in splits
+            ]
+        )
+
+    def _scores(self, evaluator: Evaluator, users: Profiles, family: str) -> FloatArray:
+        sign = 1.0 if self.tail == "implausible" else -1.0
+        return sign * evaluator.plausibility(users, family=family)
+
+    def _cells(
+        self, evaluator: Evaluator, users: Profiles, n_calibration: int
+    ) -> tuple[IntArray, IntArray]:
+        """Cells of the users and of the held-out users; unconditionally there is one cell."""
+        groups = (users, evaluator.held_out)
+        if not self.conditional:
+            one, other = (np.zeros(len(group), dtype=np.intp) for group in groups)
+            return one, other
+        one, other = (evaluator.cells_of(group, n_calibration, self.alpha) for group in groups)
+        return one, other
+
+    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
+        if self.judge == WORST:
+            return None
+        scores = self._scores(evaluator, synthetic, self.judge)
+        real = self._scores(evaluator, evaluator.held_out, self.judge)
+        cells, real_cells = self._cells(evaluator, synthetic, len(real))
+        return conditional_p_values(scores, cells, real, real_cells)
 
     def _p_value(
         self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> float | None:
-        flagged = int(np.sum(evaluator.p_values(synthetic) <= self.alpha))
-        return flagged_p_value(flagged, len(synthetic), len(evaluator.held_out), self.alpha)
+        p_values = self._per_user(evaluator, synthetic)
+        if p_values is None:
+            return None
+        cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
+        counts = [
+            (int(np.sum(cells == cell)), int(np.sum(real_cells == cell)))
+            for cell in np.unique(cells)
+        ]
+        return flagged_p_value(int(np.sum(p_values <= self.alpha)), counts, self.alpha)
 
-    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
-        return evaluator.p_values(synthetic)
 
-
-def flagged_p_value(flagged: int, n_synthetic: int, n_real: int, alpha: float) -> float:
-    """P(at least `flagged` of `n_synthetic` exchangeable users have p <= `alpha`).
+def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: float) -> float:
+    """P(at least `flagged` exchangeable users have p <= `alpha`).
 
     With r = floor(alpha (n_real + 1)), a user is flagged when fewer than r calibration scores are
-    at or below its own, so the count is beta-binomial(n_synthetic, r, n_real + 1 - r).
+    at or below its own, so the count is beta-binomial(n_synthetic, r, n_real + 1 - r); counts of
+    several cells are independent.
+
+    Parameters
+    ----------
+    flagged : users with p <= alpha.
+    counts : (n_synthetic, n_real) of each cell.
+    alpha : level, in (0, 1).
 
     Examples
     --------
     One calibration user, alpha = 1/2: r = 1 and the count is uniform on 0, 1, 2.
 
-    >>> round(flagged_p_value(2, 2, 1, 0.5), 6)
+    >>> round(flagged_p_value(2, [(2, 1)], 0.5), 6)
     0.333333
     """
-    rank = int(np.floor(alpha * (n_real + 1) + 1e-9))
-    return float(stats.betabinom.sf(flagged - 1, n_synthetic, rank, n_real + 1 - rank))
+    law = np.ones(1)
+    for n_synthetic, n_real in counts:
+        rank = int(np.floor(alpha * (n_real + 1) + 1e-9))
+        if rank == 0:  # no p-value of this cell can be as small as alpha
+            continue
+        cell = stats.betabinom.pmf(np.arange(n_synthetic + 1), n_synthetic, rank, n_real + 1 - rank)
+        law = np.convolve(law, cell)
+    return float(min(1.0, law[flagged:].sum()))
