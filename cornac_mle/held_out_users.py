@@ -365,6 +365,8 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         sampling_seed: int | None,
     ) -> None:
         self.report.metrics[metric] = note
+        if isinstance(model, GenerativeRecommender):
+            self.report.judge_families[model.name] = model.judge_family
         self.report.entries.append(
             Score(
                 dataset=self.report.dataset,

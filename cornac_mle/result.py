@@ -1,15 +1,19 @@
 """What a measurement is, and a report of many: data only, no drawing and no files."""
 
 from dataclasses import dataclass, field, fields, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_share, refusal
 from cornac_mle.intervals import split_interval
 from cornac_mle.profiles import Profiles
+from cornac_mle.significance import holm_adjusted, paired_p_value
+
+PRIMARY_METRIC = "PlausibilityKS"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +107,8 @@ class Report:
         Synthetic users of each model.
     metrics : dict
         Direction and meaning of each metric, by name.
+    judge_families : dict
+        The family of judges that each model is kin to, or None, by model.
     """
 
     dataset: str = ""
@@ -111,6 +117,7 @@ class Report:
     dropped: dict[str, int] = field(default_factory=dict)
     synthetic: dict[str, Profiles] = field(default_factory=dict)
     metrics: dict[str, "MetricNote"] = field(default_factory=dict)
+    judge_families: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -156,19 +163,113 @@ class Report:
             float(on_splits.mean()), low, high, loss=float("nan"), on_splits=on_splits
         )
 
-    def _on_splits(self, metric: str, model: str) -> npt.NDArray[np.float64]:
-        found = [
-            entry.measurement.on_splits
+    def compare(self, metric: str = PRIMARY_METRIC, *, level: float = 0.05) -> pd.DataFrame:
+        """Say which differences between models are established on one metric.
+
+        Every pair of models is compared on the same half-splits of the same held-out users; Holm's
+        adjustment bounds the chance of a single false claim over all pairs by `level`. It is the
+        models *as fitted* that are compared: what another fit would give is not in it.
+
+        Parameters
+        ----------
+        metric : str
+            A metric on half-splits. The default is the primary one: a choice made beforehand.
+        level : float
+            Family-wise error, in (0, 1).
+
+        Returns
+        -------
+        DataFrame
+            A row a pair: model, other (the one nearer to the ideal first), difference (model minus
+            other), low, high (95%, of this pair alone), p_value, holm_p_value, established.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two models were measured on half-splits.
+        """
+        check_share("level", level)
+        models = [
+            model
+            for model in dict.fromkeys(entry.model for entry in self.entries)
+            if self._found(metric, model)
+        ]
+        if len(models) < 2:
+            advice = "Compare at least two models that can be sampled."
+            got = f"{len(models)} for {metric!r}"
+            rule = "have two models measured on half-splits"
+            raise ValueError(refusal("report", rule, got, advice))
+        losses = {model: self._loss(metric, model) for model in models}
+        rows = []
+        for pair in combinations(models, 2):
+            model, other = sorted(pair, key=losses.__getitem__)
+            difference = self.difference(metric, model, other)
+            assert difference.on_splits is not None
+            p_value = paired_p_value(difference.on_splits)
+            row = (model, other, difference.value, difference.low, difference.high, p_value)
+            rows.append(row)
+        columns = ["model", "other", "difference", "low", "high", "p_value"]
+        table = pd.DataFrame(rows, columns=columns)
+        table["holm_p_value"] = holm_adjusted(table["p_value"].to_numpy())
+        table["established"] = table["holm_p_value"] <= level
+        return table
+
+    def judges(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Share of users that each family of judges flags, by model, and how far judges agree.
+
+        A model looks better to a judge of its own kind, so the worst case counts.
+
+        Returns
+        -------
+        DataFrame
+            A row a model; a column each judge that was measured, ``worst`` (the largest share) and
+            ``kin`` (the judge whose family the model is of, or "": read that cell with care).
+            ``attrs["rank_agreement"]``: Kendall's tau of the order of models, judge by judge.
+
+        Raises
+        ------
+        ValueError
+            If `UnrealisticUsers(alpha)` was not measured.
+        """
+        stem = f"UnrealisticUsers@{alpha:g}"
+        scores = self.scores
+        scores = scores[(scores["users"] == "held-out") & scores["metric"].str.startswith(stem)]
+        judge = scores["metric"].str.extract(r"\((ease|item-knn|svd)\)$", expand=False)
+        own = judge.notna() | (scores["metric"] == stem)
+        scores = scores.assign(judge=judge.fillna("ease"))[own]
+        if scores.empty:
+            advice = "Measure UnrealisticUsers(alpha, judge=...) for each judge."
+            raise ValueError(refusal("alpha", "be a level measured", alpha, advice))
+        table = scores.pivot_table(index="model", columns="judge", values="value", sort=False)
+        agreement = table.corr(method="kendall")
+        table["worst"] = table.max(axis=1)
+        table["kin"] = [self.judge_families.get(str(model)) or "" for model in table.index]
+        table.columns.name = None
+        table.attrs["rank_agreement"] = agreement
+        return table
+
+    def _loss(self, metric: str, model: str) -> float:
+        return float(np.mean([entry.measurement.loss for entry in self._found(metric, model)]))
+
+    def _found(self, metric: str, model: str) -> list[Score]:
+        """Entries of a model's metric on half-splits of the held-out users."""
+        return [
+            entry
             for entry in self.entries
             if (entry.metric, entry.model, entry.users) == (metric, model, "held-out")
             and entry.measurement.on_splits is not None
         ]
+
+    def _on_splits(self, metric: str, model: str) -> npt.NDArray[np.float64]:
+        found = [entry.measurement.on_splits for entry in self._found(metric, model)]
         if not found:
             known = sorted({f"{entry.model}/{entry.metric}" for entry in self.entries})
             got = f"{metric!r} of {model!r}"
             advice = f"Known: {', '.join(known)}."
             raise ValueError(refusal("metric", "be measured on half-splits", got, advice))
-        mean: npt.NDArray[np.float64] = np.mean(found, axis=0)
+        mean: npt.NDArray[np.float64] = np.mean(
+            np.stack([one for one in found if one is not None]), axis=0
+        )
         return mean
 
 

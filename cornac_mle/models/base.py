@@ -30,7 +30,14 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     one chunk of users), `_fold_in` (scores of users it has not seen) and, where it has one,
     `_log_likelihood`. Fitted state lives in attributes whose names end in an underscore; a refit
     starts fresh. Cornac's `score`, `rank`, `rate`, `clone`, `save` and `load` follow from these.
+
+    Attributes
+    ----------
+    judge_family : str or None
+        Family of judges of plausibility that the model is kin to; reports mark that cell.
     """
+
+    judge_family: str | None = None
 
     def __init__(self, name: str, *, trainable: bool = True, verbose: bool = False) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)

@@ -87,6 +87,8 @@ class PMF(GenerativeRecommender):
     Jaakkola and Jordan (2000) at .71: users drawn from that have too little in common.
     """
 
+    judge_family = "svd"  # few factors behind all items
+
     def __init__(
         self,
         k: int = 10,

@@ -101,6 +101,8 @@ class VAE(GenerativeRecommender):
     (there `beta` is found by search and latent points come from the posterior only).
     """
 
+    judge_family = "svd"  # few factors behind all items
+
     def __init__(
         self,
         name: str = "VAE",
