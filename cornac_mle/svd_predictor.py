@@ -10,7 +10,7 @@ from scipy.sparse.linalg import svds
 
 from cornac_mle.leave_one_out import LeaveOneOutPredictor, user_of
 
-RANKS = (16, 64)
+RANKS = (8, 16, 32)
 """Candidates for the rank of the projection."""
 
 

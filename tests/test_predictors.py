@@ -102,7 +102,7 @@ def test_item_knn_is_the_naive_one(monkeypatch):
                 both = np.sum(dense[:, i] * dense[:, j])
                 norm = np.sqrt(dense[:, i].sum() * dense[:, j].sum())
                 likeness[i] = both / (norm + SHRINKAGE)
-        nearest = np.argsort(-likeness, kind="stable")[:3]
+        nearest = np.argsort(-likeness)[:3]
         weights[nearest, j] = likeness[nearest]
     found = ItemKnnPredictor.fit(reference, 3).weights.toarray()
     np.testing.assert_allclose(found, weights, atol=1e-6)

@@ -1,0 +1,78 @@
+"""The real data sets of the experiments: profiles of likes, and random groups of users."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
+SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla")
+
+
+def load(name: str, data: Path) -> sp.csr_array:
+    """Likes of one data set, (n_users, n_items) float32 ones, every user with an item."""
+    match name:
+        case "complete_journey":
+            pairs = pd.read_csv(data / "complete_journey" / "household_product_type.csv.gz")
+            pairs = pairs[pairs.iloc[:, 2].clip(upper=5) >= 3]
+        case "movielens_100k":
+            pairs = pd.read_csv(data / "cornac_cache" / "ml-100k" / "u.data", sep="\t", header=None)
+            pairs = pairs[pairs[2] >= 4]
+        case "movielens_1m":
+            pairs = pd.read_csv(data / "movielens_1m" / "ratings_with_order.csv.gz")
+            pairs = pairs[pairs["rating"] >= 4]
+        case "lastfm":
+            pairs = _core(pd.read_csv(data / "lastfm_hetrec2k" / "user_artists.csv.gz"), 10)
+        case "anime":
+            pairs = pd.read_csv(data / "anime" / "ratings.csv.gz")
+            pairs = _core(pairs[pairs["rating"] >= 8], 10)
+        case "book_crossing":
+            pairs = pd.read_csv(data / "book_crossing_small" / "history.csv.gz")
+        case "movietweetings":
+            pairs = _core(pd.read_csv(data / "movietweetings_100k" / "ratings.csv.gz"), 5)
+        case "ta_feng":
+            pairs = pd.read_csv(data / "ta_feng" / "transactions.csv.gz")
+            pairs = _some_users(pairs[["customer_id", "product_subclass"]], 6000)
+        case "gowalla":
+            pairs = _some_users(
+                pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000
+            )
+        case _:
+            raise ValueError(name)
+    user, _ = pd.factorize(pairs.iloc[:, 0], sort=True)
+    item, _ = pd.factorize(pairs.iloc[:, 1], sort=True)
+    matrix = sp.csr_array((np.ones(user.size, dtype=np.float32), (user, item)))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:
+    """Drop users and items with fewer than `least` entries until none is left."""
+    while True:
+        before = len(pairs)
+        for column in pairs.columns[:2]:
+            pairs = pairs[pairs.groupby(column)[column].transform("size") >= least]
+        if len(pairs) == before:
+            return pairs
+
+
+def _some_users(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
+    users = pairs.iloc[:, 0].unique()
+    chosen = np.random.default_rng(0).choice(users, count, replace=False)
+    return pairs[pairs.iloc[:, 0].isin(chosen)]
+
+
+def split(
+    profiles: sp.csr_array, rng: np.random.Generator
+) -> tuple[sp.csr_array, sp.csr_array, sp.csr_array]:
+    """Split into train, reference and held-out users, over the items of the train users."""
+    profiles = profiles[np.diff(profiles.indptr) >= 2]
+    n_users = profiles.shape[0]
+    order = rng.permutation(n_users)
+    groups = np.split(order, [n_users // 2, n_users // 2 + n_users // 4])
+    known = np.unique(profiles[groups[0]].indices)
+    train, *others = (sp.csr_array(profiles[group][:, known]) for group in groups)
+    reference, held_out = (other[np.diff(other.indptr) >= 2] for other in others)
+    return train, reference, held_out
