@@ -7,7 +7,12 @@ if TYPE_CHECKING:
     from cornac_mle.comparison import compare, default_metrics
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
+    from cornac_mle.metrics.unrealistic_preferences import (
+        flagged_users,
+        unrealistic_preferences,
+    )
     from cornac_mle.models.base import GenerativeRecommender
+    from cornac_mle.models.mixture import Mixture
     from cornac_mle.models.pmf import PMF
     from cornac_mle.models.popularity import Popularity
     from cornac_mle.models.training_users import TrainingUsers
@@ -23,6 +28,7 @@ _HOMES = {
     "GenerativeRecommender": "cornac_mle.models.base",
     "HeldOutUsers": "cornac_mle.held_out_users",
     "Measurement": "cornac_mle.result",
+    "Mixture": "cornac_mle.models.mixture",
     "PMF": "cornac_mle.models.pmf",
     "Popularity": "cornac_mle.models.popularity",
     "Profiles": "cornac_mle.profiles",
@@ -31,6 +37,8 @@ _HOMES = {
     "VAE": "cornac_mle.models.vae",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
+    "flagged_users": "cornac_mle.metrics.unrealistic_preferences",
+    "unrealistic_preferences": "cornac_mle.metrics.unrealistic_preferences",
 }
 
 __all__ = [
@@ -40,12 +48,15 @@ __all__ = [
     "GenerativeRecommender",
     "HeldOutUsers",
     "Measurement",
+    "Mixture",
     "Popularity",
     "Profiles",
     "Report",
     "TrainingUsers",
     "compare",
     "default_metrics",
+    "flagged_users",
+    "unrealistic_preferences",
 ]
 
 

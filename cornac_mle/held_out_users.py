@@ -330,11 +330,12 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         pools = [model.sample(n_users, rng=seed) for seed in children(random, self.n_samples)]
         if users == "held-out":
             self.report.synthetic[model.name] = pools[0]
+        measure_seeds = children(self._random("measure"), self.n_samples)
         for metric in metrics:
             measured = []
             try:
                 for number, synthetic in enumerate(pools):
-                    random = self._random("measure")
+                    random = np.random.default_rng(measure_seeds[number])
                     if isinstance(metric, ModelMetric):
                         found = metric.measure_model(evaluator, model, rng=random)
                     else:

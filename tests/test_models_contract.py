@@ -7,6 +7,7 @@ from cornac.exception import ScoreException
 from cornac.models import Recommender
 
 from cornac_mle.models.base import CHUNK_USERS, validation_users
+from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
@@ -17,6 +18,7 @@ from worlds import profiles, rated, taste_world
 MODELS = {
     "Popularity": Popularity,
     "TrainingUsers": TrainingUsers,
+    "Mixture": lambda: Mixture(k=3, seed=1),
     "PMF": lambda: PMF(k=3, max_iter=20, seed=1),
     "VAE": lambda: VAE(k=4, n_epochs=5, seed=1),
 }
@@ -159,7 +161,13 @@ def test_values_must_be_above_zero(fitted):
         fitted.clone().fit(dataset)
 
 
-def test_no_log_likelihood_yet_says_why(fitted):
+def test_a_log_likelihood_is_finite_or_says_why_there_is_none(fitted):
+    if isinstance(fitted, Popularity | Mixture):
+        nats = fitted.log_likelihood(WORLD, rng=1)
+        assert nats.shape == (len(WORLD),)
+        assert np.all(nats < 0)
+        assert np.all(np.isfinite(nats))
+        return
     with pytest.raises(NotImplementedError, match=f"{fitted.name} has no log-likelihood: .{{15}}"):
         fitted.log_likelihood(WORLD, rng=1)
 

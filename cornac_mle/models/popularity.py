@@ -3,16 +3,19 @@
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.drawing import draw_sizes, draw_values, plackett_luce
+from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 
 
 class Popularity(GenerativeRecommender):
     """Independent popularity, the floor of every realism metric.
 
-    A synthetic user has the size of a random training user; items are drawn one after the other
-    in proportion to how many training users hold them; a value is that of a random training user
-    who holds the item. The ranking score of an item is its popularity, the same for everyone.
+    The size of a synthetic user follows the sizes of training users, smoothed (`size_law`); items
+    are drawn one after the other in proportion to how many training users hold them; a value is
+    that of a random training user who holds the item. The ranking score of an item is its
+    popularity, the same for everyone.
+
+    Its log-likelihood is exact, and is that of the item set: values do not enter.
     """
 
     def __init__(
@@ -21,15 +24,21 @@ class Popularity(GenerativeRecommender):
         super().__init__(name=name, trainable=trainable, verbose=verbose)
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        self.popularity_ = np.diff(matrix.tocsc().indptr).astype(np.int64)  # (n_items,) users
-        self.sizes_ = np.diff(matrix.indptr).astype(np.int64)  # (n_users,)
         self.by_item_ = sp.csc_array(matrix)
+        self.popularity_ = np.diff(self.by_item_.indptr).astype(np.int64)  # (n_items,) users
+        held = int(np.count_nonzero(self.popularity_))
+        self.size_law_ = size_law(np.diff(matrix.indptr), held)  # (n_held_items,)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
-        log_weights = np.full(len(self.popularity_), -np.inf)
-        np.log(self.popularity_, out=log_weights, where=self.popularity_ > 0)
-        drawn = plackett_luce(log_weights, draw_sizes(self.sizes_, n_users, rng), rng)
-        return draw_values(drawn, self.by_item_, rng)
+        sizes = 1 + rng.choice(len(self.size_law_), size=n_users, p=self.size_law_)
+        return draw_values(plackett_luce(self._log_weights(), sizes, rng), self.by_item_, rng)
 
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         return np.tile(self.popularity_.astype(np.float64), (matrix.shape[0], 1))
+
+    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
+        return set_log_probability(self._log_weights(), self.size_law_, matrix)
+
+    def _log_weights(self) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.popularity_))

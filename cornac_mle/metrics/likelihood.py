@@ -1,0 +1,104 @@
+"""How probable held-out users are under the model's own law."""
+
+import logging
+
+import numpy as np
+
+from cornac_mle.checks import refusal
+from cornac_mle.drawing import set_log_probability, size_law
+from cornac_mle.intervals import mean_interval
+from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import Measurement, MetricNote
+
+logger = logging.getLogger(__name__)
+
+
+class HeldOutLogLikelihood(ModelMetric):
+    """Mean log-probability of held-out users, in nats a user, under the law that `sample` uses.
+
+    At most 0; higher is better, and only differences mean something: a model that is 10 nats above
+    another finds an average user e^10 times as probable, its size included. The negative mean is,
+    up to a constant of the data, the KL divergence from the model's law to that of real users, and
+    so it is a test of coverage above all: a model that gives some real user probability 0 has the
+    value -inf (that is what the divergence says; a warning tells of how many users), while
+    unbelievable users beside believable ones cost little. It says nothing of how real a synthetic
+    user looks.
+
+    A likelihood is that of the whole profile as the model defines it: the item set, for models
+    without values of their own. Compare only models that speak of the same thing.
+
+    *floor* is the value of independent popularity with smoothed sizes, of the training users (the
+    reference users without them; None if it is -inf). There is no ceiling: nobody knows the entropy
+    of real users. The interval is Student's, over users; models are to be compared user by user, on
+    `per_user`, which has one value a *held-out* user, (n_real,).
+    """
+
+    bounds = (-np.inf, 0.0)
+    ideal = 0.0
+    note = MetricNote("high", "mean log-probability of held-out users, nats a user")
+
+    def __init__(self) -> None:
+        super().__init__(name="HeldOutLogLikelihood")
+
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Refuse: users alone do not say how probable other users are.
+
+        Raises
+        ------
+        NotMeasurableError
+            Always.
+        """
+        msg = f"{self.name} needs the model itself, not only users that it has drawn"
+        raise NotMeasurableError(msg)
+
+    def measure_model(
+        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Ask the model for the log-probability of each held-out user.
+
+        Raises
+        ------
+        NotMeasurableError
+            If the model has no likelihood, with its reason.
+        ValueError
+            If the model answers with NaN.
+        """
+        try:
+            nats = model.log_likelihood(evaluator.held_out, rng=rng)  # (n_real,)
+        except NotImplementedError as error:
+            raise NotMeasurableError(str(error)) from error
+        if np.isnan(nats).any():
+            advice = "This is an error of the model."
+            raise ValueError(refusal("log_likelihood", "be free of NaN", "NaN", advice, model.name))
+        impossible = int(np.isneginf(nats).sum())
+        if impossible:
+            text = "%s: %s is -inf, because %d of %d held-out users have probability 0."
+            logger.warning(text, model.name, self.name, impossible, len(nats))
+            # A law under which real users have probability 0 is at -inf for every sample size.
+            low = high = -np.inf
+        else:
+            low, high = mean_interval(nats)
+        value = float(np.mean(nats))
+        return Measurement(
+            value=value,
+            low=low,
+            high=min(0.0, high),
+            floor=evaluator.remember(("floor", self.name), lambda: _floor(evaluator)),
+            loss=-value,
+            n_real=len(nats),
+            per_user=nats,
+        )
+
+
+def _floor(evaluator: Evaluator) -> float | None:
+    """Mean log-likelihood of held-out users under independent popularity, or None if -inf."""
+    seen = evaluator.reference if evaluator.train is None else evaluator.train
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(seen.item_counts)
+    sizes = size_law(seen.sizes[seen.sizes > 0], int(np.count_nonzero(seen.item_counts)))
+    value = float(np.mean(set_log_probability(log_weights, sizes, evaluator.held_out.matrix)))
+    return value if np.isfinite(value) else None

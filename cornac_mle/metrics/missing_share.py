@@ -1,0 +1,190 @@
+"""A certified bound on the share of real users whom a model does not produce."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from cornac_mle.certified import contamination_bound, minimum_detectable_share, shares_at_most
+from cornac_mle.metrics.base import FloatArray, ModelMetric, NotMeasurableError, Samplable
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.unrealistic_share import too_few
+from cornac_mle.nulls import popularity_draws
+from cornac_mle.plausibility import MIN_REFERENCE_USERS, PlausibilityModel
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import Measurement, MetricNote, with_reference
+
+LEAST_USERS = 500
+"""Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
+LEVELS = (0.005, 0.01, 0.02, 0.05)
+"""Quantiles of the scores of synthetic users that serve as thresholds. Low ones only: see below."""
+ERROR = 0.05
+"""Probability that the bound is too high, at most; half of it for each of two scores."""
+
+
+class MissingShare(ModelMetric):
+    """Certified lower bound on the share of real users whom the model does not produce.
+
+    In [0, 1]; 0 is best. A value of .31 says: real users are at best a mixture of 69% users like
+    the model's and 31% others, and such a claim is wrong at most 5 times in 100. The mirror of
+    `UnrealisticShare`: the model's users are the norm, and held-out users are held against it. Half
+    of a synthetic sample is learnt from and half of it calibrates `certified.contamination_bound`,
+    on two scores of a user:
+
+    - how plausible the user is to a judge who has seen the model's users only: low where the model
+      lacks a taste, or never makes such a combination of items;
+    - how *im*plausible to the judge of the evaluator, who has seen real users: low where real users
+      have more of a taste than any of the model's users.
+
+    0 certifies nothing; `minimum_detectable` is the smallest share that gives a value above 0 with
+    probability .8, provided that those users look as strange as can be.
+
+    Thresholds are low quantiles of the model's users, so that the value is about users who are
+    hardly made at all. Real users whom the model makes at a rate r of the right one add at most
+    .053 (1 / r - 1): a model with 30% of nonsense beside real users has a value near 0. Both judges
+    look at whether items go together. What they do not see: profile sizes and popularity as such
+    (they allow for them), items that no synthetic user holds (they take them for rare ones), and
+    kinds of users whose every combination of items is found in other users too. A memoriser lacks,
+    by definition, whoever it has not memorised, but this shows only where it has seen few users.
+
+    A sample without 20 different users of two items or more teaches no judge. In place of the first
+    score it is then asked if the first half of the sample has a user with the very same items, so
+    that a model that has collapsed on a few users is found to lack nearly everyone.
+
+    The interval is [bound, 1]. *ceiling* is the bound with training users in place of synthetic
+    ones (None without them), *floor* that with independent-popularity users, as many as there are
+    synthetic ones; where the two agree there is no normalised value.
+
+    Notes
+    -----
+    One judge is fitted a measurement: time min(users, items)^3.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "real users who certainly do not follow the model's law, at least")
+
+    def __init__(self) -> None:
+        super().__init__(name="MissingShare")
+
+    def measure_model(
+        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Draw twice as many users as are held out, at least 1,000, and measure them.
+
+        Raises
+        ------
+        NotMeasurableError
+            If there are too few held-out users for any bound to be above 0.
+        """
+        n_users = 2 * max(LEAST_USERS, len(evaluator.held_out))
+        return self.measure(evaluator, model.sample(n_users, rng=rng), rng=rng)
+
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Fit a judge on one half of the synthetic users, and calibrate on the other.
+
+        Raises
+        ------
+        NotMeasurableError
+            If there are too few users for any bound to be above 0.
+        """
+        n_real, n_half = len(evaluator.held_out), len(synthetic) // 2
+        value, detectable = missing_share(evaluator, synthetic, rng) if n_half else (0.0, None)
+        if detectable is None:
+            raise NotMeasurableError(too_few(n_real, "held-out", n_half, "synthetic (half)"))
+        ceiling, floor = evaluator.remember(
+            ("ceiling and floor", self.name, len(synthetic)),
+            lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
+        )
+        measurement = Measurement(
+            value=value,
+            low=value,
+            high=1.0,
+            floor=floor,
+            loss=value,
+            n_real=len(evaluator.held_out),
+            n_synthetic=len(synthetic),
+            minimum_detectable=detectable,
+        )
+        if ceiling is None:
+            return measurement
+        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=0.0)
+
+    def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[float | None, float]:
+        held_out, train = evaluator.held_out, evaluator.train
+        # A fixed stream: the first model to be measured must not decide what the others see.
+        random = np.random.default_rng(evaluator.split_seeds[0])
+        seen = evaluator.reference if train is None else train
+        popularity = seen.item_counts
+        sizes = np.minimum(np.resize(held_out.sizes, size), np.count_nonzero(popularity))
+        drawn = popularity_draws(popularity, sizes, rng=random)
+        floor, _ = missing_share(evaluator, Profiles.from_matrix(drawn, held_out.item_ids), random)
+        if train is None:
+            return None, floor
+        some = train[random.permutation(len(train))[:size]]
+        return missing_share(evaluator, some, random)[0], floor
+
+
+def missing_share(
+    evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
+) -> tuple[float, float | None]:
+    """Bound the share of held-out users who do not follow the law of `synthetic`.
+
+    Returns
+    -------
+    bound : float
+        In [0, 1].
+    detectable : float or None
+        Smallest share with a bound above 0 in 8 cases of 10; None with too few users for any.
+    """
+    order = rng.permutation(len(synthetic))
+    seen, others = (np.sort(half) for half in np.array_split(order, 2))
+    matrix, real = synthetic.matrix, evaluator.held_out.matrix
+    # Each comparison: scores of held-out users, of the other half, and thresholds blind to both.
+    comparisons = []
+    if n_different(matrix[seen]) >= MIN_REFERENCE_USERS:
+        judge = PlausibilityModel.fit(matrix[seen], rng=rng)
+        thresholds = np.quantile(judge.reference_scores, LEVELS, method="inverted_cdf")
+        comparisons.append((judge.score(real), judge.score(matrix[others]), thresholds))
+    else:
+        known = set(item_sets(matrix[seen]))
+        comparisons.append((recurs(real, known), recurs(matrix[others], known), np.zeros(1)))
+    typical = -evaluator.plausibility(synthetic)
+    thresholds = np.quantile(typical[seen], LEVELS, method="inverted_cdf")
+    comparisons.append((-evaluator.plausibility(evaluator.held_out), typical[others], thresholds))
+
+    error = ERROR / len(comparisons)
+    bounds = [contamination_bound(*comparison, error=error)[0] for comparison in comparisons]
+    detectable = [
+        minimum_detectable_share(
+            len(scores), len(calibration), shares_at_most(calibration, thresholds), error=error
+        )
+        for scores, calibration, thresholds in comparisons
+    ]
+    return max(bounds), min((share for share in detectable if share is not None), default=None)
+
+
+def n_different(matrix: sp.csr_array) -> int:
+    """Count the different item sets of two items or more.
+
+    >>> n_different(sp.csr_array([[1, 1, 0], [2, 2, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0]]))
+    2
+    """
+    return len(set(item_sets(matrix[np.diff(matrix.indptr) >= 2])))
+
+
+def recurs(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
+    """Tell, for each user, (n_users,), if the item set is among the `known` ones: 1, else 0.
+
+    >>> known = set(item_sets(sp.csr_array([[2, 1, 0]])))
+    >>> recurs(sp.csr_array([[1, 1, 0], [0, 0, 1]]), known).tolist()
+    [1.0, 0.0]
+    """
+    return np.asarray([items in known for items in item_sets(matrix)], dtype=np.float64)
+
+
+def item_sets(matrix: sp.csr_array) -> list[bytes]:
+    """Give each user's items as bytes, equal where the sets are; indices must be sorted."""
+    indices: npt.NDArray[np.int64] = matrix.indices.astype(np.int64)
+    return [part.tobytes() for part in np.split(indices, matrix.indptr[1:-1])]

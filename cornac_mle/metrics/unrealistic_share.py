@@ -1,0 +1,99 @@
+"""A certified bound on the share of synthetic users who do not follow the law of real users."""
+
+import numpy as np
+
+from cornac_mle.certified import contamination_bound, minimum_detectable_share, shares_at_most
+from cornac_mle.metrics.base import FloatArray, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import Measurement, MetricNote, with_reference
+
+LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
+
+
+class UnrealisticShare(RealismMetric):
+    """Certified lower bound on the share of synthetic users who are not like real users.
+
+    In [0, 1]; 0 is best. A value of .31 says: whatever real users may do, at least 31% of the
+    model's users come from another law than they do, and such a claim is wrong at most 5 times in
+    100 (`certified.contamination_bound`, on plausibility scores, lower tail only). 0 certifies
+    nothing; what would still have been found is `minimum_detectable`, the smallest share that gives
+    a value above 0 with probability .8, provided that those users are as implausible as can be.
+
+    Thresholds are low quantiles of real users, so that the value is about users that real ones
+    hardly ever are. Real users whom the model makes r times too often add at most .25 (r - 1), and
+    that only if they are the least plausible of all.
+
+    Nothing is assumed of what is wrong; where a fault hardly shows, the value is far below the
+    truth: use `UnrealisticUsers` or `PlausibilityKS` to compare models, and this to say what is
+    beyond doubt. It does not see users who are *too* typical (a suspicious score is a low one), nor
+    kinds of users that are left out (`MissingShare`), nor copies (`CopiedUsers`).
+
+    Computed once, on all held-out users: a bound is never an average over splits. The interval is
+    [bound, 1]. *ceiling* is the bound of one half of the held-out users against the other, *floor*
+    that of independent popularity; where it is 0 (a bound above 0 is beyond chance already), there
+    is no normalised value. Of one or a few dozen users nothing can be certified.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 0.0
+    note = MetricNote("0", "users who certainly do not follow the law of real users, at least")
+
+    def __init__(self) -> None:
+        super().__init__(name="UnrealisticShare")
+
+    def measure(
+        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    ) -> Measurement:
+        """Bound the share of unrealistic users.
+
+        Raises
+        ------
+        NotMeasurableError
+            If there are too few users for any bound to be above 0.
+        """
+        real = evaluator.plausibility(evaluator.held_out)
+        thresholds = fixed_thresholds(evaluator)
+        detectable = evaluator.remember(
+            ("detectable", self.name, len(synthetic)),
+            lambda: minimum_detectable_share(
+                len(synthetic), real.size, shares_at_most(real, thresholds)
+            ),
+        )
+        if detectable is None:
+            raise NotMeasurableError(too_few(len(synthetic), "synthetic", real.size, "held-out"))
+        value, _ = contamination_bound(evaluator.plausibility(synthetic), real, thresholds)
+        ceiling, floor = evaluator.remember(
+            ("ceiling and floor", self.name), lambda: self._ceiling_and_floor(evaluator)
+        )
+        measurement = Measurement(
+            value=value,
+            low=value,
+            high=1.0,
+            loss=self.loss(value, ceiling),
+            n_real=len(evaluator.held_out),
+            n_synthetic=len(synthetic),
+            minimum_detectable=detectable,
+        )
+        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=0.0)
+
+    def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float]:
+        real = evaluator.plausibility(evaluator.held_out)
+        thresholds = fixed_thresholds(evaluator)
+        half = evaluator.splits(real.size // 2, None)[0]
+        ceiling, _ = contamination_bound(real[half.other], real[half.real], thresholds)
+        floor, _ = contamination_bound(
+            evaluator.plausibility(evaluator.floor_users), real, thresholds
+        )
+        return ceiling, floor
+
+
+def fixed_thresholds(evaluator: Evaluator) -> FloatArray:
+    """Thresholds that neither synthetic nor held-out users have a say in, (n_levels,)."""
+    return np.quantile(evaluator.reference_scores, LEVELS, method="inverted_cdf")
+
+
+def too_few(n: int, who: str, n_others: int, others: str) -> str:
+    """Say why there is no bound."""
+    return f"{n} {who} and {n_others} {others} users are too few to certify any share at all"

@@ -1,0 +1,134 @@
+"""A mixture of kinds of users, each with its own popularity of items."""
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import logsumexp
+
+from cornac_mle.checks import check_count, check_number
+from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
+from cornac_mle.kernels import pattern
+from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+
+
+class Mixture(GenerativeRecommender):
+    """Mixture model: a user is of one of `k` kinds, and a kind is a popularity of items.
+
+    Fitted by EM for a mixture of multinomials over the items held, in log space, from several
+    random starts; the start of the highest objective counts. A synthetic user has a kind in
+    proportion to the kinds' weights, a size by the sizes of training users of that kind (smoothed,
+    `size_law`) and items drawn one after the other in proportion to the kind's weights. The
+    ranking score is the expected item weight given the items that are known.
+
+    `log_likelihood` is exact, of the item set, under the law of the samples: distinct items are
+    drawn, which multinomials do not do, so the objective of EM is another number.
+
+    Parameters
+    ----------
+    k : int
+        Kinds of users.
+    max_iter : int
+        EM iterations at most; it stops when the objective grows by less than 1e-5 of itself.
+    lambda_reg : float
+        Users of overall popularity added to every kind, above 0: an item that no user of a kind
+        holds keeps a chance. 20 gave a higher likelihood of new users than 1 or 5 on three data
+        sets.
+    n_init : int
+        Random starts.
+    seed : int
+
+    Notes
+    -----
+    Time a start: iterations x preferences x k.
+    """
+
+    def __init__(
+        self,
+        k: int = 10,
+        name: str = "Mixture",
+        *,
+        max_iter: int = 100,
+        lambda_reg: float = 20.0,
+        n_init: int = 3,
+        trainable: bool = True,
+        verbose: bool = False,
+        seed: int = 123,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, verbose=verbose)
+        self.k = check_count("k", k)
+        self.max_iter = check_count("max_iter", max_iter)
+        self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
+        self.n_init = check_count("n_init", n_init)
+        self.seed = check_count("seed", seed, minimum=0)
+
+    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        items = pattern(matrix).astype(np.float64)
+        self.by_item_ = sp.csc_array(matrix)
+        counts = np.diff(self.by_item_.indptr).astype(np.float64)
+        prior = (
+            self.lambda_reg * counts / items.shape[0]
+        )  # (n_items,): the items of one average user, times lambda_reg
+        starts = [
+            _em(items, prior, self.k, self.max_iter, np.random.default_rng(seed))
+            for seed in np.random.SeedSequence(self.seed).spawn(self.n_init)
+        ]
+        _, self.log_shares_, self.log_weights_, kinds = max(starts, key=lambda start: start[0])
+        sizes, held = np.diff(matrix.indptr), int(np.count_nonzero(counts))
+        everyone = size_law(sizes, held)
+        self.size_laws_ = np.stack(
+            [
+                size_law(sizes[kinds == kind], held) if np.any(kinds == kind) else everyone
+                for kind in range(self.k)
+            ]
+        )  # (k, n_held_items)
+
+    def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
+        kinds = rng.choice(self.k, size=n_users, p=np.exp(self.log_shares_))
+        # A size by its kind's law: the first size at which the law's sum is above a uniform draw.
+        reached = np.cumsum(self.size_laws_, axis=1)[kinds] > rng.random((n_users, 1))
+        sizes = 1 + reached.argmax(axis=1)
+        drawn = plackett_luce(self.log_weights_[kinds], sizes, rng)
+        return draw_values(drawn, self.by_item_, rng)
+
+    def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
+        held = pattern(matrix).astype(np.float64)
+        kinds = _responsibilities(held, self.log_shares_, self.log_weights_)[0]
+        scores: FloatArray = kinds @ np.exp(self.log_weights_)
+        return scores
+
+    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
+        of_kinds = [
+            share + set_log_probability(weights, law, matrix)
+            for share, weights, law in zip(
+                self.log_shares_, self.log_weights_, self.size_laws_, strict=True
+            )
+        ]
+        return np.asarray(logsumexp(of_kinds, axis=0))
+
+
+def _em(
+    items: sp.csr_array, prior: FloatArray, k: int, max_iter: int, rng: np.random.Generator
+) -> tuple[float, FloatArray, FloatArray, np.ndarray]:
+    """Run EM from one random start: objective, log shares (k,), log weights (k, n_items), kinds."""
+    n_users = items.shape[0]
+    kinds = rng.dirichlet(np.full(k, 0.1), size=n_users)  # (n_users, k)
+    objective = -np.inf
+    for _ in range(max_iter):
+        log_shares = np.log((kinds.sum(axis=0) + 1) / (n_users + k))
+        weights = (items.T @ kinds).T + prior
+        with np.errstate(divide="ignore"):  # an item that no training user holds
+            log_weights = np.log(weights / weights.sum(axis=1, keepdims=True))
+        kinds, reached = _responsibilities(items, log_shares, log_weights)
+        if reached - objective < 1e-5 * abs(reached):
+            break
+        objective = reached
+    return reached, log_shares, log_weights, kinds.argmax(axis=1)
+
+
+def _responsibilities(
+    items: sp.csr_array, log_shares: FloatArray, log_weights: FloatArray
+) -> tuple[FloatArray, float]:
+    """Probability of each kind given the items, (n_users, k), and the objective of EM."""
+    finite = np.maximum(log_weights, np.finfo(np.float64).min / 1e6)  # 0 x -inf would be NaN
+    joint = log_shares + items @ finite.T
+    of_user = logsumexp(joint, axis=1, keepdims=True)
+    return np.exp(joint - of_user), float(of_user.sum())
