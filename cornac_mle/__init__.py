@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from cornac_mle.comparison import compare, default_metrics
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
+    from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.metrics.unrealistic_preferences import (
         flagged_users,
         unrealistic_preferences,
@@ -37,6 +38,8 @@ _HOMES = {
     "VAE": "cornac_mle.models.vae",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
+    "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
+    "implausible_pairs": "cornac_mle.metrics.forbidden_pairs",
     "flagged_users": "cornac_mle.metrics.unrealistic_preferences",
     "unrealistic_preferences": "cornac_mle.metrics.unrealistic_preferences",
 }
@@ -56,6 +59,8 @@ __all__ = [
     "compare",
     "default_metrics",
     "flagged_users",
+    "forbidden_pairs",
+    "implausible_pairs",
     "unrealistic_preferences",
 ]
 
