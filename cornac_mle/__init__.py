@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cornac_mle.comparison import compare, default_metrics
+    from cornac_mle.comparison import all_metrics, compare, default_metrics
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
@@ -36,6 +36,7 @@ _HOMES = {
     "Report": "cornac_mle.result",
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae",
+    "all_metrics": "cornac_mle.comparison",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
     "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
@@ -56,6 +57,7 @@ __all__ = [
     "Profiles",
     "Report",
     "TrainingUsers",
+    "all_metrics",
     "compare",
     "default_metrics",
     "flagged_users",

@@ -10,11 +10,27 @@ from cornac.models import Recommender
 from cornac_mle.checks import check_count, refusal
 from cornac_mle.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
+    MMD,
+    Authenticity,
+    ClassifierTest,
+    ClippedCoverage,
+    ClippedDensity,
     CopiedUsers,
+    FrontierMissing,
+    FrontierUnrealistic,
+    HeldOutLogLikelihood,
+    MissingShare,
     NeighbourCoverage,
+    NeighbourDensity,
+    NeighbourPrecision,
+    NeighbourRecall,
+    PairError,
     PlausibilityKS,
     PopularityJS,
     ProfileSizeKS,
+    RatingKS,
+    RealismMetric,
+    UnrealisticShare,
     UnrealisticUsers,
 )
 from cornac_mle.result import Report
@@ -31,6 +47,37 @@ def default_metrics() -> list[Any]:
         ProfileSizeKS(),
         Recall(k=20),
         NDCG(k=100),
+    ]
+
+
+def all_metrics() -> list[RealismMetric]:
+    """Every realism metric with its default settings, what they say of fidelity first."""
+    return [
+        UnrealisticUsers(),
+        UnrealisticUsers(judge="item-knn"),
+        UnrealisticUsers(judge="svd"),
+        UnrealisticUsers(conditional=True),
+        UnrealisticUsers(tail="typical"),
+        UnrealisticShare(),
+        MissingShare(),
+        PlausibilityKS(),
+        NeighbourPrecision(),
+        NeighbourRecall(),
+        NeighbourDensity(),
+        NeighbourCoverage(),
+        ClippedDensity(),
+        ClippedCoverage(),
+        ClassifierTest(),
+        FrontierUnrealistic(),
+        FrontierMissing(),
+        MMD(),
+        CopiedUsers(),
+        Authenticity(),
+        PopularityJS(),
+        ProfileSizeKS(),
+        PairError(),
+        RatingKS(),
+        HeldOutLogLikelihood(),
     ]
 
 

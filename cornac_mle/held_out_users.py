@@ -351,6 +351,9 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
                 # Few validation users are no reason to stop.
                 logger.warning("%s: %s of validation users: %s", model.name, metric, error)
                 continue
+            caution = metric.caution(evaluator)
+            if caution and users == "held-out":
+                self.report.cautions[metric.name] = caution
             per_user = measured[0].per_user
             by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
             results[metric.name] = (float(np.mean([one.value for one in measured])), by_user)

@@ -109,6 +109,8 @@ class Report:
         Direction and meaning of each metric, by name.
     judge_families : dict
         The family of judges that each model is kin to, or None, by model.
+    cautions : dict
+        How far to trust a metric on these real users, by metric, where something is amiss.
     """
 
     dataset: str = ""
@@ -118,6 +120,7 @@ class Report:
     synthetic: dict[str, Profiles] = field(default_factory=dict)
     metrics: dict[str, "MetricNote"] = field(default_factory=dict)
     judge_families: dict[str, str | None] = field(default_factory=dict)
+    cautions: dict[str, str] = field(default_factory=dict)
 
     @property
     def scores(self) -> pd.DataFrame:

@@ -1,28 +1,55 @@
 """Realism metrics: one idea a file. They go in ``metrics=[...]`` beside Cornac's."""
 
+from cornac_mle.metrics.authenticity import Authenticity
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
 from cornac_mle.metrics.copied_users import CopiedUsers
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
 from cornac_mle.metrics.marginals import PopularityJS, ProfileSizeKS
 from cornac_mle.metrics.missing_share import MissingShare
-from cornac_mle.metrics.neighbours import NeighbourCoverage
+from cornac_mle.metrics.mmd import MMD
+from cornac_mle.metrics.neighbours import (
+    NeighbourCoverage,
+    NeighbourDensity,
+    NeighbourPrecision,
+    NeighbourRecall,
+)
+from cornac_mle.metrics.pairs import PairError
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
+from cornac_mle.metrics.point_sets import PRDC, conformal_fidelity, prdc
+from cornac_mle.metrics.ratings import RatingKS
+from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
 
 __all__ = [
+    "MMD",
+    "PRDC",
+    "Authenticity",
+    "ClassifierTest",
+    "ClippedCoverage",
+    "ClippedDensity",
     "CopiedUsers",
     "Evaluator",
+    "FrontierMissing",
+    "FrontierUnrealistic",
     "HeldOutLogLikelihood",
     "MissingShare",
     "ModelMetric",
     "NeighbourCoverage",
+    "NeighbourDensity",
+    "NeighbourPrecision",
+    "NeighbourRecall",
     "NotMeasurableError",
+    "PairError",
     "PlausibilityKS",
     "PopularityJS",
     "ProfileSizeKS",
+    "RatingKS",
     "RealismMetric",
     "UnrealisticShare",
     "UnrealisticUsers",
+    "conformal_fidelity",
+    "prdc",
 ]

@@ -72,6 +72,10 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
     ) -> Measurement:
         """Measure synthetic users against the held-out users of `evaluator`."""
 
+    def caution(self, evaluator: Evaluator) -> str | None:
+        """Say how far to trust the metric on these real users; None if nothing is amiss."""
+        return None
+
     def compute(self, **arguments: Any) -> float:
         """Refuse: Cornac hands over one user's ranking here, and realism is about whole users."""
         msg = (
@@ -106,6 +110,8 @@ class SplitMetric(RealismMetric):
 
     minimum_users: int = 2
     """Fewest users on each side for which the metric is defined."""
+    floor_is_real: bool = False
+    """Whether independent popularity equals real users by design, so that it shows no power."""
 
     @abstractmethod
     def _on_splits(
@@ -142,9 +148,7 @@ class SplitMetric(RealismMetric):
             name = "held_out` and `synthetic"
             raise ValueError(refusal(name, rule, got, advice, context=self.name))
         values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
-        ceilings, floors = evaluator.remember(
-            ("ceiling and floor", self.name, size), lambda: self._ceiling_and_floor(evaluator, size)
-        )
+        ceilings, floors = self.ceiling_and_floor(evaluator, size)
         low, high = split_interval(values, self.bounds)
         value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
         error = float(np.std(ceilings - floors, ddof=1))
@@ -161,6 +165,27 @@ class SplitMetric(RealismMetric):
             on_splits=values,
         )
         return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=error)
+
+    def caution(self, evaluator: Evaluator) -> str | None:
+        """Say "no power" where real users and popularity are not two standard errors apart."""
+        if self.floor_is_real:
+            return None
+        ceilings, floors = self.ceiling_and_floor(
+            evaluator, evaluator.half_size(len(evaluator.held_out))
+        )
+        gaps = ceilings - floors
+        if abs(np.mean(gaps)) >= 2 * np.std(gaps, ddof=1):
+            return None
+        ceiling, floor = np.mean(ceilings), np.mean(floors)
+        return f"no power: real users get {ceiling:.3f}, popularity {floor:.3f}"
+
+    @final
+    def ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
+        """Give the metric of real users and of independent popularity on each split, once."""
+        found: tuple[FloatArray, FloatArray] = evaluator.remember(
+            ("ceiling and floor", self.name, size), lambda: self._ceiling_and_floor(evaluator, size)
+        )
+        return found
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
         held_out, floor_users = evaluator.held_out, evaluator.floor_users

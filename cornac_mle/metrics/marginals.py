@@ -51,6 +51,7 @@ class ProfileSizeKS(SplitMetric):
 
     bounds = (0.0, 1.0)
     ideal = 0.0
+    floor_is_real = True
     note = MetricNote("0", "distance between profile sizes of synthetic and real users")
 
     def __init__(self) -> None:

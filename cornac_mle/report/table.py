@@ -90,6 +90,9 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
         least = scores.loc[scores["metric"] == metric, "minimum_detectable"].dropna()
         if len(least):
             lines.append(f"  {metric}: {report.metrics[metric].meaning} ({least.iloc[0]:.3f})")
+    lines += [
+        f"  {metric}: {report.cautions[metric]}" for metric in metrics if metric in report.cautions
+    ]
     if scores.groupby(["model", "metric"])["fit_seed"].nunique().gt(1).any():
         lines.append("In brackets below a value: standard deviation over fits with several seeds.")
     lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]

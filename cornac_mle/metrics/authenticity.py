@@ -1,0 +1,109 @@
+"""Authenticity: is a synthetic user a training user with a little noise."""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from cornac_mle.checks import refusal
+from cornac_mle.kernels import similarity_blocks
+from cornac_mle.metrics.base import FloatArray, NotMeasurableError, SplitMetric
+from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.profiles import Profiles
+from cornac_mle.result import MetricNote
+
+
+class Authenticity(SplitMetric):
+    """Share of synthetic users who are no nearer to a training user than that one's neighbour.
+
+    In [0, 1]; best is the ceiling, what new real users get, which is well below 1: a new user often
+    is nearer to some training user than that one's nearest neighbour is. Below the ceiling: the
+    model copies. 0: every user is a copy or nearly one. Above the ceiling: users keep away from
+    training users, as random ones do; the floor (independent popularity) may therefore lie above
+    the ceiling. It says nothing about realism, and `CopiedUsers` needs no distance between training
+    users, so read the two together.
+
+    A synthetic user s with the nearest training user t is authentic unless d(s, t) < d(t, t'),
+    where t' is the training user nearest to t among the others and d is Jaccard distance on item
+    sets. The inequality is strict: a copy of a training user who has no twin is not authentic, but
+    a copy of one whose twin is also in the training set is, since a profile held twice need not
+    have been copied from either. Where several training users are equally near, a user counts with
+    the share of them that it is authentic for. `per_user` holds these shares.
+
+    Raises
+    ------
+    NotMeasurableError
+        On measuring, if the evaluator was fitted without training users.
+
+    Notes
+    -----
+    Alaa et al. (2022), "How faithful is your synthetic data? Sample-level metrics for evaluating
+    and auditing generative models", ICML, on raw sets instead of an embedding. Do not compare it
+    with figures of the package synthcity under the same name: for copies of training users that
+    gives .998, where this definition gives 0. Time grows with n_train x (n_train + n_users), memory
+    does not.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = None
+    note = MetricNote("ceiling", "users no nearer to a training user than its own neighbour is")
+
+    def __init__(self) -> None:
+        super().__init__(name="Authenticity")
+
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        authentic = self._authentic(evaluator, users)
+        return np.asarray([np.mean(authentic[split.other]) for split in splits])
+
+    def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
+        return self._authentic(evaluator, synthetic)
+
+    def _authentic(self, evaluator: Evaluator, users: Profiles) -> FloatArray:
+        train = evaluator.train
+        if train is None:
+            advice = "Give the users that the models were fitted on, or leave this metric out."
+            raise NotMeasurableError(refusal("train", "be given", None, advice, context=self.name))
+        own = evaluator.remember(("train neighbours",), lambda: nearest_similarity(train))
+        store: WeakKeyDictionary[Profiles, FloatArray]
+        store = evaluator.remember(("authentic",), WeakKeyDictionary)
+        if users not in store:
+            store[users] = authentic_shares(train, users, own)
+        return store[users]
+
+
+def nearest_similarity(users: Profiles) -> npt.NDArray[np.float32]:
+    """Jaccard similarity of each user to the nearest other user, (n_users,); at least 2 users."""
+    nearest = np.empty(len(users), dtype=np.float32)
+    for rows, block in similarity_blocks(users.matrix, users.matrix):
+        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -1.0  # not its own
+        nearest[rows] = block.max(axis=1)
+    return nearest
+
+
+def authentic_shares(
+    train: Profiles, users: Profiles, own_similarity: npt.NDArray[np.float32]
+) -> FloatArray:
+    """For each user, the share of its nearest training users that it is authentic for.
+
+    Parameters
+    ----------
+    train, users : Profiles
+        On the same items.
+    own_similarity : ndarray, shape (n_train,)
+        Similarity of each training user to the nearest other one.
+
+    Returns
+    -------
+    ndarray, shape (n_users,)
+        0 or 1 unless several training users are equally near.
+    """
+    shares = np.empty(len(users))
+    for rows, block in similarity_blocks(users.matrix, train.matrix):
+        best = block.max(axis=1, keepdims=True)  # (block, 1)
+        nearest = block == best
+        authentic = nearest & (best <= own_similarity)
+        shares[rows] = authentic.sum(axis=1) / nearest.sum(axis=1)
+    return shares

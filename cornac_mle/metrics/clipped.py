@@ -1,0 +1,116 @@
+"""Clipped density and coverage: neighbour metrics that read as shares of good users."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cornac_mle.kernels import IntArray
+from cornac_mle.metrics.base import FloatArray, NotMeasurableError
+from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.neighbours import (
+    NeighbourMetric,
+    SplitCounts,
+    counts_on_splits,
+    real_similarity,
+)
+from cornac_mle.neighbour_balls import clipped_coverage, clipped_density
+from cornac_mle.result import MetricNote
+
+
+class ClippedDensity(NeighbourMetric):
+    """Share of synthetic users who are among real ones; density made robust and calibrated.
+
+    In [0, 1]; 1 is best. .31 says: as if 31 of 100 synthetic users were like real ones and the
+    others like no one. ``mean_j min(c_j / k, 1)`` over synthetic users, c_j the number of real
+    users' balls that hold user j, divided by the same of the real users, who do not count in their
+    own balls; at most 1. No ball is wider than the median ball, so that real users with rare tastes
+    do not let everybody pass, and crowding where real users are densest earns nothing.
+
+    Blind to missing kinds of users, to copies and to one typical user repeated. At most 1, so that
+    the mean over half-splits of perfect users, the ceiling, is a little below.
+
+    Parameters
+    ----------
+    k : int
+        Neighbours, at least 1, fewer than half the held-out users.
+
+    Notes
+    -----
+    Salvy, Talbot & Thirion (2026), "Enhanced generative model evaluation with clipped density and
+    coverage", with Jaccard distance on item sets. Time grows with the square of the number of
+    held-out users; memory does not.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 1.0
+    note = MetricNote("1", "synthetic users that are among real ones, as a share of good users")
+
+    def _values(
+        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+    ) -> FloatArray:
+        own = own_counts(evaluator, splits, self.n_neighbours)
+        if not own.any(axis=1).all():
+            msg = f"{self.name}: no real user is near enough to another, they share too few items."
+            raise NotMeasurableError(msg)
+        return np.asarray(
+            [
+                clipped_density(judged, real, self.n_neighbours)
+                for judged, real in zip(counts.of_users_clipped, own, strict=True)
+            ]
+        )
+
+
+class ClippedCoverage(NeighbourMetric):
+    """Share of good synthetic users that would cover the real ones as well as these do.
+
+    In [0, 1]; 1 is best. .31 says: real users are as well covered as by 31 good users of 100 and 69
+    like no one. ``mean_i min(n_i / k, 1)`` over real users, n_i the number of synthetic users in
+    the ball of real user i, passed through the inverse of its expectation when a share of the
+    synthetic users comes from the law of the real ones (n_i is beta-binomial then). A user
+    repeated, or a kind of user made too often, is worth no more than k.
+
+    Exactly linear in the share of good users where there are no ties. Ties, and real users who
+    share no item with their k-th neighbour, shift it: compare with the ceiling. Blind to copies.
+    At most 1, so that the mean over half-splits of perfect users, the ceiling, is a little below.
+
+    Parameters
+    ----------
+    k : int
+        Neighbours, at least 1, fewer than half the held-out users.
+
+    Notes
+    -----
+    Salvy, Talbot & Thirion (2026), as `ClippedDensity`; radii are not clipped here. Time grows with
+    the square of the number of held-out users; memory does not.
+    """
+
+    bounds = (0.0, 1.0)
+    ideal = 1.0
+    note = MetricNote("1", "how well real users are covered, as a share of good synthetic users")
+
+    def _values(
+        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+    ) -> FloatArray:
+        size = counts.of_users.shape[1]
+        return np.asarray([clipped_coverage(n, size, self.n_neighbours) for n in counts.of_real])
+
+
+def own_counts(evaluator: Evaluator, splits: Sequence[Split], k: int) -> IntArray:
+    """Count other real users' clipped balls around each real user of a split, once for all models.
+
+    Returns
+    -------
+    ndarray of int, shape (n_splits, size)
+    """
+    held_out = evaluator.held_out
+
+    def compute() -> IntArray:
+        needed = real_similarity(evaluator, splits, k)
+        themselves = [Split(split.real, split.real) for split in splits]
+        counts = counts_on_splits(held_out, held_out, themselves, needed, needed)
+        # Everybody is in their own ball, which does not count; but for those who hold no item.
+        in_own_ball = [held_out.sizes[split.real] > 0 for split in splits]
+        return counts.of_users_clipped - np.asarray(in_own_ball, dtype=np.intp)
+
+    counts: IntArray = evaluator.remember(("own neighbour counts", k, len(splits[0].real)), compute)
+    return counts

@@ -1,0 +1,320 @@
+"""Do the p-values, bounds and intervals hold what they promise, on data of every kind?
+
+1. Type I error: 200 splits a data set, one real test user a split; overall, and by size and
+   popularity of the test user, with and without `conditional`. Then the same with a planted leak.
+2. Power at .05 against planted corruption, by data set.
+3. False discoveries among flagged users, 20% of whom are planted.
+4. The certified share of unrealistic users against the true share.
+5. Coverage of 95% intervals in a world from which fresh users can be drawn.
+6. What each metric sees and what it is blind to.
+
+Command: python experiments/validity.py --data ../shared/data --out docs/validity
+Minutes: about 25 on two cores. --quick takes a tenth of the repeats, to see that it runs.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from metric_ladder import coverage_of_intervals, ladder
+from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
+from real_data import TABLE, load
+from scipy import stats
+
+from cornac_mle.certified import contamination_bound
+from cornac_mle.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
+from cornac_mle.metrics.unrealistic_share import LEVELS
+from cornac_mle.plausibility import PlausibilityModel
+
+SETS = (*TABLE, "book_crossing", "movietweetings", "ta_feng")
+ALPHAS = (0.01, 0.05, 0.10)
+N_REFERENCE, N_CALIBRATION = 200, 399
+FIFTHS = ("lowest", "2nd", "3rd", "4th", "highest")
+
+
+def binomial_limits(n: int, alpha: float, comparisons: int = 1) -> tuple[int, int]:
+    """Find counts between which binomial(n, alpha) lies with probability .95, all comparisons."""
+    tail = 0.025 / comparisons
+    return int(stats.binom.ppf(tail, n, alpha)), int(stats.binom.isf(tail, n, alpha))
+
+
+# 1 ----------------------------------------------------------------------------------- type I error
+
+
+def one_test_user(
+    users: sp.csr_array, seed: int, *, leak: bool = False, family: str = "ease"
+) -> dict[str, float]:
+    """p-values of one real test user of one split, and the fifths of its size and popularity.
+
+    With `leak` the judge has been fitted on the calibration users.
+    """
+    order = np.random.default_rng(seed).permutation(users.shape[0])
+    n_seen = N_REFERENCE + N_CALIBRATION
+    train = users[order[n_seen + 1 :]]
+    known = np.unique(train.indices)
+    others = sp.csr_array(users[order][:, known])
+    others = others[np.diff(others.indptr) >= 2]
+    reference = others[:N_REFERENCE]
+    calibration, test = others[N_REFERENCE:n_seen], others[n_seen : n_seen + 1]
+    judge = PlausibilityModel.fit(calibration if leak else reference, family=family, rng=seed)
+    scores, real = judge.score(test), judge.score(calibration)
+
+    counts = np.bincount(train.indices, minlength=users.shape[1])[known]
+
+    def circumstances(group: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
+        sizes = np.diff(group.indptr)
+        return sizes, (group.astype(bool) @ np.log1p(counts)) / sizes
+
+    of_everyone = circumstances(others)
+    place = {}
+    for name, everyone, own in zip(
+        ("size", "popularity"), of_everyone, circumstances(test), strict=True
+    ):
+        below, equal = np.sum(everyone < own[0]), np.sum(everyone == own[0])
+        # Ties are split at random, so that every fifth is a fifth.
+        share = (below + equal * np.random.default_rng(seed).random()) / everyone.size
+        place[name] = min(int(5 * share), 4)
+
+    cells = Cells.fit(*circumstances(reference))
+    expected = np.bincount(cells.of(*circumstances(reference)), minlength=cells.count)
+    expected = expected * (N_CALIBRATION / N_REFERENCE)
+    found = {"marginal": float(conformal_p_values(scores, real)[0]), **place}
+    for alpha in ALPHAS:
+        needed = 1 / alpha - 1
+        merged = merged_cells(expected, needed + 3 * np.sqrt(needed))
+        own, theirs = (merged[cells.of(*circumstances(group))] for group in (test, calibration))
+        found[f"conditional {alpha:g}"] = float(conditional_p_values(scores, own, real, theirs)[0])
+    return found
+
+
+def type_one_table(trials: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Rejections among real test users by `group`, with exact binomial limits over its rows."""
+    rows = []
+    groups = trials.groupby(group, sort=False)
+    for name, part in groups:
+        row: dict[str, Any] = {group: name, "test users": len(part)}
+        for alpha in ALPHAS:
+            low, high = binomial_limits(len(part), alpha, groups.ngroups)
+            row[f"marginal {alpha:g}"] = int(np.sum(part["marginal"] <= alpha))
+            row[f"conditional {alpha:g}"] = int(np.sum(part[f"conditional {alpha:g}"] <= alpha))
+            row[f"limits {alpha:g}"] = f"{low}-{high}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+# 3, 4 ---------------------------------------------------- false discoveries and certified shares
+
+
+def false_discoveries(judged: JudgedSplit, seed: int, q: float = 0.1) -> tuple[float, float]:
+    """Find false discovery proportion and power where a fifth of the users is half swapped."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(judged.real.size)
+    calibration, judged_rows = np.array_split(order, 2)
+    planted = np.arange(judged_rows.size) < judged_rows.size // 5
+    scores = np.where(planted, judged.corrupted["swap 50%"][judged_rows], judged.real[judged_rows])
+    p_values = conformal_p_values(scores, judged.real[calibration])
+    flagged = stats.false_discovery_control(p_values) <= q
+    false = np.sum(flagged & ~planted) / max(1, np.sum(flagged))
+    return float(false), float(np.mean(flagged[planted]))
+
+
+def certified_share(judged: JudgedSplit, share: float, seed: int) -> float:
+    """Certified lower bound where `share` of the judged users are popularity users."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(judged.real.size)
+    real, rows = np.array_split(order, 2)
+    planted = random.random(rows.size) < share
+    scores = np.where(planted, judged.corrupted["popularity"][rows], judged.real[rows])
+    thresholds = np.quantile(judged.judge.reference_scores, LEVELS, method="inverted_cdf")
+    return float(contamination_bound(scores, judged.real[real], thresholds)[0])
+
+
+# ----------------------------------------------------------------------------------------- the run
+
+
+def show(title: str, table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Print a table and keep it as CSV."""
+    print(f"\n{title}\n{table.to_string(index=False)}", flush=True)
+    table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def spread(work: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Do `work` for each call, on two processes."""
+    return list(Parallel(n_jobs=2)(delayed(work)(*call) for call in calls))
+
+
+def type_one(data: dict[str, sp.csr_array], n_splits: int, folder: Path) -> pd.DataFrame:
+    calls = [(name, seed) for name in data for seed in range(n_splits)]
+    found = spread(lambda name, seed: one_test_user(data[name], seed), calls)
+    trials = pd.DataFrame(found)
+    trials["data"] = [name for name, _ in calls]
+    trials["all"] = "all"
+    show("Rejections of real users, all data", type_one_table(trials, "all"), folder, "type1_all")
+    show("... by data set", type_one_table(trials, "data"), folder, "type1_data")
+    for name in ("size", "popularity"):
+        named = trials.sort_values(name).assign(**{name: trials[name].map(dict(enumerate(FIFTHS)))})
+        title = f"... by {name} of the test user"
+        show(title, type_one_table(named, name), folder, f"type1_{name}")
+    some = ("complete_journey", "lastfm", "book_crossing")
+    for family in ("item-knn", "svd"):
+        calls = [(name, seed) for name in some for seed in range(n_splits // 2)]
+        other = pd.DataFrame(
+            spread(lambda name, seed, by=family: one_test_user(data[name], seed, family=by), calls)
+        ).assign(judge=family)
+        show(f"... judge {family}", type_one_table(other, "judge"), folder, f"type1_{family}")
+    calls = [(name, seed) for name in some for seed in range(n_splits // 2)]
+    leaked = pd.DataFrame(
+        spread(lambda name, seed: one_test_user(data[name], seed, leak=True), calls)
+    ).assign(data=[name for name, _ in calls])
+    show("... planted leak: must be outside", type_one_table(leaked, "data"), folder, "type1_leak")
+    return trials
+
+
+def power(judged: dict[str, list[JudgedSplit]], folder: Path) -> pd.DataFrame:
+    rows = []
+    for name, splits in judged.items():
+        shares = pd.DataFrame([flagged_shares(one, seed=n) for n, one in enumerate(splits)])
+        cells = {c: f"{shares[c].mean():.3f} ({shares[c].sem():.3f})" for c in COLUMNS}
+        rows.append({"data": name, **cells})
+    table = pd.DataFrame(rows)
+    show("Share flagged at .05 (standard error over splits)", table, folder, "power")
+    return table
+
+
+def discoveries(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path) -> None:
+    rows = []
+    for name, splits in judged.items():
+        found = np.array(
+            [
+                false_discoveries(one, seed)
+                for one in splits
+                for seed in range(max(1, repeats // len(splits)))
+            ]
+        )
+        error = found[:, 0].std(ddof=1) / np.sqrt(len(found))
+        rows.append(
+            {
+                "data": name,
+                "repeats": len(found),
+                "mean FDP at q = .1": f"{found[:, 0].mean():.3f} (s.e. {error:.3f})",
+                "of planted users found": f"{found[:, 1].mean():.3f}",
+            }
+        )
+    show("False discoveries, a fifth half swapped", pd.DataFrame(rows), folder, "fdp")
+
+
+def certified(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path) -> None:
+    rows = []
+    for name, splits in judged.items():
+        for share in (0.0, 0.1, 0.3):
+            bounds = np.array(
+                [
+                    certified_share(one, share, seed)
+                    for one in splits
+                    for seed in range(max(1, repeats // len(splits)))
+                ]
+            )
+            above = int(np.sum(bounds > share))
+            rows.append(
+                {
+                    "data": name,
+                    "true share": share,
+                    "bound above it": f"{above} of {bounds.size}",
+                    "allowed": binomial_limits(bounds.size, 0.05)[1],
+                    "median bound": f"{np.median(bounds):.3f}",
+                }
+            )
+    show("Certified share of unrealistic users", pd.DataFrame(rows), folder, "certified")
+
+
+def figure(trials: pd.DataFrame, judged: dict[str, list[JudgedSplit]], path: Path) -> None:
+    """Draw the error rate by kind of profile and the power by data set."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    drawn, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+    for axis, kind in zip(axes[:2], ("size", "popularity"), strict=True):
+        groups = trials.groupby(kind)
+        n = int(groups.size().mean())
+        low, high = binomial_limits(n, 0.05)
+        axis.axhspan(low / n, high / n, color="0.9", label="95% of binomial counts")
+        axis.axhline(0.05, color="0.4", lw=1)
+        for column, name, mark in (
+            ("marginal", "marginal", "o--"),
+            ("conditional 0.05", "conditional", "s-"),
+        ):
+            axis.plot(groups[column].apply(lambda p: np.mean(p <= 0.05)), mark, label=name)
+        ends = ("smallest", "largest") if kind == "size" else ("rarest", "most popular")
+        axis.set_xticks(range(5), (ends[0], *FIFTHS[1:4], ends[1]))
+        axis.set_xlabel(f"{kind} of the profile, fifths")
+        axis.set_ylabel("real users flagged at .05")
+        axis.set_ylim(0, None)
+        axis.legend()
+    strengths = {"real": 0, "swap 10%": 10, "swap 25%": 25, "swap 50%": 50}
+    for name, splits in judged.items():
+        shares = pd.DataFrame([flagged_shares(one, seed=n) for n, one in enumerate(splits)])
+        axes[2].errorbar(
+            list(strengths.values()),
+            shares[list(strengths)].mean(),
+            2 * shares[list(strengths)].sem(),
+            marker="o",
+            capsize=2,
+            label=name.replace("_", " "),
+        )
+    axes[2].axhline(0.05, color="0.4", lw=1)
+    axes[2].set_xlabel("items of each user swapped for popularity draws, %")
+    axes[2].set_ylabel("users flagged at .05 (± 2 s.e.)")
+    axes[2].set_ylim(0, 1)
+    axes[2].legend(fontsize=8)
+    drawn.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables and figure")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the repeats")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    fraction = 10 if options.quick else 1
+    started = time.perf_counter()
+
+    def clock() -> None:
+        print(f"[{(time.perf_counter() - started) / 60:.1f} minutes]", flush=True)
+
+    data = {name: load(name, options.data) for name in SETS}
+    trials = type_one(data, 200 // fraction, options.out)
+    clock()
+    # Seeds that no choice about the judge was made on.
+    n_splits = max(2, 10 // fraction)
+    calls = [(name, seed) for name in SETS for seed in range(400, 400 + n_splits)]
+    found = spread(lambda name, seed: judged_split(data[name], seed=seed), calls)
+    judged = {
+        name: [one for (of, _), one in zip(calls, found, strict=True) if of == name]
+        for name in SETS
+    }
+    power(judged, options.out)
+    clock()
+    discoveries(judged, 200 // fraction, options.out)
+    certified(judged, 500 // fraction, options.out)
+    figure(trials, judged, options.out / "validity.png")
+    clock()
+    table = coverage_of_intervals(200 // fraction)
+    show("Coverage of 95% intervals", table, options.out, "coverage")
+    clock()
+    for name in SETS if not options.quick else SETS[:2]:
+        table = ladder(data[name], seed=0)
+        title = f"What each metric sees: {name}"
+        show(title, table.reset_index(), options.out, f"ladder_{name}")
+    clock()
+
+
+if __name__ == "__main__":
+    main()
