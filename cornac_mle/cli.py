@@ -40,11 +40,12 @@ def _models() -> dict[str, Callable[[int], Any]]:
     """Models by the name that the command line knows; one line makes a further one known."""
     from cornac.models import EASE
 
-    from cornac_mle.models import PMF, VAE, Popularity, TrainingUsers
+    from cornac_mle.models import PMF, VAE, Mixture, Popularity, TrainingUsers
 
     return {
         "popularity": lambda seed: Popularity(),
         "training-users": lambda seed: TrainingUsers(),
+        "mixture": lambda seed: Mixture(k=10, seed=seed),
         "pmf": lambda seed: PMF(k=20, seed=seed),
         "vae": lambda seed: VAE(latent="mixture", name="VAE", seed=seed),
         "vae-gaussian": lambda seed: VAE(latent="gaussian", name="VAE gaussian", seed=seed),
@@ -55,8 +56,10 @@ def _models() -> dict[str, Callable[[int], Any]]:
 
 
 # Spelt out, because `--help` must not import Cornac and the models.
-KNOWN_MODELS = "popularity, training-users, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
-DEFAULT_MODELS = "popularity,pmf,vae-prior,vae,training-users,ease"
+KNOWN_MODELS = (
+    "popularity, training-users, mixture, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
+)
+DEFAULT_MODELS = "popularity,mixture,pmf,vae-prior,vae,training-users,ease"
 
 
 @app.command()
@@ -88,10 +91,12 @@ def _compare(
     out: Path,
 ) -> None:
     import numpy as np
+    import pandas as pd
     from cornac.models import EASE
 
     from cornac_mle.comparison import compare as compare_models
     from cornac_mle.held_out_users import HeldOutUsers
+    from cornac_mle.metrics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.report.run_folder import hash_feedback, write_run
     from cornac_mle.report.table import output_console, score_table
 
@@ -130,11 +135,20 @@ def _compare(
     report = method.report
     if report.entries:
         output_console().print(score_table(report))
+        with errors.status("unrealistic preferences"):
+            preferences = pd.concat(
+                [
+                    unrealistic_preferences(method.evaluator, users).assign(model=model)
+                    for model, users in report.synthetic.items()
+                ]
+                or [pd.DataFrame(columns=["model"])]
+            )
         folder = write_run(
             report,
             out / f"{name}-{seed}",
             arguments | {"interrupted": interrupted},
             hash_feedback(frame),
+            preferences[["model", *preferences.columns.drop("model")]],
         )
         Console().print(f"Written: {folder}", highlight=False, soft_wrap=True)
     if interrupted:

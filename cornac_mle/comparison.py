@@ -37,9 +37,11 @@ from cornac_mle.result import Report
 
 
 def default_metrics() -> list[Any]:
-    """Metrics of `compare`: six of realism, two of Cornac's own."""
+    """Metrics of `compare`: six of realism, two more judges, two of Cornac's own."""
     return [
         UnrealisticUsers(alpha=0.05),
+        UnrealisticUsers(alpha=0.05, judge="item-knn"),
+        UnrealisticUsers(alpha=0.05, judge="svd"),
         PlausibilityKS(),
         NeighbourCoverage(k=5),
         CopiedUsers(),

@@ -44,10 +44,10 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         counts = np.diff(holders.indptr).astype(np.float32)
         rows = []
         for start in range(0, holders.shape[0], BLOCK_ITEMS):
-            shared = (holders[start : start + BLOCK_ITEMS] @ reference).toarray()
-            own = np.arange(start, start + shared.shape[0])
-            shared[np.arange(own.size), own] = 0  # the zero diagonal
-            shared /= np.sqrt(np.outer(counts[own], counts)) + np.float32(SHRINKAGE)
+            shared = sp.csr_array(holders[start : start + BLOCK_ITEMS] @ reference)
+            item = start + np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+            shared.data /= np.sqrt(counts[item] * counts[shared.indices]) + np.float32(SHRINKAGE)
+            shared.data[item == shared.indices] = 0  # the zero diagonal
             rows.append(_largest_of_rows(shared, neighbours))
         # The neighbours *of j* vote for j: rows become columns.
         nearest = sp.csr_array(sp.vstack(rows, format="csr")).T
@@ -63,12 +63,13 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         return np.asarray((profiles @ self.weights).toarray(), dtype=np.float32)
 
 
-def _largest_of_rows(matrix: NDArray[np.float32], count: int) -> sp.csr_array:
+def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
     """Keep the `count` largest positive values of every row; of ties at the last place, any."""
-    kept = min(count, matrix.shape[1])
-    columns = np.argpartition(matrix, -kept, axis=1)[:, -kept:]
-    values = np.take_along_axis(matrix, columns, axis=1)
-    row = np.repeat(np.arange(matrix.shape[0]), kept)[values.ravel() > 0]
-    return sp.csr_array(
-        (values[values > 0], (row, columns[values > 0])), shape=matrix.shape, dtype=np.float32
-    )
+    kept = matrix.data > 0
+    # A loop, because rows are long or few: sorting all rows at once takes several times as long.
+    for first, last in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
+        if last - first > count:
+            smaller = np.argpartition(matrix.data[first:last], -count)[:-count]
+            kept[first + smaller] = False
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return sp.csr_array((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)

@@ -5,7 +5,7 @@ cheat a metric; `coverage_of_intervals` draws fresh users from a known law again
 `validity.py`.
 """
 
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -137,8 +137,10 @@ class KnownLaw:
 
 
 def one_repeat(
-    law: KnownLaw, first: Evaluator, seed: int, n_users: int
-) -> Iterator[tuple[str, str, Measurement]]:
+    law: KnownLaw, first: Evaluator, seed: int, *, n_users: int
+) -> list[tuple[str, str, float, float, float]]:
+    """Measure fresh users against fresh held-out users: metric, users, value, low, high."""
+    rows = []
     random = np.random.default_rng(seed)
     held_out = as_profiles(law.draw(n_users, random), "h")
     evaluator = first.with_held_out(held_out, rng=seed)
@@ -152,7 +154,8 @@ def one_repeat(
         for name, matrix in pools.items():
             found = measured(evaluator, metric, as_profiles(matrix), seed)
             if found is not None and found.low is not None and found.high is not None:
-                yield metric.name, name, found
+                rows.append((metric.name, name, found.value, found.low, found.high))
+    return rows
 
 
 def coverage_of_intervals(repeats: int, *, n_users: int = 200, seed: int = 0) -> pd.DataFrame:
@@ -168,13 +171,10 @@ def coverage_of_intervals(repeats: int, *, n_users: int = 200, seed: int = 0) ->
     )
     first = Evaluator.fit(train, reference, held_out, rng=seed)
     first.features(held_out)  # all judges are fitted before the work is shared out
-    found = Parallel(n_jobs=2)(
-        delayed(lambda number: list(one_repeat(law, first, number, n_users)))(number)
-        for number in range(1, repeats + 1)
-    )
-    rows = [
-        (metric, pool, one.value, one.low, one.high) for part in found for metric, pool, one in part
-    ]
+    work = partial(one_repeat, law, first, n_users=n_users)
+    workers = Parallel(n_jobs=2, backend="multiprocessing", batch_size=4)
+    found = workers(delayed(work)(number) for number in range(1, repeats + 1))
+    rows = [row for part in found for row in part]
     table = pd.DataFrame(rows, columns=["metric", "users", "value", "low", "high"])
     truth = table.groupby(["metric", "users"])["value"].transform("mean")
     table["covered"] = (table["low"] <= truth) & (truth <= table["high"])

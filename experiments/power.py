@@ -39,13 +39,15 @@ class JudgedSplit:
     ----------
     real : (n_held_out,) scores of held-out users.
     corrupted : scores of their corruptions, by the names in COLUMNS.
-    judge : fitted on the reference users.
+    reference : (n_reference,) cross-fitted scores of the reference users.
+    setting : what the judge chose: its ridge, neighbours or rank.
     fit_seconds, users_a_second : how long it took.
     """
 
     real: NDArray[np.float64]
     corrupted: dict[str, NDArray[np.float64]]
-    judge: PlausibilityModel
+    reference: NDArray[np.float64]
+    setting: float
     fit_seconds: float
     users_a_second: float
 
@@ -68,7 +70,9 @@ def judged_split(profiles: sp.csr_array, *, seed: int, family: str = "ease") -> 
     real = judge.score(held_out)
     scores = {name: judge.score(users) for name, users in corrupted.items()}
     speed = real.size * (1 + len(scores)) / (time.perf_counter() - fitted)
-    return JudgedSplit(real, scores, judge, fitted - start, speed)
+    return JudgedSplit(
+        real, scores, judge.reference_scores, judge.predictor.setting, fitted - start, speed
+    )
 
 
 def flagged_shares(judged: JudgedSplit, *, seed: int) -> dict[str, float]:
@@ -100,7 +104,7 @@ def main() -> None:
             [flagged_shares(one, seed=seed) for one, seed in zip(splits, seeds, strict=True)]
         )
         cells = [f"{table[column].mean():.3f} ({table[column].sem():.3f})" for column in COLUMNS]
-        settings = sorted({one.judge.predictor.setting for one in splits})
+        settings = sorted({one.setting for one in splits})
         seconds = np.median([one.fit_seconds for one in splits])
         speed = np.median([one.users_a_second for one in splits])
         chosen = ", ".join(f"{setting:g}" for setting in settings)

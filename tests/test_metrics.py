@@ -1,3 +1,4 @@
+import pickle
 import re
 
 import numpy as np
@@ -222,6 +223,13 @@ def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monk
                 measure(metric, made, users)
     # Three judges; held-out users, floor users and two sets of users.
     assert calls == {"fit": 3, "score": 3 * 4}
+
+
+def test_a_copy_of_another_process_measures_the_same(evaluator, fresh):
+    measure(PlausibilityKS(99), evaluator, fresh)  # so that there is something remembered
+    copy = pickle.loads(pickle.dumps(evaluator))
+    assert measure(MMD(19), copy, fresh).value == measure(MMD(19), evaluator, fresh).value
+    assert np.array_equal(copy.p_values(fresh), evaluator.p_values(fresh))
 
 
 def test_with_held_out_keeps_the_judge(evaluator, fresh):

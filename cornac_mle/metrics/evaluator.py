@@ -19,6 +19,7 @@ from cornac_mle.randomness import RngLike, children, generator
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
+_MEMORIES = ("_described", "_remembered")
 PRIMARY = next(iter(FAMILIES))
 """Family of the judge whose scores metrics report."""
 LEAST_LOG_GENUINE = -20.0
@@ -68,6 +69,13 @@ class Evaluator:
     )
     _other_judges: dict[str, PlausibilityModel] = field(default_factory=dict)
     _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is remembered of users: it is computed again where it is asked for."""
+        return {name: part for name, part in self.__dict__.items() if name not in _MEMORIES}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _described=WeakKeyDictionary(), _remembered={})
 
     @classmethod
     def fit(

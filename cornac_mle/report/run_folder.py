@@ -17,8 +17,14 @@ from cornac_mle.result import Report
 PACKAGES = ("cornac-mle", "cornac", "numpy", "scipy", "pandas", "scikit-learn", "torch")
 
 
-def write_run(report: Report, folder: Path, arguments: dict[str, Any], data_hash: str) -> Path:
-    """Write a run folder: scores.csv, unrealistic_users.csv, profiles/ and manifest.json.
+def write_run(
+    report: Report,
+    folder: Path,
+    arguments: dict[str, Any],
+    data_hash: str,
+    preferences: pd.DataFrame,
+) -> Path:
+    """Write a run folder: tables as CSV, profiles/ and manifest.json.
 
     It is written beside its place under another name and then moved, so that it is whole or absent.
 
@@ -31,6 +37,8 @@ def write_run(report: Report, folder: Path, arguments: dict[str, Any], data_hash
         What the run was asked for; goes into the manifest.
     data_hash : str
         Hash of the feedback, see `hash_feedback`.
+    preferences : DataFrame
+        The least believable preferences of each model's users, see `unrealistic_preferences`.
 
     Returns
     -------
@@ -42,6 +50,7 @@ def write_run(report: Report, folder: Path, arguments: dict[str, Any], data_hash
     try:
         report.scores.to_csv(partial / "scores.csv", index=False)
         unrealistic_users(report).to_csv(partial / "unrealistic_users.csv", index=False)
+        preferences.to_csv(partial / "unrealistic_preferences.csv", index=False)
         (partial / "profiles").mkdir()
         for model, profiles in report.synthetic.items():
             name = "".join(sign if sign.isalnum() else "_" for sign in model)

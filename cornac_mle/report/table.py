@@ -1,6 +1,7 @@
 """The tables of the command line, for a terminal of 100 columns."""
 
 from collections.abc import Iterable
+from itertools import combinations
 
 import pandas as pd
 from rich import box
@@ -9,9 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cornac_mle.datasets import NamedDataset
-from cornac_mle.result import Report
+from cornac_mle.result import PRIMARY_METRIC, Report
 
 WIDTH = 100
+OTHER_JUDGES = r"UnrealisticUsers@\S+ \((item-knn|svd)\)"
+"""Metrics that stand in a table of their own."""
+KIN = "*"
 NO_VALUE = "-"
 HEADINGS = {
     "UnrealisticUsers": "unreal.\nusers",
@@ -35,7 +39,8 @@ def score_table(report: Report) -> RenderableType:
     """
     scores = report.scores
     scores = scores[scores["users"] == "held-out"]
-    metrics = sorted(scores["metric"].unique(), key=_place)
+    judged_apart = scores["metric"].str.fullmatch(OTHER_JUDGES)
+    metrics = sorted(scores.loc[~judged_apart, "metric"].unique(), key=_place)
     groups = report.groups.items()
     sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
     title = f"{report.dataset}: {sizes} users"
@@ -55,7 +60,48 @@ def score_table(report: Report) -> RenderableType:
     for model in scores["model"].unique():
         own = scores[scores["model"] == model]
         table.add_row(model, *[_cell(own[own["metric"] == metric]) for metric in metrics])
-    return Group(Text(title, style="bold"), table, Text(explanation(report, scores, metrics)))
+    parts: list[RenderableType] = [
+        Text(title, style="bold"),
+        table,
+        Text(explanation(report, scores, metrics)),
+    ]
+    if judged_apart.any():
+        parts += [Text(""), judge_table(report)]
+    if len(scores.loc[scores["metric"] == PRIMARY_METRIC, "model"].unique()) > 1:
+        parts.append(Text(established(report)))
+    return Group(*parts)
+
+
+def judge_table(report: Report) -> RenderableType:
+    """Table of models x judges: the share of users that each family of judges flags."""
+    judges = report.judges()
+    agreement = judges.attrs["rank_agreement"]
+    families = list(agreement.columns)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("flagged by the judge", no_wrap=True)
+    for family in (*families, "worst"):
+        table.add_column(family, justify="right", no_wrap=True)
+    for model, row in judges.iterrows():
+        cells = [_number(row[name]) + KIN * (row["kin"] == name) for name in families]
+        table.add_row(str(model), *cells, _number(row["worst"]))
+    lines = [f"{KIN} the judge is of the model's own family, and may go easy on it."]
+    if len(judges) > 2:
+        pairs = combinations(families, 2)
+        taus = ", ".join(f"{a} and {b} {agreement.loc[a, b]:.2f}" for a, b in pairs)
+        lines.append(f"Rank agreement of judges over models (Kendall's tau): {taus}.")
+    return Group(table, Text("\n".join(lines)))
+
+
+def established(report: Report, level: float = 0.05) -> str:
+    """Sentence on which differences between models hold on the primary metric."""
+    table = report.compare(level=level)
+    open_ = table.loc[~table["established"], ["model", "other"]].itertuples(index=False, name=None)
+    undecided = "; ".join(f"{model} and {other}" for model, other in open_)
+    claim = f"Differences in {PRIMARY_METRIC} between models hold at {level:g} together (Holm)"
+    if not undecided:
+        return f"{claim} for all {len(table)} pairs."
+    count = int(table["established"].sum())
+    return f"{claim} for {count} of {len(table)} pairs, not for:\n  {undecided}."
 
 
 def dataset_table(datasets: Iterable[NamedDataset]) -> RenderableType:
