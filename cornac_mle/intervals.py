@@ -11,13 +11,17 @@ POWER_SHIFT = float(stats.norm.ppf(0.975) + stats.norm.ppf(0.8))
 
 
 def split_interval(
-    on_splits: FloatArray, bounds: tuple[float, float] = (-np.inf, np.inf)
+    on_splits: FloatArray,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    *,
+    least_error: float = 0.0,
 ) -> tuple[float, float]:
     """95% interval of a metric from its values on half-splits.
 
     A half without replacement from n users varies about its mean as a mean of n users varies about
     its expectation, so the standard deviation over splits *is* the standard error; it is never
-    divided by the root of the number of splits. Student's t allows for the number of splits.
+    divided by the root of the number of splits. Student's t allows for the number of splits. A
+    standard error below `least_error` is raised to it: see `share_error`.
 
     Examples
     --------
@@ -25,10 +29,24 @@ def split_interval(
     >>> round(low, 3), round(high, 3)
     (-0.23, 0.63)
     """
-    mean, spread = float(np.mean(on_splits)), float(np.std(on_splits, ddof=1))
+    mean = float(np.mean(on_splits))
+    spread = max(float(np.std(on_splits, ddof=1)), least_error)
     reach = float(stats.t.ppf(0.975, len(on_splits) - 1)) * spread
     low, high = np.clip([mean - reach, mean + reach], *bounds)
     return float(low), float(high)
+
+
+def share_error(share: float, n_users: int) -> float:
+    """Find the standard error of a share of users, above 0 even where none or all have it.
+
+    Two users on either side are added (Agresti & Coull 1998): where no user out of n is flagged in
+    any half-split, their standard deviation is 0, but the true share need not be.
+
+    >>> round(share_error(0.0, 96), 3)
+    0.014
+    """
+    shrunk = (share * n_users + 2) / (n_users + 4)
+    return float(np.sqrt(shrunk * (1 - shrunk) / (n_users + 4)))
 
 
 def mean_interval(values: FloatArray) -> tuple[float, float]:

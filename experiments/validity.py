@@ -178,7 +178,7 @@ def type_one(n_splits: int, folder: Path) -> pd.DataFrame:
         named = trials.sort_values(kind).assign(**{kind: trials[kind].map(dict(enumerate(FIFTHS)))})
         title = f"... by {kind} of the test user"
         show(title, type_one_table(named, kind), folder, f"type1_{kind}")
-    some = [(name, seed) for name in LEAKED for seed in range(n_splits // 2)]
+    some = [(name, seed) for name in LEAKED for seed in range(n_splits // 4)]
     others = []
     for family in ("item-knn", "svd"):
         found = spread(one_test_user, [(*call, family) for call in some])
@@ -324,7 +324,7 @@ def main() -> None:
     certified(judged, 500 // fraction, options.out)
     figure(trials, judged, options.out / "validity.png")
     clock()
-    table = coverage_of_intervals(200 // fraction)
+    table = coverage_of_intervals(100 // fraction)
     show("Coverage of 95% intervals", table, options.out, "coverage")
     clock()
     for name in SETS if not options.quick else SETS[:2]:

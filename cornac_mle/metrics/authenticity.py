@@ -46,6 +46,7 @@ class Authenticity(SplitMetric):
     """
 
     bounds = (0.0, 1.0)
+    is_share = True
     ideal = None
     note = MetricNote("ceiling", "users no nearer to a training user than its own neighbour is")
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from cornac.metrics import RankingMetric
 
 from cornac_mle.checks import refusal
-from cornac_mle.intervals import POWER_SHIFT, split_interval
+from cornac_mle.intervals import POWER_SHIFT, share_error, split_interval
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike
@@ -112,6 +112,8 @@ class SplitMetric(RealismMetric):
     """Fewest users on each side for which the metric is defined."""
     floor_is_real: bool = False
     """Whether independent popularity equals real users by design, so that it shows no power."""
+    is_share: bool = False
+    """Whether the value is a share of users, whose standard error cannot be as small as 0."""
 
     @abstractmethod
     def _on_splits(
@@ -149,8 +151,10 @@ class SplitMetric(RealismMetric):
             raise ValueError(refusal(name, rule, got, advice, context=self.name))
         values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
         ceilings, floors = self.ceiling_and_floor(evaluator, size)
-        low, high = split_interval(values, self.bounds)
         value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
+        # Both halves of a pool are used, so the share is of twice as many users.
+        least = share_error(value, 2 * size) if self.is_share else 0.0
+        low, high = split_interval(values, self.bounds, least_error=least)
         error = float(np.std(ceilings - floors, ddof=1))
         measurement = Measurement(
             value=value,

@@ -120,6 +120,7 @@ class NeighbourPrecision(NeighbourMetric):
     """
 
     bounds = (0.0, 1.0)
+    is_share = True
     ideal = None
     note = MetricNote("ceiling", "synthetic users as near to a real user as real neighbours")
 
@@ -151,6 +152,7 @@ class NeighbourRecall(NeighbourMetric):
     """
 
     bounds = (0.0, 1.0)
+    is_share = True
     ideal = None
     note = MetricNote("ceiling", "real users as near to a synthetic user as synthetic neighbours")
 
@@ -210,6 +212,7 @@ class NeighbourCoverage(NeighbourMetric):
     """
 
     bounds = (0.0, 1.0)
+    is_share = True
     ideal = None
     note = MetricNote("ceiling", "real users with a synthetic user as near as real neighbours")
 

@@ -49,6 +49,7 @@ class UnrealisticUsers(SplitMetric):
     """
 
     bounds = (0.0, 1.0)
+    is_share = True
 
     def __init__(
         self,
