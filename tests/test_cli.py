@@ -47,6 +47,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
         "manifest.json",
         "profiles",
         "scores.csv",
+        "unrealistic_preferences.csv",
         "unrealistic_users.csv",
     ]
     scores = pd.read_csv(run / "scores.csv")
@@ -66,6 +67,15 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     }
     assert users.p_value.between(1 / 76, 1).all()
     assert (users.q_value >= users.p_value - 1e-12).all()
+    assert "flagged by the judge" in output
+    assert re.search(r"PMF .*\*", output)  # the SVD judge is of its family
+    assert re.search(r"Differences in PlausibilityKS .* \d of 3 pairs|for all 3 pairs", output)
+    preferences = pd.read_csv(run / "unrealistic_preferences.csv")
+    assert set(preferences.model) == {"PMF", "Popularity", "TrainingUsers"}
+    known = set(pd.read_csv(table).item)
+    assert set(preferences.item) <= known
+    first = preferences.merge(users, on=["model", "user"], suffixes=("", "_of_user"))
+    assert (first.user_p_value == first.p_value_of_user).all()
 
 
 def test_same_seed_same_table(table, tmp_path):

@@ -37,6 +37,8 @@ def test_default_metrics_are_realism_and_accuracy():
     report = compare([Popularity()], rated(taste_world(400, seed=1)).to_frame())
     assert set(report.scores.metric) == {
         "UnrealisticUsers@0.05",
+        "UnrealisticUsers@0.05 (item-knn)",
+        "UnrealisticUsers@0.05 (svd)",
         "PlausibilityKS",
         "NeighbourCoverage@5",
         "CopiedUsers",

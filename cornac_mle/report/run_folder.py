@@ -84,9 +84,13 @@ def unrealistic_users(report: Report, false_discovery_rate: float = 0.1) -> pd.D
     users = report.per_user
     if users.empty:
         return pd.DataFrame(columns=columns)
-    is_p_value = users["metric"].str.startswith("UnrealisticUsers") & (users["users"] == "held-out")
+    # Of the primary judge; at another level the p-values are the same ones.
+    primary = users["metric"].str.fullmatch(r"UnrealisticUsers@\S+")
+    users = users[primary & (users["users"] == "held-out")]
     parts = []
-    for _, part in users[is_p_value].groupby(["model", "fit_seed", "sampling_seed"], dropna=False):
+    for _, part in users[users["metric"] == users["metric"].min()].groupby(
+        ["model", "fit_seed", "sampling_seed"], dropna=False
+    ):
         q_values = false_discovery_control(part["value"].to_numpy())
         listed = part.assign(p_value=part["value"], q_value=q_values)
         listed["flagged"] = q_values <= false_discovery_rate

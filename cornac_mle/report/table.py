@@ -88,7 +88,7 @@ def judge_table(report: Report) -> RenderableType:
     if len(judges) > 2:
         pairs = combinations(families, 2)
         taus = ", ".join(f"{a} and {b} {agreement.loc[a, b]:.2f}" for a, b in pairs)
-        lines.append(f"Rank agreement of judges over models (Kendall's tau): {taus}.")
+        lines.append(f"Rank agreement over models (Kendall's tau): {taus}.")
     return Group(table, Text("\n".join(lines)))
 
 
