@@ -6,7 +6,9 @@ cheat a metric; `coverage_of_intervals` draws fresh users from a known law again
 """
 
 from functools import partial
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -119,6 +121,36 @@ def ladder(profiles: sp.csr_array, *, seed: int) -> pd.DataFrame:
     table = pd.DataFrame.from_dict(rows, orient="index").astype(float).round(3)
     table.index.name = "metric"
     return table
+
+
+def draw_ladder(tables: dict[str, pd.DataFrame], path: Path) -> None:
+    """Draw what each metric sees: distance from the ceiling in smallest detectable distances.
+
+    The median over data sets; 1 is just seen (with probability .8), 0 is blind.
+    """
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    distances = []
+    for table in tables.values():
+        away = table[list(POOLS)].sub(table["ceiling"], axis=0).abs()
+        distances.append(away.div(table["detectable"].where(table["detectable"] > 0), axis=0))
+    seen = pd.concat(distances).groupby(level=0, sort=False).median()
+    drawn, axis = plt.subplots(figsize=(9.5, 8.5), layout="constrained")
+    image = axis.imshow(np.clip(seen, 0, 5), cmap="viridis", aspect="auto", vmin=0, vmax=5)
+    axis.set_xticks(range(len(POOLS)), POOLS, rotation=35, ha="right")
+    axis.set_yticks(range(len(seen)), seen.index)
+    for row, column in np.ndindex(*seen.shape):
+        value = float(seen.iloc[row, column])
+        if np.isfinite(value):
+            text = f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+            colour = "white" if value < 3 else "black"
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    axis.set_xlabel("users measured")
+    axis.set_ylabel("metric")
+    bar = drawn.colorbar(image, extend="max")
+    bar.set_label(f"distance from the ceiling / smallest detectable, median of {len(tables)} sets")
+    drawn.savefig(path, dpi=100)
 
 
 class KnownLaw:

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from joblib import Parallel, delayed
-from metric_ladder import coverage_of_intervals, ladder
+from metric_ladder import coverage_of_intervals, draw_ladder, ladder
 from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
 from real_data import TABLE, load
 from scipy import stats
@@ -327,10 +327,12 @@ def main() -> None:
     table = coverage_of_intervals(100 // fraction)
     show("Coverage of 95% intervals", table, options.out, "coverage")
     clock()
+    tables = {}
     for name in SETS if not options.quick else SETS[:2]:
-        table = ladder(DATA[name], seed=0)
+        tables[name] = ladder(DATA[name], seed=0)
         title = f"What each metric sees: {name}"
-        show(title, table.reset_index(), options.out, f"ladder_{name}")
+        show(title, tables[name].reset_index(), options.out, f"ladder_{name}")
+    draw_ladder(tables, options.out / "ladder.png")
     clock()
 
 
