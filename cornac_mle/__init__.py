@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
+    from cornac_mle.curveball import curveball
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
+    from cornac_mle.metrics.low_pairs import LowPairs
     from cornac_mle.metrics.unrealistic_preferences import (
         flagged_users,
         unrealistic_preferences,
@@ -39,6 +41,8 @@ _HOMES = {
     "all_metrics": "cornac_mle.comparison",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
+    "LowPairs": "cornac_mle.metrics.low_pairs",
+    "curveball": "cornac_mle.curveball",
     "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.metrics.forbidden_pairs",
     "flagged_users": "cornac_mle.metrics.unrealistic_preferences",
@@ -51,6 +55,7 @@ __all__ = [
     "Evaluator",
     "GenerativeRecommender",
     "HeldOutUsers",
+    "LowPairs",
     "Measurement",
     "Mixture",
     "Popularity",
@@ -59,6 +64,7 @@ __all__ = [
     "TrainingUsers",
     "all_metrics",
     "compare",
+    "curveball",
     "default_metrics",
     "flagged_users",
     "forbidden_pairs",

@@ -122,6 +122,14 @@ def compare(
     ValueError
         If there is no model, or two have one name, or the data are too few.
     """
+    if isinstance(models, Recommender):
+        raise TypeError(refusal("models", "be a list of models", "one model", "Write [model]."))
+    for metric in metrics or ():
+        if isinstance(metric, type):
+            advice = f"Write {metric.__name__}()."
+            raise TypeError(
+                refusal("metrics", "hold metrics", f"the class {metric.__name__}", advice)
+            )
     if not models:
         raise ValueError(refusal("models", "hold at least one model", "none"))
     names = [model.name for model in models]

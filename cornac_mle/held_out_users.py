@@ -328,8 +328,8 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         n_users = 2 * (len(evaluator.held_out) // 2)
         random = self._random("sample")
         pools = [model.sample(n_users, rng=seed) for seed in children(random, self.n_samples)]
-        if users == "held-out":
-            self.report.synthetic[model.name] = pools[0]
+        if users == "held-out":  # of several fits, the first
+            self.report.synthetic.setdefault(model.name, pools[0])
         measure_seeds = children(self._random("measure"), self.n_samples)
         for metric in metrics:
             measured = []
@@ -356,7 +356,11 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
                 self.report.cautions[metric.name] = caution
             per_user = measured[0].per_user
             by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
-            results[metric.name] = (float(np.mean([one.value for one in measured])), by_user)
+            values = [one.value for one in measured]
+            results[metric.name] = (
+                values[0] if metric.is_bound else float(np.mean(values)),
+                by_user,
+            )
         return results
 
     def _note(

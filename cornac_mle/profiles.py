@@ -278,6 +278,19 @@ class Profiles:
         return Profiles(matrix, self.user_ids.append(other.user_ids), self.item_ids)
 
 
+def check_profiles(name: str, value: object) -> None:
+    """Refuse what is not Profiles, and say how to make them.
+
+    Raises
+    ------
+    TypeError
+        Naming the argument.
+    """
+    if not isinstance(value, Profiles):
+        advice = "Make them with Profiles.from_frame, Profiles.from_dataset or Profiles.read."
+        raise TypeError(refusal(name, "be Profiles", type(value).__name__, advice))
+
+
 def synthetic_ids(count: int) -> pd.Index:
     """Name synthetic users s0, s1, ..."""
     return pd.Index([f"s{number}" for number in range(count)], dtype=object)

@@ -19,8 +19,8 @@ def paired_p_value(differences: FloatArray) -> float:
     0.184
     """
     mean, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    if spread == 0:
-        return 1.0 if mean == 0 else 0.0
+    if spread == 0:  # t has no value; n differences of one sign have this one
+        return 1.0 if mean == 0 else float(2.0 ** (1 - len(differences)))
     return float(2 * stats.t.sf(abs(mean) / spread, len(differences) - 1))
 
 

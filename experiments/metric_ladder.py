@@ -46,17 +46,19 @@ def pool_metrics() -> list[RealismMetric]:
     return [metric for metric in all_metrics() if metric.name != "HeldOutLogLikelihood"]
 
 
-def corruptions(fresh: sp.csr_array, train: sp.csr_array, seed: int) -> dict[str, sp.csr_array]:
-    """Corrupt real users that are in no other group; POOLS names what comes back."""
+def corruptions(spare: sp.csr_array, train: sp.csr_array, seed: int) -> dict[str, sp.csr_array]:
+    """Corrupt half of the real users that are in no other group; POOLS names what comes back."""
     random = np.random.default_rng(seed)
+    fresh = spare[: spare.shape[0] // 2]
     popularity = np.bincount(train.indices, minlength=train.shape[1])
     sizes = np.minimum(np.diff(fresh.indptr), np.count_nonzero(popularity))
     order = np.argsort(-popularity, kind="stable")
     top = [np.sort(order[:size]) for size in sizes]
-    # Users least like the most ordinary one are dropped, and others take their place.
-    centre = np.asarray(fresh @ np.log1p(popularity)).argmax()
-    likeness = np.asarray((fresh @ fresh[[centre]].T).toarray())[:, 0] / np.sqrt(sizes)
-    near = np.argsort(-likeness, kind="stable")[: max(1, fresh.shape[0] // 2)]
+    # The half of the spare users that is most like one typical user: distinct users, because
+    # repeated ones would cover less whatever their kind.
+    first = spare[[int(np.argsort(np.diff(spare.indptr), kind="stable")[spare.shape[0] // 2])]]
+    likeness = (spare @ first.T).toarray()[:, 0] / np.sqrt(np.diff(spare.indptr))
+    near = np.sort(np.argsort(-likeness, kind="stable")[: fresh.shape[0]])
     typical = int(np.argsort(sizes, kind="stable")[sizes.size // 2])
     indptr = np.concatenate([[0], np.cumsum(sizes)])
     return {
@@ -70,7 +72,7 @@ def corruptions(fresh: sp.csr_array, train: sp.csr_array, seed: int) -> dict[str
         "top popular": sp.csr_array(
             (np.ones(indptr[-1], dtype=np.float32), np.concatenate(top), indptr), shape=fresh.shape
         ),
-        "mode drop": fresh[random.choice(near, fresh.shape[0])],
+        "mode drop": spare[near],
         "one user": fresh[np.full(fresh.shape[0], typical)],
         "copies": train[random.choice(train.shape[0], fresh.shape[0], replace=False)],
     }
@@ -94,19 +96,19 @@ def measured(
 def ladder(profiles: sp.csr_array, *, seed: int) -> pd.DataFrame:
     """Value of every metric for each of POOLS, its ceiling and floor, and what it can detect.
 
-    Users are split 40/20/20/20 into train, reference, held-out and the fresh ones to corrupt.
+    Users are split 35/20/15/30 into train, reference, held-out and spare ones to corrupt.
     """
     random = np.random.default_rng(seed)
     order = random.permutation(profiles.shape[0])
-    cuts = (np.array([0.4, 0.6, 0.8]) * order.size).astype(int)
+    cuts = (np.array([0.35, 0.55, 0.7]) * order.size).astype(int)
     parts = [profiles[rows] for rows in np.split(order, cuts)]
     known = np.unique(parts[0].indices)
     groups = [sp.csr_array(part[:, known]) for part in parts]
-    train, reference, held_out, fresh = (part[np.diff(part.indptr) >= 2] for part in groups)
+    train, reference, held_out, spare = (part[np.diff(part.indptr) >= 2] for part in groups)
     evaluator = Evaluator.fit(
         as_profiles(train, "t"), as_profiles(reference, "r"), as_profiles(held_out, "h"), rng=seed
     )
-    pools = {name: as_profiles(matrix) for name, matrix in corruptions(fresh, train, seed).items()}
+    pools = {name: as_profiles(matrix) for name, matrix in corruptions(spare, train, seed).items()}
     rows = {}
     for metric in pool_metrics():
         found = {name: measured(evaluator, metric, pools[name], seed) for name in POOLS}

@@ -39,7 +39,7 @@ from cornac_mle.plausibility import PlausibilityModel
 LEAKED = ("complete_journey", "lastfm", "movietweetings")
 SETS = (*TABLE, "book_crossing", "movietweetings", "ta_feng")
 ALPHAS = (0.01, 0.05, 0.10)
-N_REFERENCE, N_CALIBRATION = 200, 399
+N_REFERENCE, N_CALIBRATION, SPARE = 200, 399, 150
 DATA: dict[str, sp.csr_array] = {}
 """The data sets, shared with worker processes by forking."""
 FIFTHS = ("lowest", "2nd", "3rd", "4th", "highest")
@@ -57,23 +57,27 @@ def binomial_limits(n: int, alpha: float, comparisons: int = 1) -> tuple[int, in
 def one_test_user(
     name: str, seed: int, family: str = "ease", leak: bool = False
 ) -> dict[str, float]:
-    """p-values of one real test user of one split, and the fifths of its size and popularity.
+    """Find p-values of one real test user of one split, and the fifths of size and popularity.
 
     With `leak` the judge has been fitted on the calibration users.
     """
     users = DATA[name]
     order = np.random.default_rng(seed).permutation(users.shape[0])
     n_seen = N_REFERENCE + N_CALIBRATION
-    train = users[order[n_seen + 1 :]]
-    known = np.unique(train.indices)
-    others = sp.csr_array(users[order][:, known])
+    # Some more than are needed, for those who are left with too few items of training users.
+    fresh, train = np.split(order, [n_seen + SPARE])
+    known = np.unique(users[train].indices)
+    others = sp.csr_array(users[fresh][:, known])
     others = others[np.diff(others.indptr) >= 2]
+    if others.shape[0] <= n_seen:
+        msg = f"{name}: {others.shape[0]} users are too few"
+        raise RuntimeError(msg)
     reference = others[:N_REFERENCE]
     calibration, test = others[N_REFERENCE:n_seen], others[n_seen : n_seen + 1]
     judge = PlausibilityModel.fit(calibration if leak else reference, family=family, rng=seed)
     scores, real = judge.score(test), judge.score(calibration)
 
-    counts = np.bincount(train.indices, minlength=users.shape[1])[known]
+    counts = np.bincount(users[train].indices, minlength=users.shape[1])[known]
 
     def circumstances(group: sp.csr_array) -> tuple[np.ndarray, np.ndarray]:
         sizes = np.diff(group.indptr)
@@ -211,18 +215,18 @@ def discoveries(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path
     for name, splits in judged.items():
         found = np.array(
             [
-                false_discoveries(one, seed)
+                [false_discoveries(one, seed) for seed in range(max(1, repeats // len(splits)))]
                 for one in splits
-                for seed in range(max(1, repeats // len(splits)))
             ]
-        )
-        error = found[:, 0].std(ddof=1) / np.sqrt(len(found))
+        )  # (n_splits, repeats of a split, 2)
+        false = found[:, :, 0].mean(axis=1)  # repeats of one split share its judge
+        error = false.std(ddof=1) / np.sqrt(len(splits))
         rows.append(
             {
                 "data": name,
-                "repeats": len(found),
-                "mean FDP at q = .1": f"{found[:, 0].mean():.3f} (s.e. {error:.3f})",
-                "of planted users found": f"{found[:, 1].mean():.3f}",
+                "repeats": found.shape[0] * found.shape[1],
+                "mean FDP at q = .1": f"{false.mean():.3f} (s.e. {error:.3f})",
+                "of planted users found": f"{found[:, :, 1].mean():.3f}",
             }
         )
     show("False discoveries, a fifth half swapped", pd.DataFrame(rows), folder, "fdp")

@@ -302,7 +302,7 @@ def test_refusals(real, fresh):
     with pytest.raises(ValueError, match="`synthetic` must have users; got 0"):
         forbidden_pairs(real, fresh[:0])
     low = LowPairs.fit(real, q=0.2)
-    with pytest.raises(ValueError, match=r"`low` must be LowPairs\.fit.*; got others, or q = 0\.2"):
+    with pytest.raises(ValueError, match=r"`low` must be fitted with q = 0\.1; got q = 0\.2"):
         forbidden_pairs(real, fresh, low=low)
     with pytest.raises(ValueError, match=r"`low` must be LowPairs\.fit"):
         forbidden_pairs(real[:100], fresh, q=0.2, low=low)

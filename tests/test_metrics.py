@@ -21,6 +21,7 @@ from cornac_mle.metrics import (
     NeighbourDensity,
     NeighbourPrecision,
     NeighbourRecall,
+    NotMeasurableError,
     PairError,
     PlausibilityKS,
     PopularityJS,
@@ -60,7 +61,7 @@ METRICS = [
     Authenticity(),
     PairError(),
 ]
-FLOOR_IS_REAL = ("ProfileSizeKS", "CopiedUsers", "PopularityJS")
+FLOOR_IS_REAL = ("Authenticity", "ProfileSizeKS", "CopiedUsers", "PopularityJS")
 """Independent popularity copies nobody, and has real sizes and popularity by design."""
 SMALL_GAP = ("MMD", "NeighbourRecall@3", "UnrealisticUsers@0.1 (typical)")
 """The floor is within noise of the ceiling, or on its wrong side, with 40 users against 40."""
@@ -123,6 +124,18 @@ class TestContract:
             RuntimeError, match=re.escape(f"{metric.name} needs an evaluation method that")
         ):
             metric.compute(gt_pos=[], pd_rank=[])
+
+    def test_what_cannot_be_compared_is_refused(self, metric, evaluator, turned, fresh):
+        with pytest.raises(ValueError, match="`synthetic` must have the items of the held-out us"):
+            metric.measure(turned, fresh, rng=1)
+        with pytest.raises(TypeError, match=r"`synthetic` must be Profiles; got DataFrame\."):
+            metric.measure(evaluator, fresh.to_frame(), rng=1)
+        with pytest.raises(TypeError, match="`rng` must be an int, a numpy SeedSequence or a num"):
+            metric.measure(evaluator, fresh, rng=None)
+
+    def test_too_few_users_are_no_reason_to_stop_all(self, metric, evaluator, fresh):
+        with pytest.raises(NotMeasurableError):
+            metric.measure(evaluator, fresh[:1], rng=1)
 
     def test_same_rng_same_answer(self, metric, evaluator, fresh):
         first, again = measure(metric, evaluator, fresh), measure(metric, evaluator, fresh)
@@ -373,9 +386,12 @@ def test_copying_needs_training_users(evaluator, fresh):
 
 def test_coverage_of_one_kind_of_user(evaluator, world):
     """A model that makes one community only covers the others badly: mode drop."""
-    everyone = measure(NeighbourCoverage(k=3), evaluator, world[range(400, 480)])
-    likeness = world.matrix[400:480] @ world.matrix[[400]].T
-    alike = np.argsort(-likeness.toarray()[:, 0])[:40]
-    one_kind = Profiles.from_matrix(world.matrix[400 + np.tile(alike[:10], 8)], world.item_ids)
-    dropped = measure(NeighbourCoverage(k=3), evaluator, one_kind)
-    assert dropped.value < everyone.value - 0.3
+    fresh = taste_world(480 + 400, mean_size=12, seed=5).matrix[480:]
+    likeness = fresh @ fresh[[0]].T
+    alike = np.argsort(-likeness.toarray()[:, 0])[:80]
+    # Distinct users on both sides, as many: repeated ones would cover less whatever their kind.
+    everyone, one_kind = (
+        measure(NeighbourCoverage(k=3), evaluator, Profiles.from_matrix(users, world.item_ids))
+        for users in (fresh[:80], fresh[np.sort(alike)])
+    )
+    assert one_kind.value < everyone.value - 0.3

@@ -301,5 +301,5 @@ def test_too_few_points_are_refused():
         prdc(points, points, 0)
     with pytest.raises(ValueError, match="`real` must hold at least 18 points; got 17"):
         conformal_fidelity(points[:17], points, rng=1)
-    with pytest.raises(ValueError, match="`synthetic` must hold at least 1 points; got 0"):
+    with pytest.raises(ValueError, match="`synthetic` must hold at least 1 point; got 0"):
         conformal_fidelity(points, points[:0], rng=1)

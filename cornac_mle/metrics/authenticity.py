@@ -48,6 +48,7 @@ class Authenticity(SplitMetric):
     bounds = (0.0, 1.0)
     is_share = True
     ideal = None
+    floor_is_real = True  # popularity copies nobody
     note = MetricNote("ceiling", "users no nearer to a training user than its own neighbour is")
 
     def __init__(self) -> None:

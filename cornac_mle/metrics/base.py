@@ -12,8 +12,8 @@ from cornac_mle.checks import refusal
 from cornac_mle.intervals import POWER_SHIFT, share_error, split_interval
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import RngLike
-from cornac_mle.result import Measurement, MetricNote, with_reference
+from cornac_mle.randomness import RngLike, generator
+from cornac_mle.result import Measurement, MetricNote, with_normalised
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -21,7 +21,8 @@ FloatArray = npt.NDArray[np.float64]
 class NotMeasurableError(ValueError):
     """A metric has no value for these users or this model; the message says why.
 
-    `HeldOutUsers` writes NaN and logs the reason; every other ValueError stops it.
+    There are too few users, say, or the model has no likelihood. `HeldOutUsers` writes NaN and logs
+    the reason, so that one metric does not cost the others; every other error stops it.
     """
 
 
@@ -58,19 +59,43 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
     bounds: tuple[float, float]
     ideal: float | None
     note: MetricNote
+    is_bound: bool = False
+    """Whether the value is a certified bound, which must not be averaged over sampling seeds."""
 
-    def __init__(self, name: str) -> None:
-        higher_better = self.ideal is None or self.ideal == self.bounds[1]
+    def __init__(self, name: str, *, higher_better: bool | None = None) -> None:
+        if higher_better is None:
+            higher_better = self.ideal is None or self.ideal == self.bounds[1]
         super().__init__(name=name, k=-1, higher_better=higher_better)
 
     def __repr__(self) -> str:
         return str(self.name)
 
+    @final
+    def measure(self, evaluator: Evaluator, synthetic: Profiles, *, rng: RngLike) -> Measurement:
+        """Measure synthetic users against the held-out users of `evaluator`.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+        synthetic : Profiles
+            Users made up by a model, over the items of the evaluator's users in the same order.
+        rng : int, SeedSequence or Generator
+
+        Raises
+        ------
+        NotMeasurableError
+            If the metric has no value for these users: there are too few of them, say.
+        TypeError, ValueError
+            If `synthetic` are no Profiles, or have other items.
+        """
+        evaluator.check_users("synthetic", synthetic)
+        return self._measure(evaluator, synthetic, generator(rng))
+
     @abstractmethod
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
-        """Measure synthetic users against the held-out users of `evaluator`."""
+        """Measure users whose items have been checked."""
 
     def caution(self, evaluator: Evaluator) -> str | None:
         """Say how far to trust the metric on these real users; None if nothing is amiss."""
@@ -93,11 +118,22 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
 class ModelMetric(RealismMetric):
     """A metric that asks the model itself, for more users than a pool has or for a likelihood."""
 
+    @final
+    def measure_model(self, evaluator: Evaluator, model: Samplable, *, rng: RngLike) -> Measurement:
+        """Measure a fitted model against the held-out users of `evaluator`.
+
+        Raises
+        ------
+        NotMeasurableError
+            If the metric has no value for this model.
+        """
+        return self._measure_model(evaluator, model, generator(rng))
+
     @abstractmethod
-    def measure_model(
-        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    def _measure_model(
+        self, evaluator: Evaluator, model: Samplable, rng: np.random.Generator
     ) -> Measurement:
-        """Measure a fitted model against the held-out users of `evaluator`."""
+        """Measure a fitted model."""
 
 
 class SplitMetric(RealismMetric):
@@ -111,7 +147,7 @@ class SplitMetric(RealismMetric):
     minimum_users: int = 2
     """Fewest users on each side for which the metric is defined."""
     floor_is_real: bool = False
-    """Whether independent popularity equals real users by design, so that it shows no power."""
+    """Whether independent popularity has by design what is measured, so that it shows no power."""
     is_share: bool = False
     """Whether the value is a share of users, whose standard error cannot be as small as 0."""
 
@@ -132,23 +168,16 @@ class SplitMetric(RealismMetric):
         return None
 
     @final
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
-        """Measure synthetic users on the half-splits of the held-out users.
-
-        Raises
-        ------
-        ValueError
-            If there are too few held-out or synthetic users for the metric.
-        """
         size = evaluator.half_size(len(synthetic))
         if size < self.minimum_users:
             got = f"{len(evaluator.held_out)} and {len(synthetic)}"
             rule = f"each be at least {2 * self.minimum_users} users"
             advice = "Hold out more users, or leave this metric out."
             name = "held_out` and `synthetic"
-            raise ValueError(refusal(name, rule, got, advice, context=self.name))
+            raise NotMeasurableError(refusal(name, rule, got, advice, context=self.name))
         values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
         ceilings, floors = self.ceiling_and_floor(evaluator, size)
         value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
@@ -167,8 +196,20 @@ class SplitMetric(RealismMetric):
             minimum_detectable=POWER_SHIFT * float(np.std(ceilings, ddof=1)),
             per_user=self._per_user(evaluator, synthetic),
             on_splits=values,
+            ceiling=ceiling,
+            floor=floor,
         )
-        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=error)
+        if self._floor_is_worse(ceiling, floor):
+            return with_normalised(measurement, standard_error=error)
+        return measurement
+
+    def _floor_is_worse(self, ceiling: float, floor: float) -> bool:
+        """Whether popularity is on the wrong side of real users; else 1 would not be the best."""
+        if self.floor_is_real:
+            return False
+        if self.ideal is None:
+            return floor < ceiling if self.higher_better else floor > ceiling
+        return abs(floor - self.ideal) > abs(ceiling - self.ideal)
 
     def caution(self, evaluator: Evaluator) -> str | None:
         """Say "no power" where real users and popularity are not two standard errors apart."""
@@ -178,9 +219,10 @@ class SplitMetric(RealismMetric):
             evaluator, evaluator.half_size(len(evaluator.held_out))
         )
         gaps = ceilings - floors
-        if abs(np.mean(gaps)) >= 2 * np.std(gaps, ddof=1):
+        ceiling, floor = float(np.mean(ceilings)), float(np.mean(floors))
+        seen = abs(np.mean(gaps)) >= 2 * np.std(gaps, ddof=1)
+        if seen and self._floor_is_worse(ceiling, floor):
             return None
-        ceiling, floor = np.mean(ceilings), np.mean(floors)
         return f"no power: real users get {ceiling:.3f}, popularity {floor:.3f}"
 
     @final

@@ -6,7 +6,7 @@ from scipy import stats
 from cornac_mle.checks import refusal
 from cornac_mle.intervals import POWER_SHIFT
 from cornac_mle.kernels import similarity_blocks
-from cornac_mle.metrics.base import FloatArray, RealismMetric
+from cornac_mle.metrics.base import FloatArray, NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.result import Measurement, MetricNote
@@ -33,19 +33,16 @@ class CopiedUsers(RealismMetric):
     def __init__(self) -> None:
         super().__init__(name="CopiedUsers")
 
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
-        """Measure copying of training users.
-
-        Raises
-        ------
-        ValueError
-            If the evaluator was fitted without training users.
-        """
         if evaluator.train is None:
             advice = "Give the users that the models were fitted on, or leave this metric out."
-            raise ValueError(refusal("train", "be given", None, advice, context=self.name))
+            raise NotMeasurableError(refusal("train", "be given", None, advice, context=self.name))
+        if len(synthetic) < 2:
+            rule, advice = "be at least 2 users", "Draw more users."
+            reason = refusal("synthetic", rule, len(synthetic), advice, context=self.name)
+            raise NotMeasurableError(reason)
         value, error, shares = copied(evaluator.train, evaluator.held_out, synthetic)
         ceiling, floor, spread = evaluator.remember(
             ("copied",), lambda: self._ceiling_and_floor(evaluator)

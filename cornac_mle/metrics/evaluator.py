@@ -13,7 +13,7 @@ from cornac_mle.checks import check_choice, check_count, check_share, refusal
 from cornac_mle.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 from cornac_mle.nulls import popularity_draws
 from cornac_mle.plausibility import FAMILIES, PlausibilityModel
-from cornac_mle.profiles import Profiles
+from cornac_mle.profiles import Profiles, check_profiles
 from cornac_mle.randomness import RngLike, children, generator
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ class Split:
     other: IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluator:
     """Real users that no model has seen, and a plausibility judge fitted on some of them.
 
@@ -51,7 +51,7 @@ class Evaluator:
     judge : PlausibilityModel
         The primary judge, of the EASE family.
     floor_users : Profiles
-        Independent-popularity users, as many as held-out users and of the same sizes.
+        Independent-popularity users, as many as held-out users, of sizes of training users.
     n_splits : int
         Half-splits of the held-out users.
     """
@@ -69,6 +69,12 @@ class Evaluator:
     )
     _other_judges: dict[str, PlausibilityModel] = field(default_factory=dict)
     _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        groups = ("reference", self.reference), ("held-out", self.held_out)
+        sizes = ", ".join(f"{len(group):,} {name}" for name, group in groups)
+        train = "no" if self.train is None else f"{len(self.train):,}"
+        return f"Evaluator({train} train, {sizes} users, {len(self.held_out.item_ids):,} items)"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is remembered of users: it is computed again where it is asked for."""
@@ -114,7 +120,8 @@ class Evaluator:
 
     def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
-        check_groups({"reference": self.reference, "held_out": held_out})
+        groups = {"reference": self.reference, "held_out": held_out}
+        check_groups(groups if self.train is None else {"train": self.train, **groups})
         (seed,) = children(generator(rng), 1)
         moved = type(self)._with(
             self.train, self.reference, held_out, self.judge, self.n_splits, seed, self.judge_seed
@@ -135,9 +142,11 @@ class Evaluator:
     ) -> Self:
         floor_seed, *split_seeds = seed.spawn(n_splits + 1)
         seen = reference if train is None else train
-        popularity = seen.item_counts
-        sizes = np.minimum(held_out.sizes, np.count_nonzero(popularity))
-        floor = popularity_draws(popularity, sizes, rng=floor_seed)
+        random = np.random.default_rng(floor_seed)
+        # Sizes of the users who are seen: those of the held-out users would make the floor's users
+        # depend on whom they are compared with.
+        sizes = random.choice(seen.sizes, len(held_out))
+        floor = popularity_draws(seen.item_counts, sizes, rng=random)
         return cls(
             train=train,
             reference=reference,
@@ -148,6 +157,11 @@ class Evaluator:
             split_seeds=tuple(split_seeds),
             judge_seed=judge_seed,
         )
+
+    @property
+    def seen(self) -> Profiles:
+        """Users whose popularity is known to the floor: training users, else reference users."""
+        return self.reference if self.train is None else self.train
 
     def judge_of(self, family: str) -> PlausibilityModel:
         """Judge of a family: "ease", "item-knn" or "svd"; the latter are fitted when asked for.
@@ -174,9 +188,10 @@ class Evaluator:
 
     @property
     def reference_scores(self) -> FloatArray:
-        """Scores of the reference users by judges that have not seen them, shape (n_reference,).
+        """Scores of the reference users, shape (n_reference,): thresholds are fixed on these.
 
-        What is fixed in advance (thresholds, say) is fixed on these.
+        The evidence on each user comes from others only; the few coefficients that weigh it were
+        fitted to all of them.
         """
         return self.judge.reference_scores
 
@@ -186,7 +201,8 @@ class Evaluator:
         """Conformal p-value of each user against all held-out users, shape (n_users,).
 
         In [1 / (n + 1), 1], n held-out users; small is implausible. For a real user who was in no
-        group, P(p <= a) <= a for every a.
+        group, P(p <= a) <= a for every a, on average over the held-out users that calibrate. (A
+        held-out user itself counts as one of those: compare halves instead.)
 
         Parameters
         ----------
@@ -202,13 +218,6 @@ class Evaluator:
         calibration_cells = self.cells_of(self.held_out, len(calibration), conditional_at)
         return conditional_p_values(scores, cells, calibration, calibration_cells)
 
-    def typicality_p_values(self, profiles: Profiles) -> FloatArray:
-        """Conformal p-value of the other tail, shape (n_users,): small is too typical.
-
-        A profile of nothing but favourites that go together scores higher than real users do.
-        """
-        return conformal_p_values(-self.plausibility(profiles), -self.plausibility(self.held_out))
-
     def cells_of(self, profiles: Profiles, n_calibration: int, alpha: float) -> IntArray:
         """Cell of profile size x mean popularity of each user, shape (n_users,).
 
@@ -219,7 +228,7 @@ class Evaluator:
             ("cells",),
             lambda: Cells.fit(self.reference.sizes, self._mean_popularity(self.reference)),
         )
-        needed = 1 / check_share("alpha", alpha) - 1
+        needed = 1 / check_share("conditional_at", alpha) - 1
         of_reference = cells.of(self.reference.sizes, self._mean_popularity(self.reference))
         expected = np.bincount(of_reference, minlength=cells.count) * (
             n_calibration / len(self.reference)
@@ -247,10 +256,10 @@ class Evaluator:
 
     def _description(self, profiles: Profiles, family: str) -> FloatArray:
         """Let a judge describe profiles, once."""
+        self.check_users("profiles", profiles)
         of_profiles = self._described.setdefault(profiles, {})
         if family not in of_profiles:
-            judge = self.judge_of(family)
-            of_profiles[family] = judge.describe(self._aligned(profiles).matrix)
+            of_profiles[family] = self.judge_of(family).describe(profiles.matrix)
         return of_profiles[family]
 
     def half_size(self, n_synthetic: int) -> int:
@@ -278,12 +287,20 @@ class Evaluator:
             self._remembered[key] = compute()
         return self._remembered[key]
 
-    def _aligned(self, profiles: Profiles) -> Profiles:
+    def check_users(self, name: str, profiles: Profiles) -> None:
+        """Refuse what are no profiles over the items of the held-out users.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument.
+        """
+        check_profiles(name, profiles)
         if not profiles.item_ids.equals(self.held_out.item_ids):
             rule = "have the items of the held-out users, in the same order"
+            got = f"{len(profiles.item_ids)} others"
             advice = "Call profiles.align(evaluator.held_out.item_ids) first."
-            raise ValueError(refusal("profiles", rule, "others", advice))
-        return profiles
+            raise ValueError(refusal(name, rule, got, advice))
 
 
 def check_groups(groups: dict[str, Profiles]) -> None:
@@ -294,6 +311,8 @@ def check_groups(groups: dict[str, Profiles]) -> None:
     ValueError
         Naming the groups and the first shared user.
     """
+    for name, group in groups.items():
+        check_profiles(name, group)
     names = list(groups)
     items = groups[names[0]].item_ids
     for name, group in groups.items():

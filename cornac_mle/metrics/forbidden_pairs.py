@@ -24,7 +24,7 @@ from scipy import stats
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.low_pairs import LowPairs, pair_counts
-from cornac_mle.profiles import Profiles
+from cornac_mle.profiles import Profiles, check_profiles
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -115,6 +115,8 @@ def forbidden_pairs(
     RuntimeError
         If the two-margin null could not be fitted.
     """
+    check_profiles("real", real)
+    check_profiles("synthetic", synthetic)
     if not synthetic.item_ids.equals(real.item_ids):
         rule, advice = "have the items of `real`, in the same order", "Call align(item_ids) first."
         raise ValueError(refusal("synthetic", rule, "others", advice))
@@ -122,9 +124,10 @@ def forbidden_pairs(
         raise ValueError(refusal("synthetic", "have users", 0))
     if low is None:
         low = LowPairs.fit(real, q=q)
-    if low.real is not real or low.q != q:
-        rule = "be LowPairs.fit(real, q=q) of the same users and q"
-        raise ValueError(refusal("low", rule, f"others, or q = {low.q:g}"))
+    if low.real is not real:
+        raise ValueError(refusal("low", "be LowPairs.fit(real, q=q) of `real`", "other users"))
+    if low.q != q:
+        raise ValueError(refusal("low", f"be fitted with q = {q:g}", f"q = {low.q:g}"))
     counts = pair_counts(synthetic.matrix, low.item, low.other_item)
     p_values = excess_p_values(low.counts, len(real), counts, len(synthetic))
     q_values = adjusted_p_values(np.maximum(low.p_values, p_values), low.n_testable)

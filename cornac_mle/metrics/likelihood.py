@@ -42,8 +42,8 @@ class HeldOutLogLikelihood(ModelMetric):
     def __init__(self) -> None:
         super().__init__(name="HeldOutLogLikelihood")
 
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
         """Refuse: users alone do not say how probable other users are.
 
@@ -55,8 +55,8 @@ class HeldOutLogLikelihood(ModelMetric):
         msg = f"{self.name} needs the model itself, not only users that it has drawn"
         raise NotMeasurableError(msg)
 
-    def measure_model(
-        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    def _measure_model(
+        self, evaluator: Evaluator, model: Samplable, rng: np.random.Generator
     ) -> Measurement:
         """Ask the model for the log-probability of each held-out user.
 
@@ -96,7 +96,7 @@ class HeldOutLogLikelihood(ModelMetric):
 
 def _floor(evaluator: Evaluator) -> float | None:
     """Mean log-likelihood of held-out users under independent popularity, or None if -inf."""
-    seen = evaluator.reference if evaluator.train is None else evaluator.train
+    seen = evaluator.seen
     with np.errstate(divide="ignore"):
         log_weights = np.log(seen.item_counts)
     sizes = size_law(seen.sizes[seen.sizes > 0], int(np.count_nonzero(seen.item_counts)))

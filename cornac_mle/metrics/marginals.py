@@ -45,8 +45,8 @@ class PopularityJS(SplitMetric):
 class ProfileSizeKS(SplitMetric):
     """Kolmogorov-Smirnov distance between the profile sizes of synthetic and of real users.
 
-    In [0, 1]; 0 is best. Independent popularity has real sizes by design, so floor and ceiling
-    agree and there is no normalised value. `per_user` holds the sizes.
+    In [0, 1]; 0 is best. Independent popularity has sizes of real users by design, so floor and
+    ceiling agree but for chance and there is no normalised value. `per_user` holds the sizes.
     """
 
     bounds = (0.0, 1.0)

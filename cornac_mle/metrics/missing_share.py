@@ -11,7 +11,7 @@ from cornac_mle.metrics.unrealistic_share import too_few
 from cornac_mle.nulls import popularity_draws
 from cornac_mle.plausibility import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote, with_reference
+from cornac_mle.result import Measurement, MetricNote, with_normalised
 
 LEAST_USERS = 500
 """Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
@@ -61,13 +61,14 @@ class MissingShare(ModelMetric):
 
     bounds = (0.0, 1.0)
     ideal = 0.0
+    is_bound = True
     note = MetricNote("0", "real users who certainly do not follow the model's law, at least")
 
     def __init__(self) -> None:
         super().__init__(name="MissingShare")
 
-    def measure_model(
-        self, evaluator: Evaluator, model: Samplable, *, rng: np.random.Generator
+    def _measure_model(
+        self, evaluator: Evaluator, model: Samplable, rng: np.random.Generator
     ) -> Measurement:
         """Draw twice as many users as are held out, at least 1,000, and measure them.
 
@@ -77,10 +78,10 @@ class MissingShare(ModelMetric):
             If there are too few held-out users for any bound to be above 0.
         """
         n_users = 2 * max(LEAST_USERS, len(evaluator.held_out))
-        return self.measure(evaluator, model.sample(n_users, rng=rng), rng=rng)
+        return self._measure(evaluator, model.sample(n_users, rng=rng), rng)
 
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
         """Fit a judge on one half of the synthetic users, and calibrate on the other.
 
@@ -101,24 +102,21 @@ class MissingShare(ModelMetric):
             value=value,
             low=value,
             high=1.0,
+            ceiling=ceiling,
             floor=floor,
             loss=value,
             n_real=len(evaluator.held_out),
             n_synthetic=len(synthetic),
             minimum_detectable=detectable,
         )
-        if ceiling is None:
-            return measurement
-        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=0.0)
+        return with_normalised(measurement, standard_error=0.0)
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[float | None, float]:
         held_out, train = evaluator.held_out, evaluator.train
         # A fixed stream: the first model to be measured must not decide what the others see.
         random = np.random.default_rng(evaluator.split_seeds[0])
-        seen = evaluator.reference if train is None else train
-        popularity = seen.item_counts
-        sizes = np.minimum(np.resize(held_out.sizes, size), np.count_nonzero(popularity))
-        drawn = popularity_draws(popularity, sizes, rng=random)
+        popularity = evaluator.seen.item_counts
+        drawn = popularity_draws(popularity, random.choice(evaluator.seen.sizes, size), rng=random)
         floor, _ = missing_share(evaluator, Profiles.from_matrix(drawn, held_out.item_ids), random)
         if train is None:
             return None, floor

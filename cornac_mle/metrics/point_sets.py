@@ -192,13 +192,13 @@ def _checked(
         ("real", real, least),
         ("synthetic", synthetic, least if least_synthetic is None else least_synthetic),
     ):
-        one = _as_sets(array) if sp.issparse(array) else np.asarray(array, dtype=np.float64)
+        one = _as_sets(array) if sp.issparse(array) else _as_vectors(name, array)
         if one.ndim != 2 or one.shape[1] == 0:
             rule = "have two dimensions, points x coordinates"
             raise ValueError(refusal(name, rule, f"shape {one.shape}"))
         if one.shape[0] < fewest:
-            rule = f"hold at least {fewest} points"
-            raise ValueError(refusal(name, rule, one.shape[0], "Give more, or a smaller k."))
+            rule = f"hold at least {fewest} point{'s' * (fewest > 1)}"
+            raise ValueError(refusal(name, rule, one.shape[0], "Give more points."))
         if not sp.issparse(one) and not np.isfinite(one).all():
             raise ValueError(refusal(name, "be finite", "NaN or infinity"))
         points.append(one)
@@ -210,6 +210,17 @@ def _checked(
         exponent = int(np.frexp(largest)[1])  # a power of 2 changes no digit, so ties stay ties
         points = [np.ldexp(one, -exponent) for one in points]
     return points[0], points[1]
+
+
+def _as_vectors(name: str, array: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    rule = "be an array of real numbers, or a sparse array of item sets"
+    advice = "For Profiles give their `matrix`."
+    if np.iscomplexobj(array):
+        raise TypeError(refusal(name, rule, "complex numbers"))
+    try:
+        return np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(refusal(name, rule, type(array).__name__, advice)) from error
 
 
 def _as_sets(array: sp.sparray) -> sp.csr_array:

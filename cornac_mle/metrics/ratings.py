@@ -38,8 +38,8 @@ class RatingKS(SplitMetric):
     Raises
     ------
     NotMeasurableError
-        On measuring, if all real ratings or all synthetic ones are one value (likes have no
-        ratings, and some models make none), or no item has 5 ratings on both sides.
+        On measuring, if all real ratings or all synthetic ones are one value, or no item has 5
+        ratings on both sides. With ``feedback="likes"`` the values of the likes are compared.
     """
 
     bounds = (0.0, 1.0)
@@ -66,7 +66,7 @@ class RatingKS(SplitMetric):
         values = users.matrix.data
         if values.size == 0 or values.min() == values.max():
             got = "no rating" if values.size == 0 else f"{values[0]:g} everywhere"
-            advice = 'It needs feedback="ratings" and a model that makes ratings.'
+            advice = "It needs data of several values, and a model that makes values."
             rule = "hold more than one rating value"
             raise NotMeasurableError(refusal(name, rule, got, advice, context=self.name))
 

@@ -6,7 +6,7 @@ from cornac_mle.certified import contamination_bound, minimum_detectable_share, 
 from cornac_mle.metrics.base import FloatArray, NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote, with_reference
+from cornac_mle.result import Measurement, MetricNote, with_normalised
 
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
@@ -38,13 +38,14 @@ class UnrealisticShare(RealismMetric):
 
     bounds = (0.0, 1.0)
     ideal = 0.0
+    is_bound = True
     note = MetricNote("0", "users who certainly do not follow the law of real users, at least")
 
     def __init__(self) -> None:
         super().__init__(name="UnrealisticShare")
 
-    def measure(
-        self, evaluator: Evaluator, synthetic: Profiles, *, rng: np.random.Generator
+    def _measure(
+        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> Measurement:
         """Bound the share of unrealistic users.
 
@@ -75,8 +76,10 @@ class UnrealisticShare(RealismMetric):
             n_real=len(evaluator.held_out),
             n_synthetic=len(synthetic),
             minimum_detectable=detectable,
+            ceiling=ceiling,
+            floor=floor,
         )
-        return with_reference(measurement, ceiling=ceiling, floor=floor, standard_error=0.0)
+        return with_normalised(measurement, standard_error=0.0)
 
     def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float]:
         real = evaluator.plausibility(evaluator.held_out)

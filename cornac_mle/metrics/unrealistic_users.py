@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from cornac_mle.checks import check_choice, check_share
+from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.conformal import conditional_p_values
 from cornac_mle.metrics.base import FloatArray, SplitMetric
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, IntArray, Split
@@ -19,11 +19,12 @@ WORST = "worst"
 class UnrealisticUsers(SplitMetric):
     """Share of synthetic users with a conformal plausibility p-value of at most `alpha`.
 
-    In [0, 1]; the best value is `alpha`, which real users get. Far above: the model makes up users
-    that no real user resembles. Below: its users are more typical than real ones are, which
+    In [0, 1]; the best value is the ceiling, what real users get: `alpha`, or a little less, since
+    p-values come in steps of 1 / (n + 1). A value of .31 at alpha = .05 says that about 26% of the
+    users are unlike real ones. Below the ceiling they are more typical than real users are, which
     `PlausibilityKS` and ``tail="typical"`` see. A user's p-value is (1 + #{held-out users at most
-    as plausible}) / (1 + #{held-out users}), so at most a share `alpha` of new real users is
-    flagged, whatever the plausibility score (Vovk et al. 2005; Bates et al. 2023).
+    as plausible}) / (1 + n), n held-out users, so that a share `alpha` of new real users at most is
+    flagged, on average, whatever the plausibility score (Vovk et al. 2005; Bates et al. 2023).
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
@@ -38,8 +39,9 @@ class UnrealisticUsers(SplitMetric):
     alpha : float
         Level, in (0, 1). Needs at least 1 / alpha - 1 users in half the held-out users.
     judge : {"ease", "item-knn", "svd", "worst"}
-        Who judges. A model looks better to a judge of its own kind; "worst" takes the judge that
-        flags the largest share, for every model, the ceiling and the floor alike.
+        Who judges. A model looks better to a judge of its own kind; "worst" takes, in each
+        half-split, the judge that flags the largest share, of the model, the ceiling and the floor
+        alike: their values are then a little above those of a single judge.
     conditional : bool
         Rank a user among held-out users of like size and popularity only: the level holds for
         small and large, ordinary and out-of-the-way profiles, at the price of some power.
@@ -49,6 +51,7 @@ class UnrealisticUsers(SplitMetric):
     """
 
     bounds = (0.0, 1.0)
+    ideal = None
     is_share = True
 
     def __init__(
@@ -61,9 +64,10 @@ class UnrealisticUsers(SplitMetric):
     ) -> None:
         self.alpha = check_share("alpha", alpha)
         self.judge = check_choice("judge", judge, (*FAMILIES, WORST))
+        if not isinstance(conditional, bool):
+            raise TypeError(refusal("conditional", "be True or False", repr(conditional)))
         self.conditional = conditional
         self.tail = check_choice("tail", tail, ("implausible", "typical"))
-        self.ideal = self.alpha
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
         side = "less" if tail == "implausible" else "more"
         self.note = MetricNote(
@@ -72,14 +76,26 @@ class UnrealisticUsers(SplitMetric):
         options = [judge] * (judge != PRIMARY) + ["conditional"] * conditional
         options += ["typical"] * (tail == "typical")
         suffix = f" ({', '.join(options)})" if options else ""
-        super().__init__(name=f"UnrealisticUsers@{self.alpha:g}{suffix}")
+        super().__init__(name=f"UnrealisticUsers@{self.alpha:g}{suffix}", higher_better=False)
+
+    def caution(self, evaluator: Evaluator) -> str | None:
+        """Say where there are too few held-out users for cells, and "no power" where there is none.
+
+        A floor below the ceiling is none: popularity is never too typical.
+        """
+        size = evaluator.half_size(len(evaluator.held_out))
+        if self.conditional and not np.any(
+            evaluator.cells_of(evaluator.reference, size, self.alpha)
+        ):
+            return f"no conditioning: {size} held-out users are too few for more than one cell"
+        return None if self.tail == "typical" else super().caution(evaluator)
 
     def _on_splits(
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
     ) -> FloatArray:
         families = tuple(FAMILIES) if self.judge == WORST else (self.judge,)
         shares = [self._flagged_shares(evaluator, users, splits, family) for family in families]
-        return max(shares, key=np.mean)
+        return np.asarray(np.max(shares, axis=0))
 
     def _flagged_shares(
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split], family: str

@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cornac_mle.datasets import NamedDataset
+from cornac_mle.plausibility import FAMILIES
 from cornac_mle.result import PRIMARY_METRIC, Report
 
 WIDTH = 100
-OTHER_JUDGES = r"UnrealisticUsers@\S+ \((item-knn|svd)\)"
+MOST_COLUMNS = 9
+OTHER_JUDGES = rf"UnrealisticUsers@\S+ \(({'|'.join(FAMILIES)})\)"
 """Metrics that stand in a table of their own."""
 KIN = "*"
 NO_VALUE = "-"
@@ -35,7 +37,8 @@ def score_table(report: Report) -> RenderableType:
 
     A cell is the value with half the width of its 95% interval, both averaged over seeds; where a
     model was fitted with several seeds, the standard deviation over fits stands below in brackets.
-    A hyphen: the model cannot be sampled.
+    A hyphen: there is no value, because the model cannot be sampled, say. More than nine metrics
+    stand one below the other, without intervals: those are in `Report.scores`.
     """
     scores = report.scores
     scores = scores[scores["users"] == "held-out"]
@@ -44,6 +47,40 @@ def score_table(report: Report) -> RenderableType:
     groups = report.groups.items()
     sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
     title = f"{report.dataset}: {sizes} users"
+    if len(metrics) > MOST_COLUMNS:
+        table = _metrics_down(report, scores, metrics)
+    else:
+        table = _models_down(report, scores, metrics)
+    parts: list[RenderableType] = [
+        Text(title, style="bold"),
+        table,
+        Text(explanation(report, scores, metrics)),
+    ]
+    if judged_apart.any():
+        parts += [Text(""), judge_table(report)]
+    if len(scores.loc[scores["metric"] == PRIMARY_METRIC, "model"].unique()) > 1:
+        parts.append(Text(established(report)))
+    return Group(*parts)
+
+
+def _metrics_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Table:
+    """Lay out many metrics: one a row, and one model a column."""
+    models = list(scores["model"].unique())
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("metric", no_wrap=True)
+    for heading in ("best", "real users\n(ceiling)", "popularity\n(floor)", *models):
+        table.add_column(heading, justify="right")
+    for metric in metrics:
+        own = scores[scores["metric"] == metric]
+        values = [own.loc[own["model"] == model, "value"].mean() for model in models]
+        cells = [_number(value) if pd.notna(value) else NO_VALUE for value in values]
+        ends = [_reference(own["ceiling"]), _reference(own["floor"])]
+        table.add_row(metric, report.metrics[metric].best, *ends, *cells)
+    return table
+
+
+def _models_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Table:
+    """Lay out a few metrics: one model a row, with intervals."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("users made up by\n\nbest value", no_wrap=True)
     for metric in metrics:
@@ -60,16 +97,7 @@ def score_table(report: Report) -> RenderableType:
     for model in scores["model"].unique():
         own = scores[scores["model"] == model]
         table.add_row(model, *[_cell(own[own["metric"] == metric]) for metric in metrics])
-    parts: list[RenderableType] = [
-        Text(title, style="bold"),
-        table,
-        Text(explanation(report, scores, metrics)),
-    ]
-    if judged_apart.any():
-        parts += [Text(""), judge_table(report)]
-    if len(scores.loc[scores["metric"] == PRIMARY_METRIC, "model"].unique()) > 1:
-        parts.append(Text(established(report)))
-    return Group(*parts)
+    return table
 
 
 def judge_table(report: Report) -> RenderableType:
@@ -129,8 +157,8 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
     lines = [
         "Every model was fitted on the training users and made up users; each metric holds these",
         "against held-out real users. Real users themselves get the ceiling, users drawn from item",
-        "popularity alone the floor. ± is half of a 95% interval; smallest difference that the",
-        "data can show (power .8) in brackets:",
+        "popularity alone the floor. ± is half of a 95% interval; about the smallest difference",
+        "that the data can show in brackets:",
     ]
     for metric in metrics:
         least = scores.loc[scores["metric"] == metric, "minimum_detectable"].dropna()
