@@ -36,6 +36,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from cornac_mle.checks import check_choice, refusal
 from cornac_mle.ease_predictor import EasePredictor
 from cornac_mle.item_knn_predictor import ItemKnnPredictor
+from cornac_mle.kernels import pattern
 from cornac_mle.leave_one_out import LeaveOneOutPredictor, held_percentiles, user_of
 from cornac_mle.nulls import swap
 from cornac_mle.randomness import RngLike, generator
@@ -138,7 +139,7 @@ class PlausibilityModel:
         """
         random = generator(rng)
         kind = FAMILIES[check_choice("family", family, FAMILIES)]
-        users = _pattern(reference[np.diff(reference.indptr) >= 2])
+        users = pattern(reference[np.diff(reference.indptr) >= 2])
         n_users = users.shape[0]
         if n_users < MIN_REFERENCE_USERS:
             rule = f"hold at least {MIN_REFERENCE_USERS} users of 2 items or more"
@@ -218,7 +219,7 @@ class PlausibilityModel:
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
         for first in range(0, judged.size, BLOCK_USERS):
             rows = judged[first : first + BLOCK_USERS]
-            block = _pattern(profiles[rows])
+            block = pattern(profiles[rows])
             log_genuine = self.log_genuine(block)
             raw = _mean_by_user(block, log_genuine)
             within = _circumstances(block, self.user_counts).clip(*self.bounds)
@@ -294,12 +295,6 @@ def _quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> N
     sizes = np.diff(profiles.indptr)
     place = np.rint(np.asarray(QUANTILES) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
     return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
-
-
-def _pattern(profiles: sp.csr_array) -> sp.csr_array:
-    """Give the same items with value 1: what a user thinks of them does not matter here."""
-    ones = np.ones(profiles.nnz, dtype=np.float32)
-    return sp.csr_array((ones, profiles.indices, profiles.indptr), shape=profiles.shape)
 
 
 def _held_in(profiles: sp.csr_array, others: sp.csr_array) -> NDArray[np.bool_]:

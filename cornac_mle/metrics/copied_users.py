@@ -16,10 +16,13 @@ class CopiedUsers(RealismMetric):
     """How much more often than a new real user a synthetic user is nearest to a training user.
 
     At most 1 (every user is a copy); 0 is best; below 0 the users keep away from the training
-    users. The nearest neighbour (Jaccard, on item sets) is sought among *all* training and
-    held-out users, ties are split. For a new real user the share of training users among nearest
-    neighbours is n_train / (n_train + n_held_out) on average; the metric is (share - neutral) /
-    (1 - neutral). All training users take part, because a copy shows only beside its original.
+    users. A value of .31 is what a set gets of which 31% are copies and the others new users. Of
+    realism it says nothing: independent popularity copies nobody. Its interval is wide with few
+    held-out users: half of it is about .15 with 550 and 1,000 training users. The nearest neighbour
+    (Jaccard, on item sets) is sought among *all* training and held-out users, ties are split. For a
+    new real user the share of training users among nearest neighbours is n_train / (n_train +
+    n_held_out) on average; the metric is (share - neutral) / (1 - neutral). All training users take
+    part, because a copy shows only beside its original.
 
     The interval treats synthetic users with the same nearest neighbour as one observation, since a
     few real users are the nearest neighbours of many. `per_user` holds each synthetic user's share

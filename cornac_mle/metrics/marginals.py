@@ -16,10 +16,12 @@ from cornac_mle.result import MetricNote
 class PopularityJS(SplitMetric):
     """Jensen-Shannon divergence, base 2, between the item popularity of synthetic and real users.
 
-    In [0, 1]; 0 is best. Popularity is an item's share of all preferences in a group of users. Two
-    halves of real users differ too, the more the fewer preferences there are, so look at the
-    ceiling. The divergence itself: its square root is what scipy calls a distance. A group without
-    a single preference is at 1, as far as can be.
+    In [0, 1]; 0 is best. A value of .31 is large: independent draws from the right popularity are
+    at the ceiling (.02 to .09 with some hundred users), and everybody holding the most popular
+    items is at about .2. It cannot see which items go together. Popularity is an item's share of
+    all preferences in a group of users. Two halves of real users differ too, the more the fewer
+    preferences there are, so look at the ceiling. The divergence itself: its square root is what
+    scipy calls a distance. A group without a single preference is at 1, as far as can be.
     """
 
     bounds = (0.0, 1.0)
@@ -45,8 +47,10 @@ class PopularityJS(SplitMetric):
 class ProfileSizeKS(SplitMetric):
     """Kolmogorov-Smirnov distance between the profile sizes of synthetic and of real users.
 
-    In [0, 1]; 0 is best. Independent popularity has sizes of real users by design, so floor and
-    ceiling agree but for chance and there is no normalised value. `per_user` holds the sizes.
+    In [0, 1]; 0 is best. .31 says that some size divides the two groups with a difference of 31
+    percentage points. It cannot see which items are held. Independent popularity has sizes of real
+    users by design, so floor and ceiling agree but for chance and there is no normalised value.
+    `per_user` holds the sizes.
     """
 
     bounds = (0.0, 1.0)

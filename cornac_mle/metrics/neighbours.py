@@ -134,6 +134,8 @@ class NeighbourRecall(NeighbourMetric):
     """Share of real users who are in the ball of a synthetic user.
 
     In [0, 1]; best is the ceiling, what other real users get. Low: kinds of real users are missing.
+    .31 says that 31 of 100 real users have a synthetic user to whom they are at least as near as
+    that one's k-th synthetic neighbour.
 
     Blind to users like no one, and rewarded by them: a synthetic user far from everybody has a wide
     ball, which holds many real users, so that independent popularity may get more than real users
@@ -166,8 +168,9 @@ class NeighbourDensity(NeighbourMetric):
     """Mean number of real users' balls that a synthetic user is in, over k.
 
     In [0, inf); best is the ceiling, about 1 where there are few ties: ``mean_j #{i: j in ball i} /
-    k``. Low: users like no real one. Above the ceiling: users are crowded where real users are
-    densest, which the most typical user repeated does to the extreme.
+    k``. A value of .31 at k = 5 says that a synthetic user is among the 5 nearest of 1.6 real users
+    on average. Low: users like no real one. Above the ceiling: users are crowded where real users
+    are densest, which the most typical user repeated does to the extreme.
 
     Blind to missing kinds of users and to copies.
 
@@ -196,7 +199,8 @@ class NeighbourCoverage(NeighbourMetric):
     """Share of real users who have a synthetic user within their k-th real neighbour's distance.
 
     In [0, 1]; best is the ceiling, which is below 1 because other real users do not cover all
-    either. Low: the models leave out kinds of real users, or make up users like no one.
+    either. .31 says that 31 of 100 real users have a synthetic user at least as near as their k-th
+    real neighbour. Low: the models leave out kinds of real users, or make up users like no one.
 
     Blind to copies, and to users like no one as long as there are enough others.
 

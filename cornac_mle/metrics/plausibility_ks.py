@@ -16,10 +16,13 @@ from cornac_mle.result import MetricNote
 class PlausibilityKS(SplitMetric):
     """Kolmogorov-Smirnov distance between the plausibility of synthetic and of real users.
 
-    In [0, 1]; 0 is best. The ceiling is above 0, because two halves of real users differ too.
+    In [0, 1]; 0 is best. .31 says that some plausibility divides the two groups with a difference
+    of 31 percentage points: so many users, at least, are not as real ones are. The ceiling is above
+    0, because two halves of real users differ too (by about 1.2 / sqrt(n), n users a half).
     Two-sided: users who are implausible and users who are too typical both count. `p_value` is a
     permutation p-value over users, all synthetic against all held-out; `per_user` holds the
-    plausibility scores.
+    plausibility scores. It cannot see copies, nor kinds of users that are missing if they are as
+    plausible as others: read `NeighbourCoverage` and `CopiedUsers` beside it.
 
     Parameters
     ----------
