@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
-    from cornac_mle.curveball import curveball
+    from cornac_mle.curveball_trades import curveball
     from cornac_mle.held_out_users import HeldOutUsers
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
@@ -42,7 +42,7 @@ _HOMES = {
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
     "LowPairs": "cornac_mle.metrics.low_pairs",
-    "curveball": "cornac_mle.curveball",
+    "curveball": "cornac_mle.curveball_trades",
     "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.metrics.forbidden_pairs",
     "flagged_users": "cornac_mle.metrics.unrealistic_preferences",

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from cornac_mle.curveball import curveball
+from cornac_mle.curveball_trades import curveball
 from worlds import checkerboard, communities, taste_world
 
 

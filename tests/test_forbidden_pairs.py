@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from scipy import stats
 
 from cornac_mle import poisson_binomial
-from cornac_mle.curveball import curveball
+from cornac_mle.curveball_trades import curveball
 from cornac_mle.metrics import low_pairs
 from cornac_mle.metrics.forbidden_pairs import (
     adjusted_p_values,

@@ -4,12 +4,12 @@ About a minute and a half. Machines are noisy, so what is asserted is a ratio, a
 was measured; memory is asserted as it is.
 """
 
-import time
 import tracemalloc
 
 import numpy as np
 import pytest
 from prdc import compute_prdc
+from timing import seconds
 
 from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
 from cornac_mle.metrics.evaluator import Evaluator
@@ -28,16 +28,6 @@ pytestmark = pytest.mark.benchmark
 N_POINTS = 10_000
 
 
-def seconds(action, repeats=1):
-    """Best wall time of a few runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 def peak_mebibytes(action):
     """Most memory allocated by Python and numpy at one time."""
     tracemalloc.start()
@@ -51,7 +41,7 @@ def test_vectors_against_prdc():
     """10,000 + 10,000 vectors of 64 coordinates, k = 5; ours has the clipped metrics besides."""
     random = np.random.default_rng(0)
     real, synthetic = random.normal(size=(2, N_POINTS, 64)).astype(np.float32)
-    theirs = seconds(lambda: compute_prdc(real, synthetic, 5))
+    theirs = seconds(lambda: compute_prdc(real, synthetic, 5), 1)
     ours = seconds(lambda: prdc(real, synthetic, 5), 3)
     peak = peak_mebibytes(lambda: prdc(real, synthetic, 5))
     print(f"\nprdc: {ours:.2f} s, {peak:.0f} MiB; PyPI prdc {theirs:.1f} s; {theirs / ours:.1f} x")
@@ -66,7 +56,7 @@ def test_sets_against_one_sparse_product(exponent):
     sizes = np.maximum(np.random.default_rng(0).poisson(80, N_POINTS), 1)
     real, synthetic = (popularity_draws(popularity, sizes, rng=seed) for seed in (1, 2))
     product = seconds(lambda: real @ real.T)
-    ours = seconds(lambda: prdc(real, synthetic, 5))
+    ours = seconds(lambda: prdc(real, synthetic, 5), 1)
     peak = peak_mebibytes(lambda: prdc(real, synthetic, 5))
     print(f"\nsets: {ours:.1f} s, {peak:.0f} MiB; X @ X.T {product:.1f} s; {ours / product:.1f} x")
     assert ours / product < 10  # three products, all of them compared and counted
@@ -85,7 +75,7 @@ def test_all_six_metrics_on_half_splits():
         for metric in metrics:
             metric.measure(made, users, rng=np.random.default_rng(1))
 
-    first = seconds(lambda: measure(world.matrix[1_700:3_200]))
-    more = seconds(lambda: measure(world.matrix[1_650:3_150]))
+    first = seconds(lambda: measure(world.matrix[1_700:3_200]), 1)
+    more = seconds(lambda: measure(world.matrix[1_650:3_150]), 1)
     print(f"\nsix metrics: {first:.1f} s for the first model, {more:.1f} s for one more")
     assert more < 10

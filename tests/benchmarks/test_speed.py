@@ -3,12 +3,11 @@
 Machines are noisy, so what is asserted is a ratio, and well below what was measured.
 """
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
 from cornac.models import VAECF
+from timing import seconds
 
 from cornac_mle.models.vae import VAE
 from cornac_mle.plausibility import PlausibilityModel
@@ -22,16 +21,6 @@ def movielens(shared_data):
     """Likes of MovieLens-1M."""
     ratings = pd.read_csv(shared_data / "movielens_1m" / "ratings_with_order.csv.gz")
     return Profiles.from_frame(ratings.loc[ratings.rating >= 4, ["user", "item"]])
-
-
-def seconds(action, repeats=3):
-    """Best wall time of a few runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def epoch_seconds(train, few: int, many: int) -> float:
@@ -60,14 +49,14 @@ def test_plausibility_against_a_loop_over_users(movielens):
     """The judge scores a block at a time; the peer applies the same weights user by user."""
     judge = PlausibilityModel.fit(movielens.matrix[:1500], rng=1)
     users = movielens.matrix[1500:3500]
-    inverse = judge.inverse
-    dense = inverse.reference.toarray()
+    predictor = judge.predictor
+    dense = predictor.reference.toarray()
 
     def loop():
         for row in range(300):
             profile = users[[row]].toarray()[0]
-            image = profile - dense.T @ (inverse.core @ (dense @ profile))
-            scores = profile - image / inverse.ridge / inverse.diagonal
+            image = profile - dense.T @ (predictor.core @ (dense @ profile))
+            scores = profile - image / predictor.setting / predictor.diagonal
             rest = np.sort(scores[profile == 0])
             np.searchsorted(rest, scores[profile > 0])
 
