@@ -69,7 +69,10 @@ QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 def item_evidence(
-    profiles: sp.csr_array, predictor: LeaveOneOutPredictor, user_counts: NDArray[np.float64]
+    profiles: sp.csr_array,
+    predictor: LeaveOneOutPredictor,
+    user_counts: NDArray[np.float64],
+    n_users: int,
 ) -> NDArray[np.float64]:
     """Collect what speaks for and against every held item, (profiles.nnz, 4).
 
@@ -82,8 +85,8 @@ def item_evidence(
     profiles : (n_block, n_items) profiles.
     predictor : fitted on reference users.
     user_counts : (n_items,) number of reference users who hold the item.
+    n_users : number of reference users that the counts are of; the predictor may know fewer.
     """
-    n_users = predictor.reference.shape[0]
     scores = predictor.scores(profiles)
     user, item = user_of(profiles), profiles.indices
     percentile = held_percentiles(profiles, scores)
@@ -164,7 +167,10 @@ class PlausibilityModel:
             """Evidence on profiles made of each user's items, from what is blind to that user."""
             parts = zip(folds, blind_counts, strict=True)
             return np.concatenate(
-                [item_evidence(profiles[f], predictor.without(f), blind) for f, blind in parts]
+                [
+                    item_evidence(profiles[f], predictor.without(f), blind, n_users)
+                    for f, blind in parts
+                ]
             )
 
         candidates = kind.candidates(users)
@@ -233,7 +239,8 @@ class PlausibilityModel:
 
         Profiles hold 1 wherever something is stored, and every user has an item.
         """
-        evidence = item_evidence(profiles, self.predictor, self.user_counts)
+        n_users = self.predictor.reference.shape[0]
+        evidence = item_evidence(profiles, self.predictor, self.user_counts, n_users)
         return _log_genuine(self.judge, evidence)
 
 

@@ -21,11 +21,11 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # two processes on two cores; set before numpy reads it
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from joblib import Parallel, delayed
+from matplotlib import pyplot as plt
 from metric_ladder import coverage_of_intervals, draw_ladder, ladder
 from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
 from real_data import TABLE, load
@@ -42,6 +42,7 @@ ALPHAS = (0.01, 0.05, 0.10)
 N_REFERENCE, N_CALIBRATION, SPARE = 200, 399, 150
 DATA: dict[str, sp.csr_array] = {}
 """The data sets, shared with worker processes by forking."""
+PARTS = ("type1", "judges", "power", "coverage", "ladder")
 FIFTHS = ("lowest", "2nd", "3rd", "4th", "highest")
 
 
@@ -182,7 +183,12 @@ def type_one(n_splits: int, folder: Path) -> pd.DataFrame:
         named = trials.sort_values(kind).assign(**{kind: trials[kind].map(dict(enumerate(FIFTHS)))})
         title = f"... by {kind} of the test user"
         show(title, type_one_table(named, kind), folder, f"type1_{kind}")
-    some = [(name, seed) for name in LEAKED for seed in range(n_splits // 4)]
+    return trials
+
+
+def other_judges_and_leak(n_splits: int, folder: Path) -> None:
+    """Make the tables of the other judges, and of the judge that has seen the calibration users."""
+    some = [(name, seed) for name in LEAKED for seed in range(n_splits)]
     others = []
     for family in ("item-knn", "svd"):
         found = spread(one_test_user, [(*call, family) for call in some])
@@ -191,7 +197,6 @@ def type_one(n_splits: int, folder: Path) -> pd.DataFrame:
     leaked = pd.DataFrame(spread(one_test_user, [(*call, "ease", True) for call in some]))
     leaked["data"] = [name for name, _ in some]
     show("... planted leak: must be outside", type_one_table(leaked, "data"), folder, "type1_leak")
-    return trials
 
 
 def split_of(name: str, seed: int) -> JudgedSplit:
@@ -258,9 +263,6 @@ def certified(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path) 
 
 def figure(trials: pd.DataFrame, judged: dict[str, list[JudgedSplit]], path: Path) -> None:
     """Draw the error rate by kind of profile and the power by data set."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     drawn, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
     for axis, kind in zip(axes[:2], ("size", "popularity"), strict=True):
         groups = trials.groupby(kind)
@@ -302,6 +304,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and figure")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--quick", action="store_true", help="a tenth of the repeats")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -312,32 +315,39 @@ def main() -> None:
         print(f"[{(time.perf_counter() - started) / 60:.1f} minutes]", flush=True)
 
     DATA.update({name: load(name, options.data) for name in SETS})
-    trials = type_one(200 // fraction, options.out)
-    clock()
-    # Seeds that no choice about the judge was made on.
-    n_splits = max(2, 10 // fraction)
-    calls = [(name, seed) for name in SETS for seed in range(400, 400 + n_splits)]
-    found = spread(split_of, calls)
-    judged = {
-        name: [one for (of, _), one in zip(calls, found, strict=True) if of == name]
-        for name in SETS
-    }
-    power(judged, options.out)
-    clock()
-    discoveries(judged, 200 // fraction, options.out)
-    certified(judged, 500 // fraction, options.out)
-    figure(trials, judged, options.out / "validity.png")
-    clock()
-    table = coverage_of_intervals(100 // fraction)
-    show("Coverage of 95% intervals", table, options.out, "coverage")
-    clock()
-    tables = {}
-    for name in SETS if not options.quick else SETS[:2]:
-        tables[name] = ladder(DATA[name], seed=0)
-        title = f"What each metric sees: {name}"
-        show(title, tables[name].reset_index(), options.out, f"ladder_{name}")
-    draw_ladder(tables, options.out / "ladder.png")
-    clock()
+    if "type1" in options.parts:
+        trials = type_one(200 // fraction, options.out)
+        clock()
+    if "judges" in options.parts:
+        other_judges_and_leak(50 // fraction, options.out)
+        clock()
+    if "power" in options.parts:
+        # Seeds that no choice about the judge was made on.
+        n_splits = max(2, 10 // fraction)
+        calls = [(name, seed) for name in SETS for seed in range(400, 400 + n_splits)]
+        found = spread(split_of, calls)
+        judged = {
+            name: [one for (of, _), one in zip(calls, found, strict=True) if of == name]
+            for name in SETS
+        }
+        power(judged, options.out)
+        discoveries(judged, 200 // fraction, options.out)
+        certified(judged, 500 // fraction, options.out)
+        if "type1" in options.parts:
+            figure(trials, judged, options.out / "validity.png")
+        clock()
+    if "coverage" in options.parts:
+        table = coverage_of_intervals(100 // fraction)
+        show("Coverage of 95% intervals", table, options.out, "coverage")
+        clock()
+    if "ladder" in options.parts:
+        tables = {}
+        for name in SETS if not options.quick else SETS[:2]:
+            tables[name] = ladder(DATA[name], seed=0)
+            title = f"What each metric sees: {name}"
+            show(title, tables[name].reset_index(), options.out, f"ladder_{name}")
+        draw_ladder(tables, options.out / "ladder.png")
+        clock()
 
 
 if __name__ == "__main__":

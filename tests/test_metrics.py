@@ -6,6 +6,7 @@ import pytest
 from cornac.metrics import RankingMetric
 from scipy import stats
 
+from cornac_mle.comparison import all_metrics
 from cornac_mle.metrics import (
     MMD,
     Authenticity,
@@ -17,6 +18,7 @@ from cornac_mle.metrics import (
     FrontierMissing,
     FrontierUnrealistic,
     MissingShare,
+    ModelMetric,
     NeighbourCoverage,
     NeighbourDensity,
     NeighbourPrecision,
@@ -26,6 +28,7 @@ from cornac_mle.metrics import (
     PlausibilityKS,
     PopularityJS,
     ProfileSizeKS,
+    RealismMetric,
     UnrealisticShare,
     UnrealisticUsers,
 )
@@ -192,6 +195,32 @@ class TestContract:
             assert np.all(result.per_user[:30] <= 0.1)
         if metric.name == "UnrealisticUsers@0.1 (typical)":
             assert np.all(result.per_user[:30] == 1)
+
+
+def test_all_metrics_are_all_that_are_public():
+    import cornac_mle.metrics as public
+
+    classes = {
+        kind
+        for name in public.__all__
+        if isinstance(kind := getattr(public, name), type)
+        and issubclass(kind, RealismMetric)
+        and kind not in (RealismMetric, ModelMetric)
+    }
+    listed = all_metrics()
+    assert {type(metric) for metric in listed} == classes
+    names = [metric.name for metric in listed]
+    assert len(set(names)) == len(names)
+    for metric in listed:
+        assert ".31" in type(metric).__doc__ or "nats" in type(metric).__doc__, metric
+        assert metric.note.meaning
+
+
+def test_few_held_out_users_are_said_to_leave_no_cells(evaluator, world):
+    metric = UnrealisticUsers(0.1, conditional=True)
+    few = evaluator.with_held_out(world[range(400, 440)], rng=1)
+    assert "no conditioning: 20 held-out users" in metric.caution(few)
+    assert metric.caution(evaluator) is None
 
 
 # ----------------------------------------------------------------------------------- the evaluator

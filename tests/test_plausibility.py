@@ -96,6 +96,36 @@ def test_wrong_arguments_are_named(judge, world, call, message):
         call(judge, world)
 
 
+@pytest.mark.parametrize("family", ["ease", "item-knn", "svd"])
+def test_every_family_tells_planted_users(world, family):
+    """At .05, half of the items of a user being popularity draws is plain to see."""
+    fitted = PlausibilityModel.fit(world[:300], family=family, rng=0)
+    real = fitted.score(world[300:])
+    popularity = np.bincount(world[:300].indices, minlength=world.shape[1])
+    planted = fitted.score(swap(world[300:], 0.5, popularity=popularity, rng=1))
+    assert np.mean(conformal_p_values(planted, real) <= 0.05) > 0.4
+    assert fitted.reference_scores.shape == (300,)
+    # Cross-fitted scores of reference users are those of users who were not seen.
+    assert abs(np.median(fitted.reference_scores) - np.median(real)) < 0.3
+
+
+def test_beyond_both_limits_some_of_the_users_judge(world, monkeypatch):
+    """More users and items than the limit: the memory of the judge is that of the limit."""
+    monkeypatch.setattr(plausibility, "MAX_USERS", 80)
+    fitted = PlausibilityModel.fit(world[:300], rng=0)
+    assert fitted.predictor.reference.shape == (80, world.shape[1])
+    assert fitted.predictor.core.shape == (80, 80)
+    real = fitted.score(world[300:])
+    sizes = np.diff(world[300:].indptr)
+    uniform = fitted.score(popularity_draws(np.ones(world.shape[1]), sizes, rng=0))
+    assert np.mean(conformal_p_values(uniform, real) <= 0.05) > 0.7
+
+
+def test_unknown_families_are_refused(world):
+    with pytest.raises(ValueError, match="`family` must be one of 'ease', 'item-knn', 'svd'; got"):
+        PlausibilityModel.fit(world[:300], family="knn", rng=0)
+
+
 # Type I error ----------------------------------------------------------------------------------
 
 N_SPLITS = 120

@@ -60,10 +60,11 @@ class ClassifierTest(SplitMetric):
 
     In [0, 1]; .5 is best: nothing tells them apart. A value of .81 says that of a synthetic and a
     real user, both new to the classifier, it knows which is which 81 times in 100; 1 that it always
-    does. The ceiling is about .5. It is one-sided in effect: below .5 is chance, not better than
-    real (the expectation for equal laws is .5, since an AUC is taken within each fold, on users
-    whom the regression has not seen; with few users a single value scatters widely around it, and
-    two small groups that happen to be alike can be far below .5).
+    does; .31, with few users, that it learnt nothing. The ceiling is about .5. It is one-sided in
+    effect: below .5 is chance, not better than real (the expectation for equal laws is .5, since an
+    AUC is taken within each fold, on users whom the regression has not seen; with few users a
+    single value scatters widely around it, and two small groups that happen to be alike can be far
+    below .5).
 
     The classifier is linear in its features, and sees only what these say: plausibility by item,
     profile size, popularity and main directions of taste. A model may fool it; `NeighbourCoverage`
