@@ -4,6 +4,7 @@ import scipy.sparse as sp
 
 from cornac_mle.metrics.authenticity import Authenticity, authentic_shares, nearest_similarity
 from cornac_mle.metrics.base import NotMeasurableError
+from cornac_mle.metrics.copied_users import CopiedUsers
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.nulls import swap
 from cornac_mle.profiles import Profiles
@@ -79,6 +80,7 @@ def test_copies_of_one_user_without_a_twin_are_not_authentic(evaluator, world):
     result = measured(evaluator, lone)
     assert result.value == 0.0
     assert np.all(result.per_user == 0.0)
+    assert CopiedUsers().measure(evaluator, lone, rng=1).value == pytest.approx(1.0)
 
 
 def test_copies_of_a_user_with_a_twin_are_authentic():
