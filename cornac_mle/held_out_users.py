@@ -343,13 +343,8 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
                     measured.append(found)
                     self._note(model, users, metric.name, metric.note, measured[-1], number)
             except NotMeasurableError as error:
-                logger.warning("%s: %s cannot be measured: %s", model.name, metric, error)
-                continue
-            except ValueError as error:
-                if users == "held-out":
-                    raise
-                # Few validation users are no reason to stop.
-                logger.warning("%s: %s of validation users: %s", model.name, metric, error)
+                text = "%s: %s cannot be measured on %s users: %s"
+                logger.warning(text, model.name, metric, users, error)
                 continue
             caution = metric.caution(evaluator)
             if caution and users == "held-out":

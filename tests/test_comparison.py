@@ -1,10 +1,15 @@
+import io
+
 import pytest
 from cornac.models import MostPop
+from rich.console import Console
 
-from cornac_mle.comparison import compare
-from cornac_mle.metrics import PopularityJS
+from cornac_mle.comparison import all_metrics, compare
+from cornac_mle.metrics import PlausibilityKS, PopularityJS
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.training_users import TrainingUsers
+from cornac_mle.report.table import WIDTH, score_table
 from worlds import rated, taste_world
 
 FRAME = rated(taste_world(200, n_items=60, mean_size=10, seed=5)).to_frame()
@@ -31,6 +36,44 @@ def test_models_are_cloned_and_fitted_once_a_seed_where_they_have_one():
 def test_without_fit_seeds_a_model_keeps_its_own():
     report = compare([PMF(k=2, max_iter=3, seed=9)], FRAME, metrics=METRICS, seed=3)
     assert report.scores.fit_seed.tolist() == [9]
+
+
+def test_every_metric_in_one_report_and_one_table():
+    """Likes of several values: each metric has a value for a model that has a likelihood."""
+    data = rated(taste_world(480, seed=1)).to_frame()
+    report = compare([Popularity(), TrainingUsers()], data, metrics=all_metrics())
+    values = report.scores.pivot(index="metric", columns="model", values="value")
+    assert set(values.index) == {metric.name for metric in all_metrics()}
+    assert values["Popularity"].notna().all()
+    assert values.index[values["TrainingUsers"].isna()].tolist() == ["HeldOutLogLikelihood"]
+    assert "no power" in report.cautions["NeighbourRecall@5"]
+    console = Console(width=WIDTH, file=io.StringIO())
+    console.print(score_table(report))
+    lines = console.file.getvalue().splitlines()
+    row = next(line for line in lines if line.strip().startswith("CopiedUsers"))
+    assert row.split()[-1] == "1.00"
+    row = next(line for line in lines if line.strip().startswith("HeldOutLogLikelihood"))
+    assert row.split()[-1] == "-"
+    assert all(len(line) <= WIDTH for line in lines)
+
+
+def test_few_users_cost_the_metrics_that_need_more_and_no_others(caplog):
+    report = compare([Popularity()], rated(taste_world(130, seed=1)).to_frame())
+    assert "PlausibilityKS" in set(report.scores.metric)
+    assert "UnrealisticUsers@0.05" not in set(report.scores.metric)
+    assert "each be at least 38 users; got" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("models", "metrics", "message"),
+    [
+        (Popularity(), None, "`models` must be a list of models; got one model"),
+        ([Popularity()], [PlausibilityKS], "`metrics` must hold metrics; got the class Plausib"),
+    ],
+)
+def test_wrong_types_are_named(models, metrics, message):
+    with pytest.raises(TypeError, match=message):
+        compare(models, rated(taste_world(130, seed=1)).to_frame(), metrics=metrics)
 
 
 def test_default_metrics_are_realism_and_accuracy():

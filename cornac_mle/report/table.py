@@ -115,7 +115,7 @@ def judge_table(report: Report) -> RenderableType:
     lines = [f"{KIN} the judge is of the model's own family, and may go easy on it."]
     if len(judges) > 2:
         pairs = combinations(families, 2)
-        taus = ", ".join(f"{a} and {b} {agreement.loc[a, b]:.2f}" for a, b in pairs)
+        taus = ", ".join(f"{a}/{b} {agreement.loc[a, b]:.2f}" for a, b in pairs)
         lines.append(f"Rank agreement over models (Kendall's tau): {taus}.")
     return Group(table, Text("\n".join(lines)))
 
