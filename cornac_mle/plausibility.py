@@ -19,7 +19,7 @@ has a closed form.
 What it cannot see: an item that hardly any reference user holds speaks neither for nor against a
 profile. On very sparse data, profiles made of nothing else pass as plausible. Where reference users
 and items are both many, `MAX_USERS` of the users judge: the evidence of the others is given up, so
-that memory stays within some 2 GB.
+that memory and time stay bounded.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ ADJUSTED_RANGE = (0.05, 0.95)
 """Quantiles of the reference users' circumstances beyond which the adjustment stays as it is, so
 that no profile is excused for being unlike real ones in size or popularity."""
 MIN_REFERENCE_USERS = 20
-MAX_USERS = 6000
+MAX_USERS = 4000
 """Reference users that judge where the catalogue, too, has more items than that: time is cubic and
 memory quadratic in the smaller of the two."""
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)

@@ -7,7 +7,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
-SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla")
+SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
 
 
 def load(name: str, data: Path) -> sp.csr_array:
@@ -38,6 +38,8 @@ def load(name: str, data: Path) -> sp.csr_array:
             pairs = _some_users(
                 pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000
             )
+        case "gowalla_whole":
+            pairs = pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz")
         case _:
             raise ValueError(name)
     user, _ = pd.factorize(pairs.iloc[:, 0], sort=True)
