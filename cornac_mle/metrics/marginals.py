@@ -16,10 +16,10 @@ from cornac_mle.result import MetricNote
 class PopularityJS(SplitMetric):
     """Jensen-Shannon divergence, base 2, between the item popularity of synthetic and real users.
 
-    In [0, 1]; 0 is best. A value of .31 is large: independent draws from the right popularity are
-    at the ceiling (.02 to .09 with some hundred users), and everybody holding the most popular
-    items is at about .2. It cannot see which items go together. Popularity is an item's share of
-    all preferences in a group of users. Two halves of real users differ too, the more the fewer
+    In [0, 1]; 0 is best. What .31 means the ceiling says: on eight data sets with some hundred
+    users it is .03 to .30, the higher the sparser, and everybody holding the most popular items is
+    at .22 to .59. It cannot see which items go together. Popularity is an item's share of all
+    preferences in a group of users. Two halves of real users differ too, the more the fewer
     preferences there are, so look at the ceiling. The divergence itself: its square root is what
     scipy calls a distance. A group without a single preference is at 1, as far as can be.
     """

@@ -20,13 +20,13 @@ ROUNDING = 1e-12
 class MMD(SplitMetric):
     """Squared maximum mean discrepancy of item sets, by the Jaccard kernel.
 
-    In [-1, 2]; 0 is best. Values are small: .31 is reached by one user repeated, not by any model
-    (independent popularity is at .003 to .009): compare with the floor. With k the Jaccard
-    similarity, it is the mean of k over pairs of real users, plus that over pairs of synthetic
-    users, minus twice that over mixed pairs. A value of .01 says that two users of the same group
-    are by .005 more alike, on average, than a real and a synthetic one. The U-statistic is
-    unbiased, so that its expectation is 0 where the laws are equal, and one value may be negative:
-    that is chance, not better than real. The ceiling is 0 up to chance.
+    In [-1, 2]; 0 is best. Values are small: .31 is reached where everybody holds the most popular
+    items (.18 to .55 on eight data sets), while independent popularity is at .007 or less: compare
+    with the floor. With k the Jaccard similarity, it is the mean of k over pairs of real users,
+    plus that over pairs of synthetic users, minus twice that over mixed pairs. A value of .01 says
+    that two users of the same group are by .005 more alike, on average, than a real and a synthetic
+    one. The U-statistic is unbiased, so that its expectation is 0 where the laws are equal, and one
+    value may be negative: that is chance, not better than real. The ceiling is 0 up to chance.
 
     The Jaccard kernel is positive definite (Bouchard et al. 2013), and with many users it sees
     every kind of difference: sizes, popularity, whole groups of users that are missing. It sees

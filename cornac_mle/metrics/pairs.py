@@ -28,9 +28,9 @@ class PairError(SplitMetric):
     At least 0, without an upper end; 0 is best in principle. The lift of a pair is how many times
     more often two items are held by the same user than if users held them independently of each
     other; an error of .31 is a factor of exp(.31) = 1.36, too many or too few. Each half of the
-    users has its own sampling error, so that real users are well above 0 too (.14 to .56 on five
-    data sets with halves of 118 to 750 users): look at the ceiling. The floor, independent
-    popularity, has lifts near 1; its error is the size of the real lifts and of the sampling error.
+    users has its own sampling error, so that real users are well above 0 too (.16 to .58 on eight
+    data sets with some hundred users): look at the ceiling. The floor, independent popularity, has
+    lifts near 1; its error is the size of the real lifts and of the sampling error.
 
     With c_i the number of users who hold item i and c_ij both, among n users, the log-lift is
     log((c_ij + 1/2) / (c_i c_j / n + 1/2)). Synthetic lifts are measured against synthetic

@@ -20,11 +20,12 @@ class UnrealisticUsers(SplitMetric):
     """Share of synthetic users with a conformal plausibility p-value of at most `alpha`.
 
     In [0, 1]; the best value is the ceiling, what real users get: `alpha`, or a little less, since
-    p-values come in steps of 1 / (n + 1). A value of .31 at alpha = .05 says that about 26% of the
-    users are unlike real ones. Below the ceiling they are more typical than real users are, which
-    `PlausibilityKS` and ``tail="typical"`` see. A user's p-value is (1 + #{held-out users at most
-    as plausible}) / (1 + n), n held-out users, so that a share `alpha` of new real users at most is
-    flagged, on average, whatever the plausibility score (Vovk et al. 2005; Bates et al. 2023).
+    p-values come in steps of 1 / (n + 1). A value of .31 says that 31% of the users are flagged,
+    where a share `alpha` of real users is. Below the ceiling they are more typical than real users
+    are, which `PlausibilityKS` and ``tail="typical"`` see. A user's p-value is (1 + #{held-out
+    users at most as plausible}) / (1 + n), n held-out users, so that a share `alpha` of new real
+    users at most is flagged, on average, whatever the plausibility score (Vovk et al. 2005; Bates
+    et al. 2023).
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
