@@ -14,11 +14,15 @@ from cornac.models import Recommender
 from joblib import Parallel, delayed
 
 from cornac_mle.checks import check_count, refusal
+from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.profiles import Profiles, dataset_items
 from cornac_mle.randomness import RngLike, children, generator
 
 CHUNK_USERS = 1024
 """Users that are drawn from one seed. Part of the law of `sample`: another value, other users."""
+
+LIKELIHOOD_DRAWS = 100
+"""Latent points a user from which a log-likelihood is estimated, unless told otherwise."""
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -59,7 +63,9 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         """Ranking scores (n_users, n_items) of one block of users that were not trained on."""
 
-    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
+    def _log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
         """Log-probability in nats, (n_users,), of one block of users under the law of `_draw`."""
         msg = f"{self.name} has no log-likelihood: {self._why_no_log_likelihood()}"
         raise NotImplementedError(msg)
@@ -161,8 +167,21 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         return np.asarray(self._fold_in(self._checked(profiles).matrix), dtype=np.float64)
 
     @final
-    def log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> FloatArray:
+    def log_likelihood(
+        self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
+    ) -> FloatArray:
         """Log-probability of each profile, size included, under the law that `sample` uses.
+
+        Exact, or a lower bound on average: `estimate_log_likelihood` says which.
+
+        Parameters
+        ----------
+        profiles : Profiles
+            On the items the model was fitted on, in the same order.
+        rng : int, SeedSequence or Generator
+            Of the latent points, for models that have some.
+        n_draws : int
+            Latent points drawn a user; more bring the bound closer. Exact models need none.
 
         Returns
         -------
@@ -174,12 +193,26 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         NotImplementedError
             If the model has none; the message says why.
         """
+        return self.estimate_log_likelihood(profiles, rng=rng, n_draws=n_draws).nats
+
+    @final
+    def estimate_log_likelihood(
+        self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
+    ) -> LikelihoodEstimate:
+        """`log_likelihood`, with the effective sample size of each user where it is estimated.
+
+        Parameters, errors and cost are those of `log_likelihood`.
+        """
+        check_count("n_draws", n_draws)
         matrix, random = self._checked(profiles).matrix, generator(rng)
         blocks = [
-            self._log_likelihood(matrix[start : start + CHUNK_USERS], random)
-            for start in range(0, len(profiles), CHUNK_USERS)
+            self._log_likelihood(matrix[start : start + CHUNK_USERS], n_draws, random)
+            for start in range(0, max(len(profiles), 1), CHUNK_USERS)
         ]
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        nats, sizes = zip(*blocks, strict=True)
+        if any(size is None for size in sizes):
+            return LikelihoodEstimate(np.concatenate(nats), None)
+        return LikelihoodEstimate(np.concatenate(nats), np.concatenate(sizes))
 
     # ------------------------------------------------------------------------ Cornac's interface
 

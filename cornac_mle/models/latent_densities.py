@@ -1,10 +1,10 @@
 """Densities over a latent space: where the next user comes from, and how many items it holds.
 
-A density draws points (n_users, k) and profile sizes (n_users,) together. Sizes are learnt as
+A density is a law of points (n_users, k) and profile sizes (n_users,) together. Sizes are learnt as
 normal scores (ranks through the normal quantile function, ties in random order) beside the latent
-coordinates, and a drawn score goes back through its own fitted distribution function and the
-quantiles of the training sizes. So drawn sizes have the law of the training sizes whatever the
-density, and only their dependence on the point is modelled.
+coordinates. A drawn score becomes a size at cut-points that give each size the chance that
+`size_law` has, whatever the density: only the dependence of sizes on the point is modelled, and
+every size that a user can have is possible.
 """
 
 import warnings
@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.linalg import solve_triangular
+from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from cornac_mle.drawing import draw_sizes
+from cornac_mle.drawing import size_law
 from cornac_mle.randomness import cornac_seed
 
 FloatArray = npt.NDArray[np.float64]
@@ -28,6 +29,11 @@ DRAWS_PER_USER = 4
 COMPONENTS = (1, 2, 4, 8, 16, 32)
 """Numbers of components tried, as long as the next one is better on users left out."""
 
+LOG_TWO_PI = float(np.log(2 * np.pi))
+SCORE_REACH = 40.0
+"""Standard deviations within which a cut-point between sizes is sought."""
+BISECTIONS = 60
+
 RIDGE = 1e-4
 """Added to variances, so that a direction without spread stays a Gaussian."""
 
@@ -38,17 +44,45 @@ class LatentDensity(Protocol):
     def draw(self, n_users: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Draw points (n_users, k) and sizes (n_users,)."""
 
+    def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
+        """Log-density of each point (n_users, k) with its size (n_users,); -inf if impossible."""
+
+    def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Slope of `log_density` by the point, (n_users, k), and a precision (n_users, k, k).
+
+        The precision is that of the components, weighted by how probable each is at the point: it
+        is positive definite where the curvature between two components need not be.
+        """
+
 
 class StandardNormal:
-    """The prior N(0, I), with the size of a random training user whatever the point."""
+    """The prior N(0, I), with a size of the training users' law whatever the point.
 
-    def __init__(self, k: int, sizes: IntArray) -> None:
+    Parameters
+    ----------
+    k : int
+        Latent dimensions.
+    law : ndarray, shape (n_sizes,)
+        Probability of sizes 1, 2, ..., `n_sizes`.
+    """
+
+    def __init__(self, k: int, law: FloatArray) -> None:
         self.k = k
-        self.sizes = sizes
+        self.law = law
 
     def draw(self, n_users: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Draw points (n_users, k) and sizes (n_users,)."""
-        return rng.standard_normal((n_users, self.k)), draw_sizes(self.sizes, n_users, rng)
+        sizes = 1 + rng.choice(len(self.law), size=n_users, p=self.law)
+        return rng.standard_normal((n_users, self.k)), sizes
+
+    def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
+        """Log-density of each point (n_users, k) with its size (n_users,)."""
+        of_points = -0.5 * (points**2).sum(axis=1) - 0.5 * self.k * LOG_TWO_PI
+        return np.asarray(of_points + log_chances(self.law, sizes))
+
+    def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Slope of the log-density, (n_users, k), and its precision, (n_users, k, k)."""
+        return -points, np.broadcast_to(np.eye(self.k), (len(points), self.k, self.k))
 
 
 class NormalMixture:
@@ -62,17 +96,17 @@ class NormalMixture:
         The last coordinate is the score of the size.
     covariances : ndarray, shape (n_components, k + 1, k + 1)
         Positive definite.
-    sizes : ndarray of int, shape (n_users,)
-        Of the training users.
+    law : ndarray, shape (n_sizes,)
+        Probability of sizes 1, 2, ..., `n_sizes`.
     """
 
     def __init__(
-        self, weights: FloatArray, means: FloatArray, covariances: FloatArray, sizes: IntArray
+        self, weights: FloatArray, means: FloatArray, covariances: FloatArray, law: FloatArray
     ) -> None:
         self.weights = weights
         self.means = means
         self.roots = np.linalg.cholesky(covariances)
-        self.sorted_sizes = np.sort(sizes)
+        self.edges = self._cut_points(law)
 
     def draw(self, n_users: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Draw points (n_users, k) and sizes (n_users,)."""
@@ -82,20 +116,107 @@ class NormalMixture:
         for number in np.unique(component):
             rows = component == number
             points[rows] += noise[rows] @ self.roots[number].T
-        return points[:, :-1], self._sizes(points[:, -1])
+        sizes: IntArray = np.searchsorted(self.edges[1:-1], points[:, -1], side="right") + 1
+        return points[:, :-1], sizes
 
-    def _sizes(self, scores: FloatArray) -> IntArray:
-        """Bring scores (n_users,) to sizes: the fitted law of the score, then the quantiles."""
+    def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
+        """Log-density of each point (n_users, k) with its size (n_users,); -inf if impossible."""
+        possible = (sizes >= 1) & (sizes < len(self.edges))
+        total = logsumexp([part for part, *_ in self._parts(points, sizes)], axis=0)
+        return np.where(possible, total - 0.5 * points.shape[1] * LOG_TWO_PI, -np.inf)
+
+    def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Slope of the log-density, (n_users, k), and a precision, (n_users, k, k)."""
+        parts = self._parts(points, sizes)
+        shares = softmax([part for part, *_ in parts], axis=0)  # (n_components, n_users)
+        slope = np.zeros(points.shape)
+        precision = np.zeros((len(points), points.shape[1] ** 2))
+        for share, root, (_, standard, low, high) in zip(shares, self.roots, parts, strict=True):
+            inverse = solve_triangular(root[:-1, :-1], np.eye(points.shape[1]), lower=True)
+            along = inverse.T @ root[-1, :-1] / root[-1, -1]  # of the standard score by the point
+            push, pull = normal_cell_expansion(low, high)
+            slope += share[:, None] * (push[:, None] * along - (inverse.T @ standard).T)
+            precision += np.outer(share, inverse.T @ inverse)
+            precision += np.outer(share * pull, np.outer(along, along))
+        return slope, precision.reshape(-1, *inverse.shape)
+
+    def _parts(
+        self, points: FloatArray, sizes: IntArray
+    ) -> list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]]:
+        """Of each component: log-density, standardised point (k, n_users), ends of the size's cell.
+
+        The log-density (n_users,) lacks k/2 log(2 pi); the ends, (n_users,) each, are those of the
+        scores of the size, standardised given the point.
+        """
+        cell = np.clip(sizes, 1, len(self.edges) - 1)
+        parts = []
+        for weight, mean, root in zip(self.weights, self.means, self.roots, strict=True):
+            inner = root[:-1, :-1]
+            standard = solve_triangular(inner, (points - mean[:-1]).T, lower=True)
+            of_points = -0.5 * (standard**2).sum(axis=0) - np.log(np.diag(inner)).sum()
+            centre, spread = mean[-1] + root[-1, :-1] @ standard, root[-1, -1]
+            low, high = (
+                (self.edges[cell - 1] - centre) / spread,
+                (self.edges[cell] - centre) / spread,
+            )
+            of_sizes = log_normal_cell(low, high)
+            parts.append((np.log(weight) + of_points + of_sizes, standard, low, high))
+        return parts
+
+    def _cut_points(self, law: FloatArray) -> FloatArray:
+        """Scores (n_sizes + 1,) between which each size has its chance; the ends are infinite."""
         spreads = np.linalg.norm(self.roots[:, -1, :], axis=1)
-        ranks = ndtr((scores[:, None] - self.means[:, -1]) / spreads) @ self.weights  # uniform
-        n_training = len(self.sorted_sizes)
-        places = np.minimum((ranks * n_training).astype(np.intp), n_training - 1)
-        sizes: IntArray = self.sorted_sizes[places]
-        return sizes
+        below, above = np.cumsum(law)[:-1], np.cumsum(law[::-1])[-2::-1]  # (n_sizes - 1,)
+        reach = SCORE_REACH * float(spreads.max())
+        low = np.full(len(below), float(self.means[:, -1].min()) - reach)
+        high = np.full(len(below), float(self.means[:, -1].max()) + reach)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            away = (middle[:, None] - self.means[:, -1]) / spreads
+            # The smaller of both tails: the other one has lost the digits of rare sizes.
+            short = np.where(
+                below < 0.5, ndtr(away) @ self.weights < below, above < ndtr(-away) @ self.weights
+            )
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        return np.concatenate([[-np.inf], np.maximum.accumulate(low), [np.inf]])
+
+
+def log_chances(law: FloatArray, sizes: IntArray) -> FloatArray:
+    """Log-probability of each size; -inf for sizes that the law has not."""
+    possible = (sizes >= 1) & (sizes <= len(law))
+    with np.errstate(divide="ignore"):
+        return np.where(possible, np.log(law[np.where(possible, sizes - 1, 0)]), -np.inf)
+
+
+def log_normal_cell(low: FloatArray, high: FloatArray) -> FloatArray:
+    """Log-probability that a standard normal lies between `low` and `high`, far in a tail too."""
+    low, high = np.where(low > 0, -high, low), np.where(low > 0, -low, high)
+    upper = log_ndtr(high)
+    with np.errstate(divide="ignore"):
+        return np.asarray(upper + np.log1p(-np.exp(np.minimum(log_ndtr(low) - upper, 0.0))))
+
+
+def normal_cell_expansion(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """First and negative second derivative of `log_normal_cell` as both ends move down together.
+
+    They are the mean of a standard normal cut to the cell, and 1 - its variance, in [0, 1].
+    """
+    chance = log_normal_cell(low, high)
+    ends = []
+    for end in (low, high):
+        density = np.exp(np.minimum(-0.5 * (end**2 + LOG_TWO_PI) - chance, 700.0))
+        ends.append((density, np.where(np.isfinite(end), end, 0.0) * density))
+    mean = ends[0][0] - ends[1][0]
+    pull = np.clip(mean**2 - ends[0][1] + ends[1][1], 0.0, 1.0)
+    return np.clip(mean, low, high), pull
 
 
 def fit_gaussian(
-    means: FloatArray, deviations: FloatArray, sizes: IntArray, rng: np.random.Generator
+    means: FloatArray,
+    deviations: FloatArray,
+    sizes: IntArray,
+    n_items: int,
+    rng: np.random.Generator,
 ) -> NormalMixture:
     """Fit one full Gaussian to the aggregate posterior, by its exact first two moments.
 
@@ -105,17 +226,21 @@ def fit_gaussian(
         Of the posterior N(mean, diag(deviation^2)) of each training user.
     sizes : ndarray of int, shape (n_users,)
         Profile sizes.
+    n_items : int
+        Largest size that a profile can have.
     """
     joint = np.column_stack([means, size_scores(sizes, rng)])
     within = np.append((deviations**2).mean(axis=0), RIDGE)
     covariance = np.atleast_2d(np.cov(joint.T, bias=True)) + np.diag(within)
-    return NormalMixture(np.ones(1), joint.mean(axis=0)[None], covariance[None], sizes)
+    law = size_law(sizes, n_items)
+    return NormalMixture(np.ones(1), joint.mean(axis=0)[None], covariance[None], law)
 
 
 def fit_mixture(
     means: FloatArray,
     deviations: FloatArray,
     sizes: IntArray,
+    n_items: int,
     n_components: int | None,
     rng: np.random.Generator,
 ) -> NormalMixture:
@@ -127,6 +252,8 @@ def fit_mixture(
         Of the posterior N(mean, diag(deviation^2)) of each training user.
     sizes : ndarray of int, shape (n_users,)
         Profile sizes.
+    n_items : int
+        Largest size that a profile can have.
     n_components : int or None
         None: 1, 2, 4, ..., 32, as long as it raises the likelihood of a fifth of the users that
         is left out.
@@ -140,7 +267,8 @@ def fit_mixture(
         left_out = np.isin(copies, rng.permutation(n_users)[: n_users // 5])
         n_components = choose_components(joint[~left_out], joint[left_out], rng)
     fitted = fit_components(joint, min(n_components, n_users), rng)
-    return NormalMixture(fitted.weights_, fitted.means_, fitted.covariances_, sizes)
+    law = size_law(sizes, n_items)
+    return NormalMixture(fitted.weights_, fitted.means_, fitted.covariances_, law)
 
 
 def choose_components(train: FloatArray, left_out: FloatArray, rng: np.random.Generator) -> int:

@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 
 from cornac_mle.checks import check_count, check_number
 from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
+from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 
@@ -95,14 +96,16 @@ class Mixture(GenerativeRecommender):
         scores: FloatArray = kinds @ np.exp(self.log_weights_)
         return scores
 
-    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
+    def _log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
         of_kinds = [
             share + set_log_probability(weights, law, matrix)
             for share, weights, law in zip(
                 self.log_shares_, self.log_weights_, self.size_laws_, strict=True
             )
         ]
-        return np.asarray(logsumexp(of_kinds, axis=0))
+        return LikelihoodEstimate(np.asarray(logsumexp(of_kinds, axis=0)), None)
 
 
 def _em(

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, check_number
-from cornac_mle.drawing import plackett_luce
+from cornac_mle.drawing import plackett_luce, size_law
 from cornac_mle.kernels import pattern
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 from cornac_mle.models.gaussian_factors import (
@@ -38,10 +38,10 @@ class PMF(GenerativeRecommender):
 
     **Sampling.** (t, u, normal score of the profile size) is drawn from one Gaussian with full
     covariance, the moments of the training users' posteriors; so t ~ N(0, I) as in the fit, and
-    choosing, rating and activity are coupled. The size is the training quantile of its score:
-    sizes of real users are too skewed for the sum of independent choices under a Gaussian. Given
-    the size, items are drawn one after the other in proportion to log(1 + odds), the rate at which
-    an item arrives within unit time with probability sigmoid(log-odds). Values are cut to
+    choosing, rating and activity are coupled. The size follows from its score, by the smoothed law
+    of training sizes: these are too skewed for the sum of independent choices under a Gaussian.
+    Given the size, items are drawn one after the other in proportion to log(1 + odds), the rate at
+    which an item arrives within unit time with probability sigmoid(log-odds). Values are cut to
     the training values at points that give each its training frequency (above 25 different
     training values: clipped to their range). If all training values are equal, so are drawn ones.
 
@@ -267,9 +267,10 @@ def joint_density(
         covariance = np.block([[covariance, cross], [cross.T, inner]])
         points = np.column_stack([points, users])
     scores = size_scores(sizes, rng)
+    law = size_law(sizes, len(selection.items))  # every item can be drawn
     with_size = (points - points.mean(axis=0)).T @ scores[:, None] / len(sizes)
     joint = np.block([[covariance, with_size], [with_size.T, np.ones((1, 1))]])
     # Blocks come from different estimates, so an eigenvalue can fall below 0.
     roots, axes = np.linalg.eigh(joint)
     joint = (axes * np.maximum(roots, RIDGE)) @ axes.T
-    return NormalMixture(np.ones(1), np.append(mean, 0.0)[None], joint[None], sizes)
+    return NormalMixture(np.ones(1), np.append(mean, 0.0)[None], joint[None], law)

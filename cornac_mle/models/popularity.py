@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
+from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 
 
@@ -36,8 +37,11 @@ class Popularity(GenerativeRecommender):
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         return np.tile(self.popularity_.astype(np.float64), (matrix.shape[0], 1))
 
-    def _log_likelihood(self, matrix: sp.csr_array, rng: np.random.Generator) -> FloatArray:
-        return set_log_probability(self._log_weights(), self.size_law_, matrix)
+    def _log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
+        nats = set_log_probability(self._log_weights(), self.size_law_, matrix)
+        return LikelihoodEstimate(nats, None)
 
     def _log_weights(self) -> FloatArray:
         with np.errstate(divide="ignore"):

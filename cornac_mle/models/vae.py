@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_choice, check_count, check_number, check_share, refusal
-from cornac_mle.drawing import draw_values, plackett_luce
+from cornac_mle.drawing import draw_values, plackett_luce, size_law
 from cornac_mle.models.base import (
     CHUNK_USERS,
     FloatArray,
@@ -174,10 +174,12 @@ class VAE(GenerativeRecommender):
         self.sizes_ = np.diff(matrix.indptr).astype(np.int64)  # (n_users,)
         self.encoder_, self.decoder_, self.validation_ndcg_ = self._train(matrix, validation, rng)
         means, deviations = self._encode(matrix)
+        held = int(np.count_nonzero(np.diff(self.by_item_.indptr)))
+        posteriors = means, deviations, self.sizes_, held
         self.densities_: dict[str, LatentDensity] = {
-            "prior": StandardNormal(self.k, self.sizes_),
-            "gaussian": fit_gaussian(means, deviations, self.sizes_, rng),
-            "mixture": fit_mixture(means, deviations, self.sizes_, self.n_components, rng),
+            "prior": StandardNormal(self.k, size_law(self.sizes_, held)),
+            "gaussian": fit_gaussian(*posteriors, rng),
+            "mixture": fit_mixture(*posteriors, self.n_components, rng),
         }
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:

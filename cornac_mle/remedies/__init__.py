@@ -1,0 +1,1 @@
+"""Remedies: models whose users are mended, by training users alone."""
