@@ -44,6 +44,9 @@ class Measurement:
         the ceiling. A rough guide, since the standard error grows with the distance: in simulations
         it was found in 55% to 70% of cases. For `UnrealisticShare` and `MissingShare` it is exact,
         with probability .8.
+    effective_sample_size : float or None
+        Of a likelihood that is estimated, and so a lower bound on average: the median over users of
+        `LikelihoodEstimate.effective_sample_size`. None where the value is no such bound.
     per_user : ndarray or None, shape (n_synthetic,)
         The metric's value of each synthetic user, where it has one.
     on_splits : ndarray or None, shape (n_splits,)
@@ -62,6 +65,7 @@ class Measurement:
     n_real: int = 0
     n_synthetic: int = 0
     minimum_detectable: float | None = None
+    effective_sample_size: float | None = None
     per_user: npt.NDArray[np.float64] | None = None
     on_splits: npt.NDArray[np.float64] | None = None
 

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
+from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.metrics import Evaluator
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
@@ -35,14 +36,15 @@ class Oracle:
 
     name = "Oracle"
 
-    def __init__(self, nats):
+    def __init__(self, nats, sizes=None):
         self.nats = np.asarray(nats, dtype=np.float64)
+        self.sizes = sizes
 
     def sample(self, n_users, *, rng):
         raise AssertionError
 
-    def log_likelihood(self, profiles, *, rng):
-        return self.nats
+    def estimate_log_likelihood(self, profiles, *, rng):
+        return LikelihoodEstimate(self.nats, self.sizes)
 
 
 def measure(model, evaluator):
@@ -172,3 +174,14 @@ def test_without_training_users_the_floor_is_of_the_reference_users(popularity, 
     assert not evaluator.reference.item_counts.all()
     fewer = Evaluator.fit(None, evaluator.reference, evaluator.held_out, rng=1)
     assert measure(popularity, fewer).floor is None
+
+
+def test_an_estimate_is_marked_as_a_bound(evaluator):
+    nats = np.linspace(-20, -10, len(evaluator.held_out))
+    exact = measure(Oracle(nats), evaluator)
+    assert exact.effective_sample_size is None
+    sizes = np.full(len(nats), 7.0)
+    sizes[: len(nats) // 4] = 1.0
+    bound = measure(Oracle(nats, sizes), evaluator)
+    assert bound.effective_sample_size == 7.0
+    assert bound.value == exact.value

@@ -87,3 +87,16 @@ def test_an_empty_report_has_no_rows():
 def test_scores_table_is_tidy(metric):
     scores = report([0, 1]).scores
     assert scores[scores.metric == metric].fit_seed.tolist() == [0, 1]
+
+
+def test_a_likelihood_that_is_a_bound_says_so():
+    made = report([0])
+    made.metrics["HeldOutLogLikelihood"] = MetricNote("high", "nats")
+    for model, size in (("exact", None), ("bound", 12.0)):
+        measurement = Measurement(value=-80.0, low=-81.0, high=-79.0, effective_sample_size=size)
+        made.entries.append(
+            Score("tastes", model, "", "HeldOutLogLikelihood", "held-out", 0, 0, measurement)
+        )
+    lines = text(made).splitlines()
+    assert " -80.00±" in next(line for line in lines if line.strip().startswith("exact"))
+    assert " >=-80.00±" in next(line for line in lines if line.strip().startswith("bound"))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cornac.metrics import RankingMetric
 
 from cornac_mle.checks import refusal
+from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.intervals import POWER_SHIFT, share_error, split_interval
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
@@ -34,8 +35,8 @@ class Samplable(Protocol):
     def sample(self, n_users: int, *, rng: RngLike) -> Profiles:
         """Draw new users."""
 
-    def log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> FloatArray:
-        """Nats per user, (n_users,)."""
+    def estimate_log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> LikelihoodEstimate:
+        """Nats per user, (n_users,), and whether they are exact."""
 
 
 class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no types

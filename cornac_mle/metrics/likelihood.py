@@ -26,8 +26,14 @@ class HeldOutLogLikelihood(ModelMetric):
     unbelievable users beside believable ones cost little. It says nothing of how real a synthetic
     user looks.
 
+    Models with latent points have an estimate in place of an exact value: a lower bound on average,
+    printed with ">=" and with the median effective sample size in `effective_sample_size`; near 1
+    the bound may be many nats too low. A bound above an exact value is a better likelihood; a bound
+    below one says nothing.
+
     A likelihood is that of the whole profile as the model defines it: the item set, for models
-    without values of their own. Compare only models that speak of the same thing.
+    without values of their own, and the values too for PMF where training values differ. Compare
+    only models that speak of the same thing.
 
     *floor* is the value of independent popularity with smoothed sizes, of the training users (the
     reference users without them; None if it is -inf). There is no ceiling: nobody knows the entropy
@@ -68,7 +74,7 @@ class HeldOutLogLikelihood(ModelMetric):
             If the model answers with NaN.
         """
         try:
-            nats = model.log_likelihood(evaluator.held_out, rng=rng)  # (n_real,)
+            nats, sizes = model.estimate_log_likelihood(evaluator.held_out, rng=rng)  # (n_real,)
         except NotImplementedError as error:
             raise NotMeasurableError(str(error)) from error
         if np.isnan(nats).any():
@@ -90,6 +96,7 @@ class HeldOutLogLikelihood(ModelMetric):
             floor=evaluator.remember(("floor", self.name), lambda: _floor(evaluator)),
             loss=-value,
             n_real=len(nats),
+            effective_sample_size=None if sizes is None else float(np.median(sizes)),
             per_user=nats,
         )
 

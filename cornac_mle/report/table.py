@@ -19,6 +19,8 @@ OTHER_JUDGES = rf"UnrealisticUsers@\S+ \(({'|'.join(FAMILIES)})\)"
 """Metrics that stand in a table of their own."""
 KIN = "*"
 NO_VALUE = "-"
+AT_LEAST = ">="
+"""Before a log-likelihood that is estimated, and so a lower bound on average."""
 HEADINGS = {
     "UnrealisticUsers": "unreal.\nusers",
     "PlausibilityKS": "plausib.\nKS",
@@ -72,8 +74,7 @@ def _metrics_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> T
         table.add_column(heading, justify="right")
     for metric in metrics:
         own = scores[scores["metric"] == metric]
-        values = [own.loc[own["model"] == model, "value"].mean() for model in models]
-        cells = [_number(value) if pd.notna(value) else NO_VALUE for value in values]
+        cells = [_value(own[own["model"] == model]) for model in models]
         ends = [_reference(own["ceiling"]), _reference(own["floor"])]
         table.add_row(metric, report.metrics[metric].best, *ends, *cells)
     return table
@@ -202,10 +203,18 @@ def _reference(values: pd.Series) -> str:
     return _number(float(found.iloc[0])) if len(found) else NO_VALUE
 
 
+def _value(rows: pd.DataFrame) -> str:
+    """Write the mean of a metric of one model, with >= before a likelihood that is a bound."""
+    value = rows["value"].mean()
+    if pd.isna(value):
+        return NO_VALUE
+    return AT_LEAST * bool(rows["effective_sample_size"].notna().any()) + _number(float(value))
+
+
 def _cell(rows: pd.DataFrame) -> Text:
     if rows.empty:
         return Text(NO_VALUE, style="dim")
-    cell = Text(_number(float(rows["value"].mean())))
+    cell = Text(_value(rows))
     half = float((rows["high"] - rows["low"]).mean()) / 2
     if _stem(rows["metric"].iloc[0]) not in MARGINALS:
         cell.append(f"±{half:.2f}".replace("0.", "."), style="dim")
