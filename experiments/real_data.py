@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from cornac_mle import HeldOutUsers
+
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
 
@@ -48,6 +50,14 @@ def load(name: str, data: Path) -> sp.csr_array:
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
+
+
+def held_out_users(name: str, data: Path, seed: int) -> HeldOutUsers:
+    """Make an evaluation method over the likes of one data set, all of value 1."""
+    likes = load(name, data)
+    pairs = {"user": np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))}
+    frame = pd.DataFrame(pairs | {"item": likes.indices, "rating": 1.0})
+    return HeldOutUsers(frame, seed=seed, dataset_name=name)
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:

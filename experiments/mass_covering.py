@@ -1,0 +1,109 @@
+"""Does a more probable mixture make up more believable users?
+
+The post's figure on real users. Mixtures of K = 1, 2, 5, ..., 100 kinds of users are fitted by
+maximum likelihood; for each, the log-likelihood of held-out users (what the fit aims at) and the
+share of its own users that are implausible at .05 (what it does not see), by the worst of three
+judges. Each mixture once with much smoothing (`lambda_reg=20`, the default, best in likelihood) and
+once with little (1).
+
+Command: python experiments/mass_covering.py --data ../shared/data
+Minutes: about 10 on two cores.
+Writes: experiments/results/mass_covering.csv, experiments/pictures/mass_covering.png
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from real_data import held_out_users
+
+from cornac_mle import Mixture
+from cornac_mle.metrics import HeldOutLogLikelihood, NeighbourCoverage, UnrealisticUsers
+
+HERE = Path(__file__).parent
+KINDS = (1, 2, 5, 10, 20, 50, 100)
+SMOOTHING = {20.0: "much smoothing (20 users)", 1.0: "little smoothing (1 user)"}
+SETS = ("complete_journey", "movielens_100k", "lastfm", "movielens_1m")
+
+
+def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+    method = held_out_users(name, data, seed)
+    rows = []
+    for smoothing in SMOOTHING:
+        for kinds in KINDS:
+            label = f"{kinds} kinds, lambda_reg={smoothing:g}"
+            model = Mixture(k=kinds, lambda_reg=smoothing, n_init=1, name=label)
+            metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), HeldOutLogLikelihood()]
+            method.evaluate(model, metrics, user_based=True, show_validation=False)
+            found = method.report.scores
+            found = found[(found["model"] == label) & (found["users"] == "held-out")]
+            rows.append(found.assign(dataset=name, kinds=kinds, smoothing=smoothing))
+            print(name, label, found.set_index("metric")["value"].round(3).to_dict(), flush=True)
+    columns = [
+        "dataset",
+        "smoothing",
+        "kinds",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "ceiling",
+        "floor",
+    ]
+    return pd.concat(rows)[columns]
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sets = list(dict.fromkeys(table["dataset"]))
+    figure, axes = plt.subplots(
+        2,
+        len(sets),
+        figsize=(3.1 * len(sets), 5.4),
+        sharex=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for column, name in enumerate(sets):
+        likelihood, flagged = axes[0, column], axes[1, column]
+        for (smoothing, label), colour in zip(
+            SMOOTHING.items(), ("tab:blue", "tab:orange"), strict=True
+        ):
+            own = table[(table["dataset"] == name) & (table["smoothing"] == smoothing)]
+            nats = own[own["metric"] == "HeldOutLogLikelihood"]
+            share = own[own["metric"].str.startswith("UnrealisticUsers")]
+            likelihood.plot(nats["kinds"], nats["value"], "o-", color=colour, label=label, ms=4)
+            errors = [share["value"] - share["low"], share["high"] - share["value"]]
+            flagged.errorbar(share["kinds"], share["value"], errors, fmt="o-", color=colour, ms=4)
+        flagged.axhline(share["ceiling"].iloc[0], color="tab:green", ls="--", label="real users")
+        flagged.axhline(share["floor"].iloc[0], color="tab:red", ls="--", label="popularity")
+        likelihood.set_title(name.replace("_", " "))
+        flagged.set(xscale="log", ylim=(0, 1.05), xlabel="kinds of users, K")
+        flagged.set_xticks([1, 10, 100], ["1", "10", "100"])
+    axes[0, 0].set_ylabel("log-likelihood of held-out users\n(nats a user, higher is better)")
+    axes[1, 0].set_ylabel("share of made-up users flagged\nat .05 (lower is better)")
+    handles = [axis.get_legend_handles_labels() for axis in axes[:, 0]]
+    lines, names = (sum(part, []) for part in zip(*handles, strict=True))
+    figure.legend(lines, names, loc="outside upper center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--seed", type=int, default=123)
+    parser.add_argument("--out", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
+    for folder in ("results", "pictures"):
+        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
+    table.to_csv(arguments.out / "results" / "mass_covering.csv", index=False, float_format="%.4f")
+    draw(table, arguments.out / "pictures" / "mass_covering.png")
+
+
+if __name__ == "__main__":
+    main()
