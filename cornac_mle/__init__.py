@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         unrealistic_preferences,
     )
     from cornac_mle.models.base import GenerativeRecommender
+    from cornac_mle.models.lda import LDA
     from cornac_mle.models.mixture import Mixture
     from cornac_mle.models.pmf import PMF
     from cornac_mle.models.popularity import Popularity
@@ -30,6 +31,7 @@ _HOMES = {
     "Evaluator": "cornac_mle.metrics.evaluator",
     "GenerativeRecommender": "cornac_mle.models.base",
     "HeldOutUsers": "cornac_mle.held_out_users",
+    "LDA": "cornac_mle.models.lda",
     "Measurement": "cornac_mle.result",
     "Mixture": "cornac_mle.models.mixture",
     "PMF": "cornac_mle.models.pmf",
@@ -50,6 +52,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "LDA",
     "PMF",
     "VAE",
     "Evaluator",

@@ -40,12 +40,13 @@ def _models() -> dict[str, Callable[[int], Any]]:
     """Models by the name that the command line knows; one line makes a further one known."""
     from cornac.models import EASE
 
-    from cornac_mle.models import PMF, VAE, Mixture, Popularity, TrainingUsers
+    from cornac_mle.models import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
 
     return {
         "popularity": lambda seed: Popularity(),
         "training-users": lambda seed: TrainingUsers(),
         "mixture": lambda seed: Mixture(k=10, seed=seed),
+        "lda": lambda seed: LDA(k=20, seed=seed),
         "pmf": lambda seed: PMF(k=20, seed=seed),
         "vae": lambda seed: VAE(latent="mixture", name="VAE", seed=seed),
         "vae-gaussian": lambda seed: VAE(latent="gaussian", name="VAE gaussian", seed=seed),
@@ -56,9 +57,7 @@ def _models() -> dict[str, Callable[[int], Any]]:
 
 
 # Spelt out, because `--help` must not import Cornac and the models.
-KNOWN_MODELS = (
-    "popularity, training-users, mixture, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
-)
+KNOWN_MODELS = "popularity, training-users, mixture, lda, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
 DEFAULT_MODELS = "popularity,mixture,pmf,vae-prior,vae,training-users,ease"
 
 

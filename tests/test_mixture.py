@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import chisquare
 
-from cornac_mle.models.mixture import Mixture
+from cornac_mle.drawing import size_law
+from cornac_mle.models.mixture import Mixture, size_laws
 from cornac_mle.models.popularity import Popularity
 from worlds import checkerboard, communities, profiles, taste_world
 
@@ -79,3 +80,36 @@ def test_a_broken_sampler_is_caught(small, monkeypatch):
     monkeypatch.setattr(model, "log_shares_", np.log([0.4, 0.6]))
     observed = counts_of(model.sample(20_000, rng=2), everything)
     assert chisquare(observed, 20_000 * chances / chances.sum()).pvalue < 1e-6
+
+
+def test_it_chooses_the_number_of_kinds():
+    """Four tastes, of which 2, 5 or 10 are at hand: 5, and 2 fall short."""
+    world = taste_world(1_200, n_items=60, n_tastes=4, mean_size=12, seed=2)
+    model = Mixture(k=None, lambda_reg=1, seed=1).fit(world.to_dataset(seed=1))
+    assert model.k_ == 5
+    assert model.size_laws_.shape[0] == len(model.log_shares_) == 5
+    nats = model.held_out_nats_
+    assert list(nats) == [1, 2, 5, 10]
+    assert nats[1] < nats[2] < nats[5] > nats[10]
+    # The chosen one is fitted to everybody, as if its number had been given.
+    given = Mixture(k=5, lambda_reg=1, seed=1).fit(world.to_dataset(seed=1))
+    assert np.array_equal(model.log_weights_, given.log_weights_)
+    assert given.held_out_nats_ == {}
+
+
+def test_validation_users_judge_where_there_are_any():
+    world = taste_world(500, n_items=60, n_tastes=4, mean_size=12, seed=2)
+    train, validation = world[:400], world[400:]
+    sets = train.to_dataset(seed=1), validation.to_dataset(first_user=400, seed=1)
+    model = Mixture(k=None, lambda_reg=1, seed=1).fit(*sets)
+    two = Mixture(k=2, lambda_reg=1, seed=1).fit(sets[0])
+    nats = two.log_likelihood(validation, rng=1).mean()
+    assert model.held_out_nats_[2] == pytest.approx(nats, rel=1e-9)
+
+
+def test_size_laws_are_those_of_each_kind():
+    laws = size_laws(np.array([1, 1, 4, 4]), np.array([0, 0, 2, 2]), 3, 5)
+    assert laws.shape == (3, 5)
+    np.testing.assert_allclose(laws[1], size_law(np.array([1, 1, 4, 4]), 5))
+    assert laws[0].argmax() == 0
+    assert laws[2].argmax() == 3

@@ -7,6 +7,7 @@ from cornac.exception import ScoreException
 from cornac.models import Recommender
 
 from cornac_mle.models.base import CHUNK_USERS, validation_users
+from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
@@ -19,6 +20,7 @@ MODELS = {
     "Popularity": Popularity,
     "TrainingUsers": TrainingUsers,
     "Mixture": lambda: Mixture(k=3, seed=1),
+    "LDA": lambda: LDA(k=3, max_iter=60, seed=1),
     "PMF": lambda: PMF(k=3, max_iter=20, seed=1),
     "VAE": lambda: VAE(k=4, n_epochs=5, seed=1),
 }
@@ -162,7 +164,7 @@ def test_values_must_be_above_zero(fitted):
 
 
 def test_a_log_likelihood_is_finite_or_says_why_there_is_none(fitted):
-    if isinstance(fitted, Popularity | Mixture):
+    if isinstance(fitted, Popularity | Mixture | LDA):
         nats = fitted.log_likelihood(WORLD, rng=1)
         assert nats.shape == (len(WORLD),)
         assert np.all(nats < 0)

@@ -1,10 +1,11 @@
 """Generative recommenders: one model a file, all samplable, all Cornac recommenders."""
 
 from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
 
-__all__ = ["PMF", "VAE", "GenerativeRecommender", "Mixture", "Popularity", "TrainingUsers"]
+__all__ = ["LDA", "PMF", "VAE", "GenerativeRecommender", "Mixture", "Popularity", "TrainingUsers"]

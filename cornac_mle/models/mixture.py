@@ -9,6 +9,7 @@ from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, 
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.choose_k import choose_k, left_out_users
 
 
 class Mixture(GenerativeRecommender):
@@ -25,8 +26,9 @@ class Mixture(GenerativeRecommender):
 
     Parameters
     ----------
-    k : int
-        Kinds of users.
+    k : int, optional
+        Kinds of users. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become
+        more probable (validation users, otherwise a fifth of the training users).
     max_iter : int
         EM iterations at most; it stops when the objective grows by less than 1e-5 of itself.
     lambda_reg : float
@@ -37,6 +39,13 @@ class Mixture(GenerativeRecommender):
         Random starts.
     seed : int
 
+    Attributes
+    ----------
+    k_ : int
+        Kinds fitted.
+    held_out_nats_ : dict of int to float
+        Where k was chosen: mean log-likelihood of a user left out, for each k tried.
+
     Notes
     -----
     Time a start: iterations x preferences x k.
@@ -44,7 +53,7 @@ class Mixture(GenerativeRecommender):
 
     def __init__(
         self,
-        k: int = 10,
+        k: int | None = 10,
         name: str = "Mixture",
         *,
         max_iter: int = 100,
@@ -55,35 +64,38 @@ class Mixture(GenerativeRecommender):
         seed: int = 123,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
-        self.k = check_count("k", k)
+        self.k = None if k is None else check_count("k", k)
         self.max_iter = check_count("max_iter", max_iter)
         self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
         self.n_init = check_count("n_init", n_init)
         self.seed = check_count("seed", seed, minimum=0)
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        items = pattern(matrix).astype(np.float64)
         self.by_item_ = sp.csc_array(matrix)
-        counts = np.diff(self.by_item_.indptr).astype(np.float64)
+        self.held_out_nats_: dict[int, float] = {}
+        k = self.k
+        if k is None:
+            parts = left_out_users(matrix, validation, np.random.default_rng(self.seed))
+            k, self.held_out_nats_ = choose_k(self._fit_kinds, self._exact_nats, *parts)
+        self._fit_kinds(matrix, k)
+
+    def _fit_kinds(self, matrix: sp.csr_array, k: int) -> None:
+        self.k_ = k
+        items = pattern(matrix).astype(np.float64)
+        counts = items.sum(axis=0)
         prior = (
             self.lambda_reg * counts / items.shape[0]
         )  # (n_items,): the items of one average user, times lambda_reg
         starts = [
-            _em(items, prior, self.k, self.max_iter, np.random.default_rng(seed))
+            _em(items, prior, k, self.max_iter, np.random.default_rng(seed))
             for seed in np.random.SeedSequence(self.seed).spawn(self.n_init)
         ]
         _, self.log_shares_, self.log_weights_, kinds = max(starts, key=lambda start: start[0])
-        sizes, held = np.diff(matrix.indptr), int(np.count_nonzero(counts))
-        everyone = size_law(sizes, held)
-        self.size_laws_ = np.stack(
-            [
-                size_law(sizes[kinds == kind], held) if np.any(kinds == kind) else everyone
-                for kind in range(self.k)
-            ]
-        )  # (k, n_held_items)
+        held = int(np.count_nonzero(counts))
+        self.size_laws_ = size_laws(np.diff(matrix.indptr), kinds, k, held)  # (k, n_held_items)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
-        kinds = rng.choice(self.k, size=n_users, p=np.exp(self.log_shares_))
+        kinds = rng.choice(self.k_, size=n_users, p=np.exp(self.log_shares_))
         # A size by its kind's law: the first size at which the law's sum is above a uniform draw.
         reached = np.cumsum(self.size_laws_, axis=1)[kinds] > rng.random((n_users, 1))
         sizes = 1 + reached.argmax(axis=1)
@@ -99,13 +111,40 @@ class Mixture(GenerativeRecommender):
     def _log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
+        return LikelihoodEstimate(self._exact_nats(matrix), None)
+
+    def _exact_nats(self, matrix: sp.csr_array) -> FloatArray:
         of_kinds = [
             share + set_log_probability(weights, law, matrix)
             for share, weights, law in zip(
                 self.log_shares_, self.log_weights_, self.size_laws_, strict=True
             )
         ]
-        return LikelihoodEstimate(np.asarray(logsumexp(of_kinds, axis=0)), None)
+        return np.asarray(logsumexp(of_kinds, axis=0))
+
+
+def size_laws(sizes: np.ndarray, kinds: np.ndarray, k: int, n_items: int) -> FloatArray:
+    """Smooth the sizes of the users of each kind, of all users where it has none.
+
+    Parameters
+    ----------
+    sizes, kinds : ndarray of int, shape (n_users,)
+        Profile sizes; numbers from 0 to k - 1.
+    k, n_items : int
+        Kinds, and the largest size that there can be.
+
+    Returns
+    -------
+    ndarray, shape (k, n_items)
+        Probabilities of sizes 1, 2, ..., `n_items`.
+    """
+    everyone = size_law(sizes, n_items)
+    return np.stack(
+        [
+            size_law(sizes[kinds == kind], n_items) if np.any(kinds == kind) else everyone
+            for kind in range(k)
+        ]
+    )
 
 
 def _em(
