@@ -57,7 +57,10 @@ def _models() -> dict[str, Callable[[int], Any]]:
 
 
 # Spelt out, because `--help` must not import Cornac and the models.
-KNOWN_MODELS = "popularity, training-users, mixture, lda, pmf, vae, vae-gaussian, vae-prior, vae-posterior, ease"
+KNOWN_MODELS = (
+    "popularity, training-users, mixture, lda, pmf, "
+    "vae, vae-gaussian, vae-prior, vae-posterior, ease"
+)
 DEFAULT_MODELS = "popularity,mixture,pmf,vae-prior,vae,training-users,ease"
 
 

@@ -164,14 +164,27 @@ def test_values_must_be_above_zero(fitted):
 
 
 def test_a_log_likelihood_is_finite_or_says_why_there_is_none(fitted):
-    if isinstance(fitted, Popularity | Mixture | LDA):
-        nats = fitted.log_likelihood(WORLD, rng=1)
-        assert nats.shape == (len(WORLD),)
-        assert np.all(nats < 0)
-        assert np.all(np.isfinite(nats))
+    if isinstance(fitted, TrainingUsers):
+        with pytest.raises(NotImplementedError, match=r"Users has no log-likelihood: .{15}"):
+            fitted.log_likelihood(WORLD, rng=1)
         return
-    with pytest.raises(NotImplementedError, match=f"{fitted.name} has no log-likelihood: .{{15}}"):
-        fitted.log_likelihood(WORLD, rng=1)
+    nats, sizes = fitted.estimate_log_likelihood(WORLD, rng=1, n_draws=20)
+    assert nats.shape == (len(WORLD),)
+    assert np.all(nats < 0)
+    # The posterior of a training user has the sizes of training users only; these are all here.
+    assert np.all(np.isfinite(nats))
+    if sizes is not None:
+        assert np.all((sizes >= 1 - 1e-9) & (sizes <= 20 + 1e-9))
+    again = fitted.log_likelihood(WORLD, rng=1, n_draws=20)
+    assert np.array_equal(again, nats)
+
+
+def test_no_users_have_no_log_likelihood(fitted):
+    if isinstance(fitted, TrainingUsers):
+        pytest.skip("has no likelihood")
+    assert fitted.log_likelihood(WORLD[:0], rng=1, n_draws=3).shape == (0,)
+    with pytest.raises(ValueError, match="`n_draws` must be at least 1; got 0"):
+        fitted.log_likelihood(WORLD, rng=1, n_draws=0)
 
 
 def test_no_global_random_state_is_touched(fitted):

@@ -207,8 +207,10 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         matrix, random = self._checked(profiles).matrix, generator(rng)
         blocks = [
             self._log_likelihood(matrix[start : start + CHUNK_USERS], n_draws, random)
-            for start in range(0, max(len(profiles), 1), CHUNK_USERS)
+            for start in range(0, len(profiles), CHUNK_USERS)
         ]
+        if not blocks:
+            return LikelihoodEstimate(np.zeros(0), None)
         nats, sizes = zip(*blocks, strict=True)
         if any(size is None for size in sizes):
             return LikelihoodEstimate(np.concatenate(nats), None)

@@ -67,7 +67,7 @@ class Values(NamedTuple):
     mean: float
     noise_sd: float
     users: Posterior  # (n_users, d)
-    items: FloatArray  # (n_items, d + 1) posterior means of (v_i, b_i)
+    items: Posterior  # (n_items, d + 1): (v_i, b_i)
     user_map: FloatArray  # (d_selection + 1, d): E[u | t] = (t, 1) @ user_map
 
 
@@ -386,4 +386,4 @@ def fit_values(
         noise = max(noise, MINIMUM_NOISE)
         if abs(before - noise) < NOISE_TOLERANCE * noise:
             break
-    return Values(mean, float(np.sqrt(noise)), users, items.mean, user_map)
+    return Values(mean, float(np.sqrt(noise)), users, items, user_map)
