@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cornac_mle.models.training_users import TrainingUsers
     from cornac_mle.models.vae import VAE
     from cornac_mle.profiles import Profiles
+    from cornac_mle.remedies.filtered import Filtered
+    from cornac_mle.remedies.mmd_tuning import MMDTuning
     from cornac_mle.result import Measurement, Report
 
 __version__ = "0.1.0"
@@ -29,9 +31,11 @@ __version__ = "0.1.0"
 # Cornac alone takes more than a second to import, so names are imported when first used.
 _HOMES = {
     "Evaluator": "cornac_mle.metrics.evaluator",
+    "Filtered": "cornac_mle.remedies.filtered",
     "GenerativeRecommender": "cornac_mle.models.base",
     "HeldOutUsers": "cornac_mle.held_out_users",
     "LDA": "cornac_mle.models.lda",
+    "MMDTuning": "cornac_mle.remedies.mmd_tuning",
     "Measurement": "cornac_mle.result",
     "Mixture": "cornac_mle.models.mixture",
     "PMF": "cornac_mle.models.pmf",
@@ -56,9 +60,11 @@ __all__ = [
     "PMF",
     "VAE",
     "Evaluator",
+    "Filtered",
     "GenerativeRecommender",
     "HeldOutUsers",
     "LowPairs",
+    "MMDTuning",
     "Measurement",
     "Mixture",
     "Popularity",

@@ -85,8 +85,8 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         flagged.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes[0, 0].set_ylabel("log-likelihood of held-out users\n(nats a user, higher is better)")
     axes[1, 0].set_ylabel("share of made-up users flagged\nat .05 (lower is better)")
-    handles = [axis.get_legend_handles_labels() for axis in axes[:, 0]]
-    lines, names = (sum(part, []) for part in zip(*handles, strict=True))
+    lines = [*axes[0, 0].get_lines(), *axes[1, 0].get_lines()[-2:]]
+    names = [str(line.get_label()) for line in lines]
     figure.legend(lines, names, loc="outside upper center", ncols=4, frameon=False)
     figure.savefig(path, dpi=110)
 

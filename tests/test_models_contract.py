@@ -14,6 +14,8 @@ from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
 from cornac_mle.profiles import Profiles, ids_index
+from cornac_mle.remedies.filtered import Filtered
+from cornac_mle.remedies.mmd_tuning import MMDTuning
 from worlds import profiles, rated, taste_world
 
 MODELS = {
@@ -23,6 +25,8 @@ MODELS = {
     "LDA": lambda: LDA(k=3, max_iter=60, seed=1),
     "PMF": lambda: PMF(k=3, max_iter=20, seed=1),
     "VAE": lambda: VAE(k=4, n_epochs=5, seed=1),
+    "MMDTuning": lambda: MMDTuning(VAE(k=4, n_epochs=5, seed=1), n_steps=5, seed=1),
+    "Filtered": lambda: Filtered(Mixture(k=3, seed=1), seed=1),
 }
 WORLD = rated(taste_world(120, n_items=50, mean_size=10, seed=3))
 LARGER = rated(taste_world(150, n_items=70, mean_size=10, seed=4))

@@ -13,15 +13,18 @@ from scipy.stats import ks_2samp
 
 from cornac_mle.drawing import size_law
 from cornac_mle.models.base import Validation
-from cornac_mle.models.vae import (
-    LATENTS,
-    VAE,
+from cornac_mle.models.vae import LATENTS, VAE
+from cornac_mle.models.vae_likelihoods import LIKELIHOODS
+from cornac_mle.models.vae_network import forward, unit_rows
+from cornac_mle.models.vae_training import (
     drop_out,
-    forward,
+    into_last,
+    new_decoder,
     new_layers,
+    new_pseudo_inputs,
+    pseudo_rows,
     set_gradients,
     to_numpy,
-    unit_rows,
     validation_ndcg,
 )
 from cornac_mle.profiles import Profiles
@@ -98,6 +101,34 @@ def test_fold_in_ranks_the_users_own_community_first(board, structure):
     np.testing.assert_array_equal(first > second, np.arange(20) % 2 == 0)
 
 
+@pytest.mark.parametrize("likelihood", ["bern", "gaus", "pois"])
+def test_other_likelihoods_find_the_communities(board, likelihood):
+    settings = SMALL | {"learning_rate": 0.01, "likelihood": likelihood}
+    model = VAE(**settings).fit(board.to_dataset())
+    scores = model.fold_in(checkerboard(n_users=20, seed=9))
+    first, second = scores[:, :20].mean(axis=1), scores[:, 20:].mean(axis=1)
+    np.testing.assert_array_equal(first > second, np.arange(20) % 2 == 0)
+    # Popularity has .0004. Gaussian outputs scatter around 0 for items that are never held.
+    share = share_of_first_half(model.with_latent("posterior").sample(400, rng=3))
+    assert np.mean(np.maximum(share, 1 - share) >= 0.9) > 0.75
+
+
+def test_a_vamp_prior_is_where_the_users_are(board):
+    settings = SMALL | {"learning_rate": 0.01, "latent": "prior", "n_epochs": 60}
+    vamp = VAE(**settings, prior="vamp", n_pseudo_inputs=10).fit(board.to_dataset())
+    normal = VAE(**settings).fit(board.to_dataset())
+    pure = [
+        np.mean(np.maximum(share, 1 - share) >= 0.9)
+        for share in (share_of_first_half(m.sample(400, rng=3)) for m in (vamp, normal))
+    ]
+    assert pure[0] > pure[1] + 0.05
+    np.testing.assert_allclose(np.linalg.norm(vamp.pseudo_inputs_, axis=1), 1, rtol=1e-5)
+    assert vamp.pseudo_inputs_.min() >= 0
+    assert vamp.diagnostics().aggregate_kl < normal.diagnostics().aggregate_kl
+    again = VAE(**settings, prior="vamp", n_pseudo_inputs=10).fit(board.to_dataset())
+    np.testing.assert_array_equal(again.pseudo_inputs_, vamp.pseudo_inputs_)
+
+
 def test_values_of_the_input_do_not_matter(board, model):
     graded = checkerboard(value=5.0)
     other = VAE(**SMALL).fit(graded.to_dataset())
@@ -118,33 +149,73 @@ def test_drawn_values_are_those_of_holders(board):
     assert set(drawn.data) == {1, 2, 3, 4, 5}
 
 
+def normaliser_by_autograd(likelihood, eta, sizes):
+    return {
+        "mult": sizes * torch.logsumexp(eta, dim=1),
+        "bern": torch.log1p(torch.exp(eta)).sum(dim=1),
+        "pois": torch.exp(eta).sum(dim=1),
+        "gaus": (eta**2 / 2).sum(dim=1),
+    }[likelihood]
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("structure", [(), (7,), (8, 6)])
-def test_gradients_by_hand_are_those_of_autograd(structure):
+@pytest.mark.parametrize("prior", ["normal", "vamp"])
+def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
     rng = np.random.default_rng(0)
     held = checkerboard(n_users=5, n_items=12, held=4).matrix
     shown = drop_out(unit_rows(held), 0.5, rng)
-    encoder = new_layers(torch, [12, *structure, 6], torch.device("cpu"), rng)
-    decoder = new_layers(torch, [3, *structure[::-1], 12], torch.device("cpu"), rng)
+    cpu = torch.device("cpu")
+    encoder = new_layers(torch, [12, *structure, 6], cpu, rng)
+    decoder = new_decoder(torch, [3, *structure[::-1], 12], cpu, rng)
+    shares = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+    pseudo = new_pseudo_inputs(torch, unit_rows(held), 4, cpu, rng) if prior == "vamp" else None
     tensors = [tensor for layer in encoder + decoder for tensor in layer]
+    tensors += [] if pseudo is None else [pseudo]
     noise = torch.from_numpy(rng.standard_normal((5, 3), dtype=np.float32))
-    loss = set_gradients(
-        torch, encoder, decoder, shown=shown, held=held, noise=noise, kl_weight=0.3
-    )
+    for _ in range(2):  # gradients are set, not added to
+        loss = set_gradients(
+            torch,
+            encoder,
+            decoder,
+            pseudo,
+            shown=shown,
+            held=held,
+            noise=noise,
+            likelihood=LIKELIHOODS[likelihood],
+            weight=1.7,
+            kl_weights=shares,
+        )
     by_hand = [tensor.grad.clone() for tensor in tensors]
 
-    hidden = torch.from_numpy(shown.toarray())
-    for number, (weights, biases) in enumerate(encoder):
-        hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
-    mean, log_variance = hidden[:, :3], hidden[:, 3:]
-    hidden = mean + torch.exp(log_variance / 2) * noise
-    for number, (weights, biases) in enumerate(decoder):
-        hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
+    def encode(hidden):
+        for number, (weights, biases) in enumerate(encoder):
+            hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
+        return hidden[:, :3], hidden[:, 3:]
+
+    mean, log_variance = encode(torch.from_numpy(shown.toarray()))
+    points = hidden = mean + torch.exp(log_variance / 2) * noise
+    for weights, biases in decoder[:-1]:
+        hidden = torch.tanh(hidden @ weights + biases)
+    if structure:
+        hidden = torch.cat([hidden, points], dim=1)
+    hidden = hidden @ decoder[-1][0] + decoder[-1][1]
     target = torch.from_numpy((held.toarray() > 0).astype(np.float32))
-    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 5
-    expected = -(torch.log_softmax(hidden, dim=1) * target).sum() / 5 + 0.3 * kl
+    normaliser = normaliser_by_autograd(likelihood, hidden, torch.full((5,), 4.0))
+    if pseudo is None:
+        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+    else:
+        normal = torch.distributions.Normal
+        of_pseudo, spread = encode(pseudo_rows(pseudo))
+        parts = normal(of_pseudo, torch.exp(spread / 2)).log_prob(points[:, None, :]).sum(dim=2)
+        at_prior = torch.logsumexp(parts, dim=1) - np.log(4)
+        at_own = normal(mean, torch.exp(log_variance / 2)).log_prob(points).sum(dim=1)
+        kl = at_own - at_prior
+    kl = (torch.from_numpy(shares) * kl).mean()
+    expected = -1.7 * ((hidden * target).sum() - normaliser.sum()) / 5 + kl
     assert loss == pytest.approx(expected.item(), rel=1e-5)
     for ours, theirs in zip(by_hand, torch.autograd.grad(expected, tensors), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6)
 
 
 def test_dropout_keeps_the_mean_and_drops_the_share():
@@ -317,6 +388,17 @@ def test_forward_by_hand():
     np.testing.assert_array_equal(forward(layers, inputs), [[3.0], [7.0]])
 
 
+def test_the_last_layer_of_a_decoder_sees_the_point_too():
+    # tanh(0) = 0, so of rows (5, 7) only the second counts, for the input itself: 7 x 3 + 1.
+    layers = [
+        (np.array([[0.0]], dtype=np.float32), np.array([0.0], dtype=np.float32)),
+        (np.array([[5.0], [7.0]], dtype=np.float32), np.array([1.0], dtype=np.float32)),
+    ]
+    np.testing.assert_array_equal(forward(layers, np.array([[3.0]], dtype=np.float32)), [[22.0]])
+    tensors = [tuple(torch.from_numpy(part) for part in layer) for layer in layers]
+    np.testing.assert_array_equal(into_last(torch, tensors, torch.tensor([[3.0]])), [[0.0, 3.0]])
+
+
 def test_to_numpy_is_a_copy():
     layers = new_layers(torch, [3, 2], torch.device("cpu"), np.random.default_rng(0))
     copied = to_numpy(layers)
@@ -342,6 +424,9 @@ def test_to_numpy_is_a_copy():
         ({"anneal_epochs": -1}, ValueError, "`anneal_epochs` must be at least 0; got -1"),
         ({"patience": 0}, ValueError, "`patience` must be at least 1; got 0"),
         ({"latent": "normal"}, ValueError, "`latent` must be one of 'prior', .*; got 'normal'"),
+        ({"likelihood": "nb"}, ValueError, "`likelihood` must be one of 'mult', .*; got 'nb'"),
+        ({"prior": "flat"}, ValueError, "`prior` must be one of 'normal', 'vamp'; got 'flat'"),
+        ({"n_pseudo_inputs": 0}, ValueError, "`n_pseudo_inputs` must be at least 1; got 0"),
         ({"n_components": 0}, ValueError, "`n_components` must be at least 1; got 0"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0; got -1"),
     ],
@@ -354,11 +439,6 @@ def test_settings_out_of_range(settings, error, message):
 def test_with_latent_checks_its_argument(model):
     with pytest.raises(ValueError, match="`latent` must be one of"):
         model.with_latent("uniform")
-
-
-def test_log_likelihood_says_why_there_is_none(board, model):
-    with pytest.raises(NotImplementedError, match=r"VAE has no log-likelihood: .*latent"):
-        model.log_likelihood(board, rng=1)
 
 
 def test_missing_torch_is_named(board, monkeypatch):

@@ -47,6 +47,9 @@ class LatentDensity(Protocol):
     def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
         """Log-density of each point (n_users, k) with its size (n_users,); -inf if impossible."""
 
+    def log_point_density(self, points: FloatArray) -> FloatArray:
+        """Log-density of each point (n_users, k), whatever its size: (n_users,)."""
+
     def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Slope of `log_density` by the point, (n_users, k), and a precision (n_users, k, k).
 
@@ -77,8 +80,11 @@ class StandardNormal:
 
     def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
         """Log-density of each point (n_users, k) with its size (n_users,)."""
-        of_points = -0.5 * (points**2).sum(axis=1) - 0.5 * self.k * LOG_TWO_PI
-        return np.asarray(of_points + log_chances(self.law, sizes))
+        return np.asarray(self.log_point_density(points) + log_chances(self.law, sizes))
+
+    def log_point_density(self, points: FloatArray) -> FloatArray:
+        """Log-density of each point (n_users, k), whatever its size: (n_users,)."""
+        return np.asarray(-0.5 * (points**2).sum(axis=1) - 0.5 * self.k * LOG_TWO_PI)
 
     def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Slope of the log-density, (n_users, k), and its precision, (n_users, k, k)."""
@@ -124,6 +130,15 @@ class NormalMixture:
         possible = (sizes >= 1) & (sizes < len(self.edges))
         total = logsumexp([part for part, *_ in self._parts(points, sizes)], axis=0)
         return np.where(possible, total - 0.5 * points.shape[1] * LOG_TWO_PI, -np.inf)
+
+    def log_point_density(self, points: FloatArray) -> FloatArray:
+        """Log-density of each point (n_users, k), whatever its size: (n_users,)."""
+        parts = []
+        for weight, mean, root in zip(self.weights, self.means, self.roots, strict=True):
+            standard = solve_triangular(root[:-1, :-1], (points - mean[:-1]).T, lower=True)
+            volume = np.log(np.diag(root)[:-1]).sum()
+            parts.append(np.log(weight) - 0.5 * (standard**2).sum(axis=0) - volume)
+        return np.asarray(logsumexp(parts, axis=0) - 0.5 * points.shape[1] * LOG_TWO_PI)
 
     def expansion(self, points: FloatArray, sizes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Slope of the log-density, (n_users, k), and a precision, (n_users, k, k)."""

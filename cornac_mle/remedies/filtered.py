@@ -1,0 +1,235 @@
+"""Remedy C: draw from a model, and keep the users whom a classifier cannot tell from real ones.
+
+Rejection sampling turns a density ratio into users: who is r times as frequent among real users as
+among the model's is kept with a chance in proportion to r. The ratio is learnt from training users
+and users that the model makes up.
+"""
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from cornac.data import Dataset
+from scipy.optimize import brentq
+
+from cornac_mle.checks import check_count, check_share, refusal
+from cornac_mle.importance import LikelihoodEstimate
+from cornac_mle.models.base import (
+    CHUNK_USERS,
+    FloatArray,
+    GenerativeRecommender,
+    Validation,
+    chunk_sizes,
+)
+from cornac_mle.remedies.discriminator import PairDiscriminator
+
+COUNTED_PER_USER = 4
+"""Synthetic users a training user whose pairs are counted."""
+COMPARED_PER_USER = 2
+"""Synthetic users a training user that the discriminator is fitted to."""
+LEAST_USERS = 2048
+"""Synthetic users of either kind at least."""
+RATE_USERS = 16 * CHUNK_USERS
+"""Draws that the acceptance rate is estimated from: 3.4% of itself (s.e.) at a rate of .05."""
+
+
+class Filtered(GenerativeRecommender):
+    """A model whose synthetic users pass a discriminator before they count.
+
+    `fit` fits `model`, draws users from it and learns the log density ratio D(x) of training users
+    to them (`PairDiscriminator`). A user x that the model draws is then kept with probability ::
+
+        a(x) = min(1, exp(D(x) - c))
+
+    and drawn again otherwise, until there are enough. c is the largest D among 16,384 draws, which
+    is plain rejection sampling, or the smaller one at which a share `least_acceptance` of the draws
+    is kept: of all filters that keep so many, this one comes closest to the real law, by any
+    f-divergence, if D is right (Verine et al. 2024). Scores, ranks and ratings are those of
+    `model`: ranking loses nothing.
+
+    What it can do is limited by the discriminator, and that by the number of training users. A law
+    that is far from the real one (a variational autoencoder's prior) has few users to find; a law
+    that is close leaves nothing to learn. `auc_` says which it is, before any judge does.
+
+    Not for a model that gives back training users: they pass.
+
+    Parameters
+    ----------
+    model : GenerativeRecommender
+        Fitted as a clone, so this one is left alone; one with ``trainable=False`` must be fitted on
+        the same items, and is filtered as it is.
+    name : str, optional
+        None: "Filtered" and the model's name.
+    least_acceptance : float
+        In (0, 1): share of draws that is kept at least. A user costs 1 / `acceptance_rate_` draws,
+        20 at most at .05; lower filters harder.
+    trainable, verbose : bool
+        As in Cornac.
+    seed : int
+        Of the filter; the model has its own.
+
+    Attributes
+    ----------
+    acceptance_rate_ : float
+        Share of the model's draws that is kept, estimated from draws that c was not chosen on.
+    acceptance_rate_error_ : float
+        Its standard error.
+    auc_ : float
+        Of the discriminator, on training users it has not seen; .5: nothing to filter by.
+
+    Notes
+    -----
+    `log_likelihood` is that of the model plus log a(x) - log `acceptance_rate_`: as exact as the
+    model's, but for one constant for all users whose standard error, in nats, is
+    `acceptance_rate_error_` / `acceptance_rate_`.
+
+    Time to fit, beyond the model: 6 draws a training user and 32,768 more, and their descriptions,
+    about a sum of squared profile sizes. Azadi et al. (2019), "Discriminator Rejection Sampling",
+    ICLR (there D is a network's and the filter a logistic function of D - c); Verine et al. (2024),
+    "Optimal Budgeted Rejection Sampling for Generative Models", AISTATS.
+    """
+
+    def __init__(
+        self,
+        model: GenerativeRecommender,
+        name: str | None = None,
+        *,
+        least_acceptance: float = 0.05,
+        trainable: bool = True,
+        verbose: bool = False,
+        seed: int = 123,
+    ) -> None:
+        if not isinstance(model, GenerativeRecommender):
+            rule, got = "be a GenerativeRecommender", repr(model)
+            raise TypeError(refusal("model", rule, got, "Pass for example VAE()."))
+        super().__init__(
+            name=f"Filtered{model.name}" if name is None else name,
+            trainable=trainable,
+            verbose=verbose,
+        )
+        self.model = model
+        self.judge_family = model.judge_family
+        self.least_acceptance = check_share("least_acceptance", least_acceptance)
+        self.seed = check_count("seed", seed, minimum=0)
+
+    def fit(self, train_set: Dataset, val_set: Dataset | None = None) -> Self:
+        """Fit the model, which may stop early on `val_set`, and the filter.
+
+        Parameters
+        ----------
+        train_set : cornac.data.Dataset
+            Training interactions, values above 0; the filter learns from these users alone.
+        val_set : cornac.data.Dataset, optional
+            For the model.
+
+        Raises
+        ------
+        ValueError
+            If a training value is not above 0, or a model that is taken as it is has other items.
+        """
+        if self.trainable:
+            # The model makes validation users of the sets in its own way, so it gets them whole.
+            own = self.model.clone() if self.model.trainable else copy.deepcopy(self.model)
+            self.model_: GenerativeRecommender = own.fit(train_set, val_set)
+        return super().fit(train_set, val_set)
+
+    # ------------------------------------------------------------------------------- formulas
+
+    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        catalogue = self.model_.catalogue_
+        if catalogue is None or not catalogue.equals(self.catalogue_):
+            rule, advice = "be fitted on the items of `train_set`", "Pass it with trainable=True."
+            raise ValueError(refusal("model", rule, "others", advice))
+        rng = np.random.default_rng(self.seed)
+        counted, compared = (
+            self._drawn(max(share * matrix.shape[0], LEAST_USERS), rng)
+            for share in (COUNTED_PER_USER, COMPARED_PER_USER)
+        )
+        self.discriminator_ = PairDiscriminator().fit(matrix, counted, compared, rng)
+        self.auc_ = self.discriminator_.auc_
+        self.log_ceiling_ = log_ceiling(self._ratios_of_draws(rng), self.least_acceptance)
+        kept = np.exp(np.minimum(self._ratios_of_draws(rng) - self.log_ceiling_, 0.0))
+        self.acceptance_rate_ = float(kept.mean())
+        self.acceptance_rate_error_ = float(kept.std(ddof=1) / np.sqrt(len(kept)))
+
+    def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
+        kept: list[sp.csr_array] = []
+        missing = n_users
+        while missing:
+            drawn = self.model_._draw(CHUNK_USERS, rng)
+            passed = np.log(rng.random(drawn.shape[0])) < self._log_acceptance(drawn)
+            rows = np.flatnonzero(passed)[:missing]
+            kept.append(drawn[rows])
+            missing -= len(rows)
+        return sp.csr_array(sp.vstack(kept, format="csr"))
+
+    def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
+        return self.model_._fold_in(matrix)
+
+    def _log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
+        of_model = self.model_._log_likelihood(matrix, n_draws, rng)
+        filtered = self._log_acceptance(matrix) - np.log(self.acceptance_rate_)
+        return LikelihoodEstimate(of_model.nats + filtered, of_model.effective_sample_size)
+
+    # --------------------------------------------------------------------- the model's, unchanged
+
+    def score(self, user_idx: int, item_idx: int | None = None) -> Any:
+        """Ranking score of a training user, by the model."""
+        self._fitted_catalogue()
+        return self.model_.score(user_idx, item_idx)
+
+    def rate(self, user_idx: int, item_idx: int, clipping: bool = True) -> Any:
+        """Rating of an item by a training user, by the model."""
+        self._fitted_catalogue()
+        return self.model_.rate(user_idx, item_idx, clipping)
+
+    # -------------------------------------------------------------------------------- the filter
+
+    def _log_acceptance(self, matrix: sp.csr_array) -> FloatArray:
+        """Log of the chance that a drawn user is kept, (n_users,); at most 0."""
+        ratios = self.discriminator_.log_ratio(matrix)
+        return np.asarray(np.minimum(ratios - self.log_ceiling_, 0.0))
+
+    def _drawn(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
+        """Draw users from the model, chunk by chunk."""
+        chunks = [self.model_._draw(size, rng) for size in chunk_sizes(n_users)]
+        return sp.csr_array(sp.vstack(chunks, format="csr"))
+
+    def _ratios_of_draws(self, rng: np.random.Generator) -> FloatArray:
+        """Log density ratios of `RATE_USERS` fresh draws from the model."""
+        sizes = chunk_sizes(RATE_USERS)
+        parts = [self.discriminator_.log_ratio(self.model_._draw(size, rng)) for size in sizes]
+        return np.concatenate(parts)
+
+
+def log_ceiling(log_ratios: FloatArray, least_acceptance: float) -> float:
+    """Log density ratio c from which a user is always kept.
+
+    The largest of `log_ratios`, or the smaller c at which the mean of min(1, exp(ratio - c)) is
+    `least_acceptance`.
+
+    Parameters
+    ----------
+    log_ratios : ndarray, shape (n_draws,)
+    least_acceptance : float
+        In (0, 1).
+
+    Examples
+    --------
+    Kept are 1 of ratio 4, 1/4 of ratio 1 each, (1 + 3 x 1/4) / 4 = .4375; a mean of .625 takes 1/2.
+
+    >>> ratios = np.log([1.0, 1.0, 1.0, 4.0])
+    >>> np.exp([log_ceiling(ratios, 0.1), log_ceiling(ratios, 0.625)]).round(6)
+    array([4., 2.])
+    """
+
+    def excess(ceiling: float) -> float:
+        return float(np.exp(np.minimum(log_ratios - ceiling, 0.0)).mean()) - least_acceptance
+
+    top, bottom = float(log_ratios.max()), float(log_ratios.min())
+    if excess(top) >= 0:
+        return top
+    return float(brentq(excess, bottom, top))
