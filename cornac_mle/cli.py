@@ -41,6 +41,7 @@ def _models() -> dict[str, Callable[[int], Any]]:
     from cornac.models import EASE
 
     from cornac_mle.models import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
+    from cornac_mle.remedies import Filtered, MMDTuning
 
     return {
         "popularity": lambda seed: Popularity(),
@@ -51,6 +52,10 @@ def _models() -> dict[str, Callable[[int], Any]]:
         "vae": lambda seed: VAE(latent="mixture", name="VAE", seed=seed),
         "vae-gaussian": lambda seed: VAE(latent="gaussian", name="VAE gaussian", seed=seed),
         "vae-prior": lambda seed: VAE(latent="prior", name="VAE prior", seed=seed),
+        "vae-tuned": lambda seed: MMDTuning(
+            VAE(latent="prior", seed=seed), name="VAE tuned", seed=seed
+        ),
+        "vae-filtered": lambda seed: Filtered(VAE(seed=seed), name="VAE filtered", seed=seed),
         "vae-posterior": lambda seed: VAE(latent="posterior", name="VAE posterior", seed=seed),
         "ease": lambda seed: EASE(verbose=False),
     }
@@ -59,9 +64,9 @@ def _models() -> dict[str, Callable[[int], Any]]:
 # Spelt out, because `--help` must not import Cornac and the models.
 KNOWN_MODELS = (
     "popularity, training-users, mixture, lda, pmf, "
-    "vae, vae-gaussian, vae-prior, vae-posterior, ease"
+    "vae, vae-gaussian, vae-prior, vae-posterior, vae-tuned, vae-filtered, ease"
 )
-DEFAULT_MODELS = "popularity,mixture,pmf,vae-prior,vae,training-users,ease"
+DEFAULT_MODELS = "popularity,mixture,lda,pmf,vae-prior,vae,vae-tuned,training-users,ease"
 
 
 @app.command()
