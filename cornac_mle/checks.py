@@ -25,16 +25,32 @@ def check_count(name: str, value: object, *, minimum: int = 1) -> int:
     return int(value)
 
 
+def check_seed(seed: object) -> int | None:
+    """Return `seed` as an int that is at least 0, or None (another result each time), or raise."""
+    return None if seed is None else check_count("seed", seed, minimum=0)
+
+
 def check_number(
-    name: str, value: object, *, above: float = -np.inf, below: float = np.inf
+    name: str,
+    value: object,
+    *,
+    above: float = -np.inf,
+    minimum: float = -np.inf,
+    below: float = np.inf,
 ) -> float:
-    """Return `value` as a finite float strictly between `above` and `below`, or raise."""
+    """Return `value` as a finite float within the bounds, or raise; only `minimum` is allowed.
+
+    >>> check_number("dropout", 0, minimum=0, below=1)
+    0.0
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(refusal(name, "be a number", repr(value)))
     number = float(value)
-    if not (np.isfinite(number) and above < number < below):
-        bounds = f"be finite, above {above:g} and below {below:g}"
-        raise ValueError(refusal(name, bounds, value))
+    if not (np.isfinite(number) and above < number < below and number >= minimum):
+        limits = {"above": above, "at least": minimum, "below": below}
+        named = [f"{word} {limit:g}" for word, limit in limits.items() if np.isfinite(limit)]
+        rule = ", ".join(["be finite", *([" and ".join(named)] if named else [])])
+        raise ValueError(refusal(name, rule, value))
     return number
 
 
@@ -43,9 +59,10 @@ def check_share(name: str, value: object) -> float:
     return check_number(name, value, above=0.0, below=1.0)
 
 
-def check_choice(name: str, value: str, choices: Collection[str]) -> str:
+def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Return `value` if it is one of `choices`, or raise."""
-    if value not in choices:
+    # Looked up only if a string: a list, say, has no place in a dict or a set.
+    if not isinstance(value, str) or value not in choices:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(refusal(name, f"be one of {allowed}", repr(value)))
     return value

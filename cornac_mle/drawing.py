@@ -20,9 +20,17 @@ WIDE_SPREAD = 1.0
 """Standard deviation of log sizes that a user unlike all training users may have."""
 
 
-def draw_sizes(sizes: IntArray, n_users: int, rng: np.random.Generator) -> IntArray:
-    """Draw profile sizes from those of real users, with replacement; shape (n_users,)."""
-    return rng.choice(sizes, size=n_users, replace=True)
+def draw_sizes(law: FloatArray, n_users: int, rng: np.random.Generator) -> IntArray:
+    """Draw profile sizes, (n_users,), from the probabilities of sizes 1, 2, ... (`size_law`)."""
+    return 1 + rng.choice(len(law), size=n_users, p=law)
+
+
+def draw_own_sizes(laws: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw the profile size of each user by its own law: (n_users,) by (n_users, n_sizes)."""
+    # The first size at which the law's sum is above a uniform draw.
+    reached = np.cumsum(laws, axis=1) > rng.random((len(laws), 1))
+    sizes: IntArray = 1 + reached.argmax(axis=1)
+    return sizes
 
 
 def size_law(sizes: IntArray, n_items: int) -> FloatArray:
@@ -226,7 +234,10 @@ def plackett_luce(
     n_users, n_items = len(sizes), log_weights.shape[-1]
     # Exponential races: E / w has the order of Gumbel noise + log w, and costs one log less.
     keys = rng.standard_exponential((n_users, n_items), dtype=np.float32)
-    # A float32 exponential is exactly 0 once in some 10 million draws.
+    # Once in 10 million draws a float32 exponential is 0, which stands for anything below 2^-23; as
+    # the smallest number that there is, it would win against every weight.
+    zero = keys == 0
+    keys[zero] = rng.random(np.count_nonzero(zero), dtype=np.float32) * np.float32(2**-23)
     np.maximum(keys, np.finfo(np.float32).tiny, out=keys)
     np.log(keys, out=keys)
     keys -= log_weights

@@ -52,12 +52,12 @@ def load(name: str, data: Path) -> sp.csr_array:
     return matrix
 
 
-def held_out_users(name: str, data: Path, seed: int) -> HeldOutUsers:
+def held_out_users(name: str, data: Path, seed: int, n_samples: int = 1) -> HeldOutUsers:
     """Make an evaluation method over the likes of one data set, all of value 1."""
     likes = load(name, data)
     pairs = {"user": np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))}
     frame = pd.DataFrame(pairs | {"item": likes.indices, "rating": 1.0})
-    return HeldOutUsers(frame, seed=seed, dataset_name=name)
+    return HeldOutUsers(frame, seed=seed, dataset_name=name, n_samples=n_samples)
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:

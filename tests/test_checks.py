@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from cornac_mle.checks import check_choice, check_count, check_number, check_share, refusal
+from cornac_mle.checks import (
+    check_choice,
+    check_count,
+    check_number,
+    check_seed,
+    check_share,
+    refusal,
+)
 from cornac_mle.randomness import children, cornac_seed, generator
 
 
@@ -33,6 +40,41 @@ def test_numbers_and_choices():
     assert check_choice("latent", "prior", ("prior", "mixture")) == "prior"
     with pytest.raises(ValueError, match="`latent` must be one of 'prior', 'mixture'; got 'post'"):
         check_choice("latent", "post", ("prior", "mixture"))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "rule"),
+    [
+        ({}, r"be finite;"),
+        ({"above": 0}, r"be finite, above 0;"),
+        ({"minimum": 0}, r"be finite, at least 0;"),
+        ({"minimum": 0, "below": 1}, r"be finite, at least 0 and below 1;"),
+    ],
+)
+def test_a_refused_number_is_told_the_bounds_there_are(bounds, rule):
+    with pytest.raises(ValueError, match=f"`beta` must {rule} got nan"):
+        check_number("beta", float("nan"), **bounds)
+
+
+def test_a_minimum_is_allowed_and_less_is_not():
+    assert check_number("beta", 0, minimum=0) == 0
+    with pytest.raises(ValueError, match="got -1e-09"):
+        check_number("beta", -1e-9, minimum=0)
+
+
+@pytest.mark.parametrize("value", [["prior"], {}, None, 1])
+def test_what_is_no_string_is_no_choice(value):
+    with pytest.raises(ValueError, match="`latent` must be one of 'prior', 'mixture'; got "):
+        check_choice("latent", value, {"prior": 1, "mixture": 2})
+
+
+def test_a_seed_is_a_count_or_none():
+    assert check_seed(None) is None
+    assert check_seed(np.int64(0)) == 0
+    with pytest.raises(ValueError, match="`seed` must be at least 0; got -1"):
+        check_seed(-1)
+    with pytest.raises(TypeError, match="`seed` must be an integer; got '1'"):
+        check_seed("1")
 
 
 def test_a_generator_is_advanced_and_a_seed_is_not():

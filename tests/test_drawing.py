@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from scipy import integrate, stats
 
 from cornac_mle.drawing import (
+    draw_own_sizes,
     draw_sizes,
     plackett_luce,
     plackett_luce_log_probability,
@@ -73,11 +74,22 @@ def test_nobody_wants_anything():
     assert drawn.nnz == 0
 
 
-def test_sizes_come_from_real_ones():
-    sizes = draw_sizes(np.array([2, 5, 5, 9]), 8_000, np.random.default_rng(1))
-    counts = [np.sum(sizes == size) for size in (2, 5, 9)]
+def test_sizes_follow_their_law():
+    """At a false-alarm rate of 1e-6, as the next one."""
+    law = np.array([0.0, 0.25, 0.5, 0.0, 0.25])  # of sizes 1 to 5
+    sizes = draw_sizes(law, 8_000, np.random.default_rng(1))
+    counts = [np.sum(sizes == size) for size in (2, 3, 5)]
     assert sum(counts) == 8_000
     assert stats.chisquare(counts, [2_000, 4_000, 2_000]).pvalue > 1e-6
+
+
+def test_each_user_has_a_size_law_of_its_own():
+    laws = np.repeat([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]], [10, 8_000], axis=0)
+    sizes = draw_own_sizes(laws, np.random.default_rng(1))
+    assert sizes[:10].tolist() == [2] * 10
+    counts = np.bincount(sizes[10:], minlength=4)
+    assert counts[0] == 0
+    assert stats.chisquare(counts[1:], [2_000, 2_000, 4_000]).pvalue > 1e-6
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
@@ -217,3 +229,22 @@ def test_set_log_probability_joins_size_and_items():
     found = set_log_probability(np.log([2.0, 1, 1]), sizes, item_sets([{0}, {0, 1}, set()], 3))
     assert np.allclose(np.exp(found), [0.25 * 1 / 2, 0.75 * 5 / 12, 0.0], atol=1e-12)
     assert set_log_probability(np.log([2.0, 1, 1]), sizes, item_sets([{0, 1, 2}], 3))[0] == -np.inf
+
+
+def test_an_exponential_that_is_zero_does_not_win_against_every_weight():
+    """A 0, once in 10 million draws, stands for a small arrival time and not for none."""
+
+    class Zeros:
+        """Gives 0 for the arrival of the second, rare item, as float32 does now and then."""
+
+        def standard_exponential(self, shape, dtype):
+            keys = np.ones(shape, dtype=dtype)
+            keys[:, 1] = 0
+            return keys
+
+        def random(self, count, dtype):
+            return np.full(count, 0.5, dtype=dtype)
+
+    # At rate exp(-25) the item arrives at 6e-8 x exp(25) = 4,300, long after the other at 1.
+    drawn = plackett_luce(np.array([0.0, -25.0]), np.array([1]), Zeros())
+    assert drawn.toarray().tolist() == [[1.0, 0.0]]

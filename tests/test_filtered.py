@@ -9,12 +9,13 @@ from cornac.models import Recommender
 from scipy.stats import chisquare
 
 from cornac_mle.models.mixture import Mixture
+from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
 from cornac_mle.remedies.discriminator import PairDiscriminator, describe, log_lifts, pair_counts
 from cornac_mle.remedies.filtered import Filtered, log_ceiling
-from worlds import checkerboard, communities, profiles, taste_world
+from worlds import checkerboard, communities, profiles, rated, taste_world
 
 # ------------------------------------------------------------------------------ the discriminator
 
@@ -210,8 +211,40 @@ def test_a_model_that_is_not_trainable_is_filtered_as_it_is(mended, tmp_path):
     again = Recommender.load(model.save(str(tmp_path)))
     assert (again.sample(20, rng=1).matrix != model.sample(20, rng=1).matrix).nnz == 0
     other = taste_world(50, n_items=30, seed=1)
-    with pytest.raises(ValueError, match="`model` must be fitted on the items of `train_set`"):
+    with pytest.raises(ValueError, match=r"`model` must be fitted to the items of .* got others"):
         Filtered(fitted, seed=1).fit(other.to_dataset(seed=1))
+    with pytest.raises(ValueError, match=r"`model` must be fitted .*; got no fitted model"):
+        Filtered(Popularity(trainable=False), seed=1).fit(WORLD.to_dataset(seed=1))
+
+
+@pytest.mark.parametrize("kind", [Mixture, lambda k, seed: PMF(k, max_iter=5, seed=seed)])
+def test_a_frozen_model_of_other_users_scores_those_of_the_filter(kind):
+    """Not its own training users of the same numbers, here of the other community."""
+    world = rated(checkerboard(300, 40, seed=1))
+    first, second = world[:100], world[101:]
+    frozen = kind(k=2, seed=1).fit(first.to_dataset(seed=1))
+    frozen.trainable = False
+    model = Filtered(frozen, seed=1).fit(second.to_dataset(seed=1))
+    for user in (0, 150):  # the latter is beyond the model's own
+        np.testing.assert_allclose(model.score(user), frozen.fold_in(second[[user]])[0])
+        assert not np.allclose(model.score(user), frozen.score(user % 100))
+        assert model.rate(user, 3) == frozen.rate(None, 3)
+    own = Filtered(frozen, seed=1).fit(first.to_dataset(seed=1))
+    assert np.array_equal(own.score(7), frozen.score(7))
+    assert own.rate(7, 3) == frozen.rate(7, 3)
+
+
+def test_a_refit_that_fails_in_the_model_leaves_no_fitted_filter(mended, monkeypatch):
+    model = mended.clone().fit(WORLD.to_dataset(seed=1))
+
+    def fail(*_):
+        raise ArithmeticError
+
+    monkeypatch.setattr(Popularity, "_fit", fail)
+    with pytest.raises(ArithmeticError):
+        model.fit(WORLD.to_dataset(seed=1))
+    with pytest.raises(RuntimeError, match="is not fitted"):
+        model.sample(3, rng=1)
 
 
 def test_another_seed_is_another_filter(mended):

@@ -11,7 +11,7 @@ from scipy.stats import beta, chisquare, dirichlet
 
 from cornac_mle.drawing import plackett_luce, set_log_probability
 from cornac_mle.models.base import Validation
-from cornac_mle.models.choose_k import choose_k, left_out_users, row_key
+from cornac_mle.models.choose_k import choose_k, left_out_users
 from cornac_mle.models.lda import LDA
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.topics import (
@@ -98,7 +98,7 @@ def test_one_topic_knows_that_popular_items_arrive_more_than_once():
     random = np.random.default_rng(1)
     weights = np.arange(1.0, 21.0)
     drawn = plackett_luce(np.log(weights), np.full(4_000, 10), random)
-    topics = fit_topics(drawn, 1, 1e-6, 200, seed=1)
+    topics = fit_topics(drawn, 1, 1e-6, range(200), seed=1)
     truth = weights / weights.sum()
     assert np.abs(topics.weights[:, 0] / truth - 1).max() < 0.2
     counts = np.bincount(drawn.indices) / drawn.nnz
@@ -114,9 +114,9 @@ def test_one_topic_is_a_better_popularity():
 
 def test_blocks_do_not_matter(monkeypatch):
     world = taste_world(150, n_items=50, seed=1).matrix
-    whole = fit_topics(world, 3, 1.0, 20, seed=1)
+    whole = fit_topics(world, 3, 1.0, range(20), seed=1)
     monkeypatch.setattr("cornac_mle.models.topics.BLOCK_ENTRIES", 40)
-    cut = fit_topics(world, 3, 1.0, 20, seed=1)
+    cut = fit_topics(world, 3, 1.0, range(20), seed=1)
     np.testing.assert_allclose(cut.weights, whole.weights, rtol=1e-6)
     assert cut.bounds[-1] == pytest.approx(whole.bounds[-1], rel=1e-9)
 
@@ -315,7 +315,8 @@ def test_k_rises_while_likelihood_does():
         lambda matrix, k: tried.append((matrix.shape[0], k)),
         lambda left_out: np.full(left_out.shape[0], curve[tried[-1][1]]),
         users,
-        users[:7],
+        Validation(users[:7], users[:7] * 0),
+        seed=1,
     )
     assert chosen == (2, {1: -9.0, 2: -8.0, 5: -8.5})
     assert tried == [(100, 1), (100, 2), (100, 5)]
@@ -328,8 +329,10 @@ def test_k_stays_below_half_the_users_and_is_one_without_judges():
     def nats(left_out):
         return np.full(left_out.shape[0], float(next(rising)))
 
-    assert choose_k(lambda *_: None, nats, few, few[:2])[0] == 5
-    assert choose_k(lambda *_: None, nats, few, few[:0]) == (1, {})
+    judges = Validation(few[:2], few[:2] * 0)
+    assert choose_k(lambda *_: None, nats, few, judges, seed=1)[0] == 5
+    # A fifth of four users is nobody.
+    assert choose_k(lambda *_: None, nats, few[:4], None, seed=1) == (1, {})
 
 
 def test_a_fifth_of_the_training_users_judge():
@@ -337,23 +340,34 @@ def test_a_fifth_of_the_training_users_judge():
     users, left_out = left_out_users(train, None, np.random.default_rng(1))
     assert users.shape[0] == 40
     assert left_out.shape[0] == 10
-    keys = {row_key(train, row) for row in range(50)}
-    parts = [row_key(part, r) for part in (users, left_out) for r in range(part.shape[0])]
-    assert len(keys) == 50
-    assert set(parts) <= keys | {row_key(left_out, r) for r in range(10)}
-    assert not {row_key(users, r) for r in range(40)} & {row_key(left_out, r) for r in range(10)}
+    sets, fitted, judges = (
+        [frozenset(np.flatnonzero(row)) for row in part.toarray()]
+        for part in (train, users, left_out)
+    )
+    assert len(set(sets)) == 50
+    assert set(fitted) < set(sets)
+    # Of the judges' items those are left that are held by users who are fitted to.
+    held = frozenset.union(*fitted)
+    assert set(judges) == {one & held for one in set(sets) - set(fitted)}
 
 
 def test_new_validation_users_judge_with_all_their_items():
     train = sp.csr_array(np.array([[1, 1, 0, 0], [0, 1, 1, 0]], dtype=np.float32))
-    # The first is a training user, shown with its whole row; the others are new. Nobody of the
-    # training users holds item 3, so of the third judge nothing is left.
-    shown = sp.csr_array(np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=np.float32))
-    target = sp.csr_array(np.array([[0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]], dtype=np.float32))
-    users, left_out = left_out_users(train, Validation(shown, target), np.random.default_rng(1))
+    # The first is a training user, shown with its whole row; the others are new, even the last,
+    # who is shown with the items of a training user. Nobody of the training users holds item 3, so
+    # of the third nothing is left.
+    shown = sp.csr_array(
+        np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 1, 0]], dtype=np.float32)
+    )
+    target = sp.csr_array(
+        np.array([[0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=np.float32)
+    )
+    is_new = np.array([False, True, True, True])
+    validation = Validation(shown, target, is_new)
+    users, left_out = left_out_users(train, validation, np.random.default_rng(1))
     assert (users != train).nnz == 0
-    assert np.array_equal(left_out.toarray(), [[1, 0, 1, 0]])
-    only_old = Validation(shown[[0]], target[[0]])
+    assert np.array_equal(left_out.toarray(), [[1, 0, 1, 0], [1, 1, 1, 0]])
+    only_old = Validation(shown[[0]], target[[0]], is_new[[0]])
     assert left_out_users(taste_world(10, seed=1).matrix, None, np.random.default_rng(1))[0].shape
     assert left_out_users(train, only_old, np.random.default_rng(1))[1].shape[0] == 0
 

@@ -1,5 +1,8 @@
 """What every model must do, whoever wrote it."""
 
+import copy
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -145,9 +148,54 @@ def test_fold_in_refuses_other_items(fitted):
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("error", [ArithmeticError, KeyboardInterrupt])
+def test_a_fit_that_fails_or_is_interrupted_leaves_no_fitted_model(name, error, monkeypatch):
+    model = MODELS[name]().fit(WORLD.to_dataset(seed=1))
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(model, "_fit", fail)
+    with pytest.raises(error):
+        model.fit(LARGER.to_dataset(seed=1))
+    assert not model.is_fitted
+    for use in (lambda: model.sample(3, rng=1), lambda: model.score(0)):
+        with pytest.raises(RuntimeError, match="is not fitted"):
+            use()
+
+
+def test_data_that_are_refused_leave_a_fitted_model_as_it_was(fitted):
+    model = copy.copy(fitted)
+    dataset = LARGER.to_dataset(seed=1)
+    dataset.uir_tuple[2][5] = -1.0
+    with pytest.raises(ValueError, match="`train_set` must hold values above 0"):
+        model.fit(dataset)
+    assert np.array_equal(model.score(3), fitted.score(3))
+    assert same(model.sample(30, rng=1), fitted.sample(30, rng=1))
+    assert model.num_users == len(WORLD)
+
+
+def test_a_frozen_model_takes_its_own_users_and_no_others(fitted, tmp_path):
+    model = Recommender.load(fitted.save(str(tmp_path)))
+    assert not model.trainable
+    model.fit(WORLD.to_dataset(seed=1))
+    assert np.array_equal(model.score(3), fitted.score(3))
+    assert same(model.sample(30, rng=1), fitted.sample(30, rng=1))
+    turned = WORLD[np.arange(len(WORLD))[::-1]].to_dataset(seed=1)
+    fewer = WORLD[:110].align(WORLD.item_ids).to_dataset(seed=1)
+    for others, what in ((turned, "users"), (fewer, "users"), (LARGER.to_dataset(seed=1), "items")):
+        with pytest.raises(ValueError, match=f"`train_set` must hold the {what} that the model"):
+            model.fit(others)
+    # Refused, it still knows its own.
+    assert np.array_equal(model.score(3), fitted.score(3))
+    model.trainable = True
+    assert model.fit(LARGER.to_dataset(seed=1)).catalogue_.equals(LARGER.item_ids)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_unfitted_models_say_so(name):
     model = MODELS[name]()
-    with pytest.raises(RuntimeError, match=f"{model.name} is not fitted. Call fit"):
+    with pytest.raises(RuntimeError, match=re.escape(f"{model.name} is not fitted. Call fit")):
         model.sample(3, rng=1)
     with pytest.raises(RuntimeError, match="is not fitted"):
         model.fold_in(WORLD)
@@ -158,6 +206,88 @@ def test_wrong_arguments_of_sample(fitted):
         fitted.sample(0, rng=1)
     with pytest.raises(TypeError, match="`rng` must be an int"):
         fitted.sample(1, rng=None)
+    for n_jobs in (0, -3):
+        message = f"`n_jobs` must be at least 1, or -1 for one a core; got {n_jobs}"
+        with pytest.raises(ValueError, match=message):
+            fitted.sample(1, rng=1, n_jobs=n_jobs)
+    with pytest.raises(TypeError, match="`n_jobs` must be an integer; got 'all'"):
+        fitted.sample(1, rng=1, n_jobs="all")
+    assert same(fitted.sample(3, rng=1, n_jobs=-1), fitted.sample(3, rng=1))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("wrong", [None, np.ones((3, 4)), WORLD, "x"])
+def test_it_is_fitted_to_datasets(name, wrong):
+    advice = re.escape("profiles.to_dataset() makes one.")
+    kind = type(wrong).__name__
+    message = f"must be a cornac.data.Dataset; got {kind}. {advice}"
+    with pytest.raises(TypeError, match=f"`train_set` {message}"):
+        MODELS[name]().fit(wrong)
+    if wrong is not None:
+        with pytest.raises(TypeError, match=f"`val_set` {message}"):
+            MODELS[name]().fit(WORLD.to_dataset(seed=1), wrong)
+
+
+def test_profiles_are_no_arrays(fitted):
+    message = "`profiles` must be Profiles; got ndarray. Profiles.from_matrix"
+    with pytest.raises(TypeError, match=message):
+        fitted.fold_in(np.ones((3, 50)))
+    with pytest.raises(TypeError, match=message):
+        fitted.log_likelihood(np.ones((3, 50)), rng=1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_names_are_strings(name):
+    kind = type(MODELS[name]())
+    given = (MODELS[name]().model,) if hasattr(MODELS[name](), "model") else ()
+    with pytest.raises(TypeError, match="`name` must be a string; got 20"):
+        kind(*given, name=20)
+
+
+@pytest.mark.parametrize("kind", [Mixture, LDA, lambda *given: Filtered(Popularity(), *given)])
+def test_what_follows_the_first_argument_is_named(kind):
+    with pytest.raises(TypeError, match="positional argument"):
+        kind(3, "name")
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda seed: Mixture(k=2, seed=seed, max_iter=1), "log_weights_"),
+        (lambda seed: LDA(k=2, max_iter=1, seed=seed), "weights_"),
+        (lambda seed: PMF(k=2, max_iter=0, seed=seed), "item_factors_"),
+        (lambda seed: Filtered(Popularity(), seed=seed), "log_ceiling_"),
+    ],
+)
+def test_without_a_seed_every_fit_is_another(make, found):
+    """Near where it starts: further on, many starts end alike."""
+    models = [make(None).fit(WORLD.to_dataset(seed=1)) for _ in range(2)]
+    assert not np.array_equal(*(getattr(model, found) for model in models))
+    for wrong, error in ((-1, ValueError), ("x", TypeError)):
+        with pytest.raises(error, match="`seed` must be"):
+            make(wrong)
+
+
+@pytest.mark.parametrize("kind", [Mixture, LDA])
+def test_the_number_of_kinds_can_be_chosen_without_a_seed(kind):
+    model = kind(k=None, max_iter=3, seed=None).fit(WORLD.to_dataset(seed=1))
+    assert model.k_ in model.held_out_nats_
+
+
+@pytest.mark.parametrize(
+    ("make", "steps"),
+    [
+        (lambda **how: Mixture(k=2, n_init=2, **how), "Mixture: start 2 of 2, k = 2"),
+        (lambda **how: LDA(k=2, max_iter=5, **how), "LDA: k = 2"),
+        (lambda **how: PMF(k=2, max_iter=2, **how), "PMF: choices"),
+        (lambda **how: Filtered(Popularity(), **how), "FilteredPopularity: acceptance"),
+    ],
+)
+def test_a_verbose_fit_says_where_it_is(make, steps, capsys):
+    make(verbose=True).fit(WORLD.to_dataset(seed=1))
+    assert steps in capsys.readouterr().err
+    make().fit(WORLD.to_dataset(seed=1))
+    assert capsys.readouterr().err == ""
 
 
 def test_values_must_be_above_zero(fitted):
@@ -206,7 +336,9 @@ def test_validation_of_new_and_of_training_users():
     assert made.shown.shape == made.target.shape == (20, 50)
     assert ((made.shown + made.target) != WORLD[100:].matrix).nnz == 0
     assert made.shown.multiply(made.target).nnz == 0
+    assert made.is_new.tolist() == [True] * 20
     again = validation_users(sp.csr_array(train.csr_matrix), WORLD[:100].to_dataset(seed=1))
     assert (again.shown != WORLD[:100].matrix).nnz == 0
     assert (again.target != WORLD[:100].matrix).nnz == 0
+    assert again.is_new.tolist() == [False] * 100
     assert validation_users(sp.csr_array(train.csr_matrix), None) is None

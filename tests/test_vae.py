@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from cornac_mle.drawing import size_law
 from cornac_mle.models.base import Validation
 from cornac_mle.models.vae import LATENTS, VAE
-from cornac_mle.models.vae_likelihoods import LIKELIHOODS
+from cornac_mle.models.vae_likelihoods import LIKELIHOODS, scale
 from cornac_mle.models.vae_network import forward, unit_rows
 from cornac_mle.models.vae_training import (
     drop_out,
@@ -24,6 +24,8 @@ from cornac_mle.models.vae_training import (
     new_pseudo_inputs,
     pseudo_rows,
     set_gradients,
+    sparse_product,
+    sparse_tensor,
     to_numpy,
     validation_ndcg,
 )
@@ -335,6 +337,17 @@ def test_with_latent_shares_the_weights_and_leaves_the_model_alone(model):
     assert same(other.with_latent("mixture").sample(50, rng=1), model.sample(50, rng=1))
 
 
+def test_a_copy_has_a_name_of_its_own_and_is_not_trained_again(board, model):
+    other = model.with_latent("prior")
+    assert (other.name, other.trainable) == ("VAE prior", False)
+    assert (model.name, model.trainable) == ("VAE", True)
+    assert other.with_latent("mixture").name == "VAE mixture"
+    assert model.with_latent("prior", name="mine").name == "mine"
+    assert same(other.fit(board.to_dataset()).sample(50, rng=1), other.sample(50, rng=1))
+    assert other.decoder_ is model.decoder_
+    assert VAE().with_latent("prior").trainable
+
+
 def test_same_seed_same_model_and_other_seed_another(board, model):
     again = VAE(**SMALL).fit(board.to_dataset())
     assert same(again.sample(100, rng=2), model.sample(100, rng=2))
@@ -399,6 +412,32 @@ def test_the_last_layer_of_a_decoder_sees_the_point_too():
     np.testing.assert_array_equal(into_last(torch, tensors, torch.tensor([[3.0]])), [[0.0, 3.0]])
 
 
+def test_on_another_device_a_matrix_stays_sparse():
+    matrix = sp.csr_array(np.array([[0, 2.0, 0], [0, 0, 0], [3.0, 0, 4.0]], dtype=np.float32))
+    tensor = sparse_tensor(torch, matrix, torch.device("cpu"))
+    assert tensor.is_sparse
+    assert tensor._nnz() == 3
+    np.testing.assert_array_equal(tensor.to_dense().numpy(), matrix.toarray())
+    right = torch.arange(6.0).reshape(2, 3).T  # as a product with the transposed one has it
+    np.testing.assert_array_equal((tensor @ right).numpy(), matrix @ right.numpy())
+    spy = SparseSpy()
+    assert sparse_product(spy, matrix, right.to("meta")).shape == (3, 2)
+    assert spy.n_sparse == 1
+
+
+class SparseSpy:
+    """torch, counting sparse tensors; the device without data cannot multiply them."""
+
+    n_sparse = 0
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+    def sparse_coo_tensor(self, places, values, shape, **options):
+        self.n_sparse += 1
+        return torch.empty(shape, device=options["device"])
+
+
 def test_to_numpy_is_a_copy():
     layers = new_layers(torch, [3, 2], torch.device("cpu"), np.random.default_rng(0))
     copied = to_numpy(layers)
@@ -419,8 +458,8 @@ def test_to_numpy_is_a_copy():
         ({"n_epochs": 1.5}, TypeError, "`n_epochs` must be an integer; got 1.5"),
         ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1; got 0"),
         ({"learning_rate": 0}, ValueError, "`learning_rate` must be finite, above 0"),
-        ({"dropout": 1.0}, ValueError, "`dropout` must be finite, above 0 and below 1; got 1.0"),
-        ({"beta": -1}, ValueError, "`beta` must be finite, above 0"),
+        ({"dropout": 1.0}, ValueError, "`dropout` must be finite, at least 0 and below 1; got 1.0"),
+        ({"beta": -1}, ValueError, "`beta` must be finite, at least 0; got -1"),
         ({"anneal_epochs": -1}, ValueError, "`anneal_epochs` must be at least 0; got -1"),
         ({"patience": 0}, ValueError, "`patience` must be at least 1; got 0"),
         ({"latent": "normal"}, ValueError, "`latent` must be one of 'prior', .*; got 'normal'"),
@@ -436,9 +475,56 @@ def test_settings_out_of_range(settings, error, message):
         VAE(**settings)
 
 
-def test_with_latent_checks_its_argument(model):
+def test_with_latent_checks_its_arguments(model):
     with pytest.raises(ValueError, match="`latent` must be one of"):
         model.with_latent("uniform")
+    with pytest.raises(TypeError, match="`name` must be a string; got 3"):
+        model.with_latent("prior", name=3)
+
+
+def test_bounds_that_are_allowed():
+    assert (VAE(dropout=0, beta=0).dropout, VAE(dropout=0, beta=0).beta) == (0, 0)
+
+
+def test_a_list_of_widths_is_not_kept():
+    widths = [8, 4]
+    model = VAE(autoencoder_structure=widths)
+    widths.append(0)
+    assert model.autoencoder_structure == model.clone().autoencoder_structure == (8, 4)
+
+
+@pytest.mark.parametrize("prior", ["normal", "vamp"])
+def test_training_that_diverges_is_refused(board, prior):
+    message = r"`learning_rate` must keep the loss finite; got 1000\.0\. Pass a smaller one"
+    with pytest.raises(ValueError, match=message):
+        VAE(**SMALL | {"learning_rate": 1e3, "prior": prior}).fit(board.to_dataset())
+
+
+def test_posteriors_that_diverge_in_the_last_step_are_refused(board):
+    # One step: its loss is that of the weights before it.
+    settings = SMALL | {"learning_rate": 1e38, "n_epochs": 1, "batch_size": 200}
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="`learning_rate` must keep the loss finite"),
+    ):
+        VAE(**settings).fit(board.to_dataset())
+
+
+@pytest.mark.parametrize("n_users", [1, 20])
+def test_gaussian_likelihood_of_users_who_hold_everything(n_users):
+    everything = profiles(sp.csr_array(np.ones((n_users, 6), dtype=np.float32)))
+    settings = SMALL | {"k": 2, "n_epochs": 3, "n_components": 1, "likelihood": "gaus"}
+    model = VAE(**settings).fit(everything.to_dataset())
+    assert np.isfinite(model.fold_in(everything)).all()
+    assert model.sample(20, rng=1).sizes.min() >= 1
+
+
+def test_the_gaussian_weight_is_one_over_the_variance():
+    assert scale("gaus", 2, 10) == pytest.approx(1 / (0.2 * 0.8))
+    assert scale("gaus", 10, 10) == pytest.approx(20)  # a variance of 1 / (2 x 10)
+    # One pair of ten is missing: .1 x .9 is above the bound, and counts as it is.
+    assert scale("gaus", 9, 10) == pytest.approx(1 / 0.09)
+    assert scale("mult", 10, 10) == 1
 
 
 def test_missing_torch_is_named(board, monkeypatch):

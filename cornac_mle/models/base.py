@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any, Self, final
 
 import numpy as np
@@ -12,6 +13,7 @@ from cornac.data import Dataset
 from cornac.exception import ScoreException
 from cornac.models import Recommender
 from joblib import Parallel, delayed
+from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, refusal
 from cornac_mle.importance import LikelihoodEstimate
@@ -25,6 +27,7 @@ LIKELIHOOD_DRAWS = 100
 """Latent points a user from which a log-likelihood is estimated, unless told otherwise."""
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has no types
@@ -44,6 +47,8 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     judge_family: str | None = None
 
     def __init__(self, name: str, *, trainable: bool = True, verbose: bool = False) -> None:
+        if not isinstance(name, str):
+            raise TypeError(refusal("name", "be a string", repr(name)))
         super().__init__(name=name, trainable=trainable, verbose=verbose)
         # A matrix of the training users is kept for `score`; Cornac's own sets are not saved.
         self.train_matrix_: sp.csr_array | None = None
@@ -78,6 +83,10 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     def fit(self, train_set: Dataset, val_set: Dataset | None = None) -> Self:
         """Fit to the users of `train_set`; stop early on `val_set` where the model can.
 
+        A model that is not trainable stays as it is, and takes its own training users only. Data
+        that are refused leave a model as it was; one whose fit fails or is interrupted is not
+        fitted.
+
         Parameters
         ----------
         train_set : cornac.data.Dataset
@@ -87,22 +96,51 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
         Raises
         ------
+        TypeError
+            If a set is not a Dataset.
         ValueError
-            If a training value is not above 0.
+            If a training value is not above 0, or a fitted model that is not trainable meets other
+            users or items than its own.
         """
+        check_dataset("train_set", train_set)
+        if val_set is not None:
+            check_dataset("val_set", val_set)
+        matrix = dataset_matrix(train_set)
+        if not (np.isfinite(matrix.data) & (matrix.data > 0)).all():
+            advice = "Drop or shift such ratings before the split."
+            raise ValueError(refusal("train_set", "hold values above 0", "others", advice))
+        if not self.trainable:
+            self._check_own_users(train_set, matrix)
         # Cornac warns on every refit; ours starts fresh, so there is nothing to warn of.
         self.is_fitted = False
         super().fit(train_set, val_set)
         if not self.trainable:
             return self
-        matrix = dataset_matrix(train_set)
-        if not (np.isfinite(matrix.data) & (matrix.data > 0)).all():
-            advice = "Drop or shift such ratings before the split."
-            raise ValueError(refusal("train_set", "hold values above 0", "others", advice))
+        try:
+            self._fit_fresh(train_set, matrix, val_set)
+        except BaseException:  # an interrupt too: half a fit must not pass for one
+            self.is_fitted = False
+            self.catalogue_ = self.train_matrix_ = None
+            raise
+        return self
+
+    def _fit_fresh(self, train_set: Dataset, matrix: sp.csr_array, val_set: Dataset | None) -> None:
         self.train_matrix_ = matrix
         self.catalogue_ = dataset_items(train_set)
         self._fit(matrix, validation_users(matrix, val_set))
-        return self
+
+    def _check_own_users(self, train_set: Dataset, matrix: sp.csr_array) -> None:
+        """Refuse data of which Cornac's numbers would mean other users or items to the model."""
+        if self.catalogue_ is None or self.train_matrix_ is None:
+            return  # never fitted, as whoever uses it is told
+        rule = "hold the {} that the model was fitted on, in the same order, as trainable=False"
+        if not dataset_items(train_set).equals(self.catalogue_):
+            advice = "Set trainable=True to fit it again."
+            raise ValueError(refusal("train_set", rule.format("items"), "others", advice))
+        own = self.train_matrix_
+        if matrix.shape != own.shape or (matrix != own).nnz:
+            advice = "fold_in(profiles) scores other users; trainable=True fits again."
+            raise ValueError(refusal("train_set", rule.format("users"), "others", advice))
 
     @final
     def sample(self, n_users: int, *, rng: RngLike, n_jobs: int = 1) -> Profiles:
@@ -118,7 +156,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         rng : int, SeedSequence or Generator
             Same seed, same users.
         n_jobs : int
-            Threads that draw chunks; the users are the same for any number of them.
+            Threads that draw chunks, -1 for one a core; the users are the same for any number.
 
         Returns
         -------
@@ -129,6 +167,8 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         ------
         RuntimeError
             If the model is not fitted.
+        TypeError, ValueError
+            If `n_users`, `rng` or `n_jobs` is none.
         """
         catalogue = self._fitted_catalogue()
         chunks = list(self.sample_chunks(n_users, rng=rng, n_jobs=n_jobs))
@@ -140,6 +180,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     ) -> Iterator[sp.csr_array]:
         """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
         check_count("n_users", n_users)
+        check_jobs(n_jobs)
         self._fitted_catalogue()
         sizes = chunk_sizes(n_users)
         seeds = children(generator(rng), len(sizes))
@@ -242,7 +283,15 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
             raise RuntimeError(msg)
         return self.catalogue_
 
+    def _progress(self, n_steps: int, what: str) -> "tqdm[int]":
+        """Count from 0 to `n_steps` - 1, in view where the model is verbose."""
+        return tqdm(range(n_steps), disable=not self.verbose, desc=f"{self.name}: {what}")
+
     def _checked(self, profiles: Profiles) -> Profiles:
+        if not isinstance(profiles, Profiles):
+            advice = "Profiles.from_matrix(matrix, model.catalogue_) makes them."
+            got = type(profiles).__name__
+            raise TypeError(refusal("profiles", "be Profiles", got, advice))
         if not profiles.item_ids.equals(self._fitted_catalogue()):
             rule = "have the items that the model was fitted on, in the same order"
             advice = "Call profiles.align(model.catalogue_) first."
@@ -257,11 +306,16 @@ class Validation:
     ----------
     shown, target : csr_array, shape (n_users, n_items)
         Disjoint interactions of the same users.
+    is_new : ndarray of bool, shape (n_users,)
+        Who is no training user; all of them, unless told otherwise.
     """
 
-    def __init__(self, shown: sp.csr_array, target: sp.csr_array) -> None:
+    def __init__(
+        self, shown: sp.csr_array, target: sp.csr_array, is_new: BoolArray | None = None
+    ) -> None:
         self.shown = shown
         self.target = target
+        self.is_new = np.ones(shown.shape[0], dtype=np.bool_) if is_new is None else is_new
 
 
 def validation_users(train: sp.csr_array, val_set: Dataset | None) -> Validation | None:
@@ -288,7 +342,7 @@ def validation_users(train: sp.csr_array, val_set: Dataset | None) -> Validation
     rows = np.repeat(np.arange(len(names)), counts)
     shape = (len(names), train.shape[1])
 
-    def matrix(mask: npt.NDArray[np.bool_]) -> sp.csr_array:
+    def matrix(mask: BoolArray) -> sp.csr_array:
         return sp.csr_array((values[mask], (rows[mask], items[mask])), shape=shape)
 
     shown = sp.csr_array(matrix(~target))
@@ -301,7 +355,31 @@ def validation_users(train: sp.csr_array, val_set: Dataset | None) -> Validation
     return Validation(
         sp.csr_array(shown[keep], dtype=np.float32),
         sp.csr_array(matrix(target)[keep], dtype=np.float32),
+        is_new[keep],
     )
+
+
+def check_dataset(name: str, value: object) -> None:
+    """Raise unless `value` is a Cornac Dataset."""
+    if not isinstance(value, Dataset):
+        rule, advice = "be a cornac.data.Dataset", "profiles.to_dataset() makes one."
+        raise TypeError(refusal(name, rule, type(value).__name__, advice))
+
+
+def check_jobs(n_jobs: object) -> None:
+    """Raise unless `n_jobs` is a number of threads."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(refusal("n_jobs", "be an integer", repr(n_jobs)))
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(refusal("n_jobs", "be at least 1, or -1 for one a core", n_jobs))
+
+
+def check_frozen(model: GenerativeRecommender, catalogue: pd.Index | None) -> None:
+    """Raise unless `model`, which a remedy takes as it is, is fitted to the items `catalogue`."""
+    if model.catalogue_ is None or not model.catalogue_.equals(catalogue):
+        rule = "be fitted to the items of `train_set` where trainable=False"
+        got = "no fitted model" if model.catalogue_ is None else "others"
+        raise ValueError(refusal("model", rule, got, "Pass it with trainable=True."))
 
 
 def dataset_matrix(dataset: Dataset) -> sp.csr_array:

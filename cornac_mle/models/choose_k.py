@@ -17,8 +17,9 @@ LEFT_OUT_SHARE = 0.2
 def choose_k(
     fit: Callable[[sp.csr_array, int], None],
     log_likelihood: Callable[[sp.csr_array], FloatArray],
-    users: sp.csr_array,
-    left_out: sp.csr_array,
+    train: sp.csr_array,
+    validation: Validation | None,
+    seed: int | None,
 ) -> tuple[int, dict[int, float]]:
     """Raise k through 1, 2, 5, 10, 20, 50, 100 while users left out become more probable.
 
@@ -30,8 +31,11 @@ def choose_k(
         Fits to users with the k given.
     log_likelihood : callable
         Nats (n_left_out,) of profiles under what was fitted last.
-    users, left_out : csr_array, shape (n_users, n_items) and (n_left_out, n_items)
-        As `left_out_users` gives them.
+    train : csr_array, shape (n_users, n_items)
+    validation : Validation, optional
+        Of which `left_out_users` makes those who are fitted to and those who are left out.
+    seed : int or None
+        Of who is left out of the training users.
 
     Returns
     -------
@@ -44,6 +48,7 @@ def choose_k(
     -----
     Cost: one fit for every k tried, up to the one after the best.
     """
+    users, left_out = left_out_users(train, validation, np.random.default_rng(seed))
     held_out_nats: dict[int, float] = {}
     best = 1
     for k in CHOICES:
@@ -78,12 +83,8 @@ def left_out_users(
     """
     users, left_out = train, train[:0]
     if validation is not None:
-        # A training user is shown to a model with its whole training row.
-        seen = {row_key(train, row) for row in range(train.shape[0])}
-        is_new = [
-            row_key(validation.shown, r) not in seen for r in range(validation.shown.shape[0])
-        ]
-        left_out = sp.csr_array(validation.shown + validation.target)[np.flatnonzero(is_new)]
+        whole = sp.csr_array(validation.shown + validation.target)
+        left_out = whole[np.flatnonzero(validation.is_new)]
     if left_out.shape[0] == 0:
         order = rng.permutation(train.shape[0])
         n_left_out = int(LEFT_OUT_SHARE * train.shape[0])
@@ -97,9 +98,3 @@ def left_out_users(
     )
     left_out.sort_indices()
     return users, left_out[np.flatnonzero(np.diff(left_out.indptr))]
-
-
-def row_key(matrix: sp.csr_array, row: int) -> bytes:
-    """Name the item set of a row, whose indices are sorted."""
-    items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
-    return np.asarray(items, dtype=np.int64).tobytes()

@@ -17,7 +17,7 @@ from scipy.special import log_ndtr, logsumexp, ndtr, ndtri, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from cornac_mle.drawing import size_law
+from cornac_mle.drawing import draw_sizes, size_law
 from cornac_mle.randomness import cornac_seed
 
 FloatArray = npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ class StandardNormal:
 
     def draw(self, n_users: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Draw points (n_users, k) and sizes (n_users,)."""
-        sizes = 1 + rng.choice(len(self.law), size=n_users, p=self.law)
+        sizes = draw_sizes(self.law, n_users, rng)
         return rng.standard_normal((n_users, self.k)), sizes
 
     def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:

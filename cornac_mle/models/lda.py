@@ -4,11 +4,16 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import logsumexp
 
-from cornac_mle.checks import check_count, check_number
-from cornac_mle.drawing import draw_values, plackett_luce, plackett_luce_log_probability
+from cornac_mle.checks import check_count, check_number, check_seed
+from cornac_mle.drawing import (
+    draw_own_sizes,
+    draw_values,
+    plackett_luce,
+    plackett_luce_log_probability,
+)
 from cornac_mle.importance import LikelihoodEstimate, importance_estimate
 from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender, Validation
-from cornac_mle.models.choose_k import choose_k, left_out_users
+from cornac_mle.models.choose_k import choose_k
 from cornac_mle.models.mixture import size_laws
 from cornac_mle.models.topics import (
     dirichlet_log_density,
@@ -52,8 +57,8 @@ class LDA(GenerativeRecommender):
         20, and no less probable new ones.
     trainable, verbose : bool
         As in Cornac.
-    seed : int
-        Of the starting point.
+    seed : int, optional
+        Of the starting point; None: another one each time.
 
     Attributes
     ----------
@@ -87,19 +92,19 @@ class LDA(GenerativeRecommender):
     def __init__(
         self,
         k: int | None = 20,
-        name: str = "LDA",
         *,
+        name: str = "LDA",
         max_iter: int = 200,
         lambda_reg: float = 1.0,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int = 123,
+        seed: int | None = 123,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
         self.k = None if k is None else check_count("k", k)
         self.max_iter = check_count("max_iter", max_iter)
         self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
-        self.seed = check_count("seed", seed, minimum=0)
+        self.seed = check_seed(seed)
 
     # ------------------------------------------------------------------------------- formulas
 
@@ -108,12 +113,13 @@ class LDA(GenerativeRecommender):
         self.held_out_nats_: dict[int, float] = {}
         k = self.k
         if k is None:
-            parts = left_out_users(matrix, validation, np.random.default_rng(self.seed))
-            k, self.held_out_nats_ = choose_k(self._fit_topics, self._choice_nats, *parts)
+            how = self._fit_topics, self._choice_nats
+            k, self.held_out_nats_ = choose_k(*how, matrix, validation, self.seed)
         self._fit_topics(matrix, k)
 
     def _fit_topics(self, matrix: sp.csr_array, k: int) -> None:
-        topics = fit_topics(matrix, k, self.lambda_reg, self.max_iter, self.seed)
+        passes = self._progress(self.max_iter, f"k = {k}")
+        topics = fit_topics(matrix, k, self.lambda_reg, passes, self.seed)
         self.k_, self.alpha_, self.weights_, self.bounds_ = (
             k,
             topics.alpha,
@@ -129,9 +135,7 @@ class LDA(GenerativeRecommender):
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         shares = rng.dirichlet(self.alpha_, size=n_users)  # (n_users, k)
-        # A size by its law: the first size at which the law's sum is above a uniform draw.
-        reached = np.cumsum(shares @ self.size_laws_, axis=1) > rng.random((n_users, 1))
-        sizes = 1 + reached.argmax(axis=1)
+        sizes = draw_own_sizes(shares @ self.size_laws_, rng)
         drawn = plackett_luce(self._log_weights(shares), sizes, rng)
         return draw_values(drawn, self.by_item_, rng)
 

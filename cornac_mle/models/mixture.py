@@ -1,15 +1,23 @@
 """A mixture of kinds of users, each with its own popularity of items."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import logsumexp
 
-from cornac_mle.checks import check_count, check_number
-from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
+from cornac_mle.checks import check_count, check_number, check_seed
+from cornac_mle.drawing import (
+    draw_own_sizes,
+    draw_values,
+    plackett_luce,
+    set_log_probability,
+    size_law,
+)
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
-from cornac_mle.models.choose_k import choose_k, left_out_users
+from cornac_mle.models.choose_k import choose_k
 
 
 class Mixture(GenerativeRecommender):
@@ -29,6 +37,8 @@ class Mixture(GenerativeRecommender):
     k : int, optional
         Kinds of users. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become
         more probable (validation users, otherwise a fifth of the training users).
+    name : str
+        Name of the recommender.
     max_iter : int
         EM iterations at most; it stops when the objective grows by less than 1e-5 of itself.
     lambda_reg : float
@@ -37,7 +47,10 @@ class Mixture(GenerativeRecommender):
         sets.
     n_init : int
         Random starts.
-    seed : int
+    trainable, verbose : bool
+        As in Cornac.
+    seed : int, optional
+        Of the starts; None: others each time.
 
     Attributes
     ----------
@@ -49,34 +62,39 @@ class Mixture(GenerativeRecommender):
     Notes
     -----
     Time a start: iterations x preferences x k.
+
+    References
+    ----------
+    Dempster, Laird and Rubin: Maximum Likelihood from Incomplete Data via the EM Algorithm, JRSS B
+    1977. Plackett: The Analysis of Permutations, JRSS C 1975 (items drawn one after the other).
     """
 
     def __init__(
         self,
         k: int | None = 10,
-        name: str = "Mixture",
         *,
+        name: str = "Mixture",
         max_iter: int = 100,
         lambda_reg: float = 20.0,
         n_init: int = 3,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int = 123,
+        seed: int | None = 123,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
         self.k = None if k is None else check_count("k", k)
         self.max_iter = check_count("max_iter", max_iter)
         self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
         self.n_init = check_count("n_init", n_init)
-        self.seed = check_count("seed", seed, minimum=0)
+        self.seed = check_seed(seed)
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         self.by_item_ = sp.csc_array(matrix)
         self.held_out_nats_: dict[int, float] = {}
         k = self.k
         if k is None:
-            parts = left_out_users(matrix, validation, np.random.default_rng(self.seed))
-            k, self.held_out_nats_ = choose_k(self._fit_kinds, self._exact_nats, *parts)
+            how = self._fit_kinds, self._exact_nats
+            k, self.held_out_nats_ = choose_k(*how, matrix, validation, self.seed)
         self._fit_kinds(matrix, k)
 
     def _fit_kinds(self, matrix: sp.csr_array, k: int) -> None:
@@ -86,19 +104,17 @@ class Mixture(GenerativeRecommender):
         prior = (
             self.lambda_reg * counts / items.shape[0]
         )  # (n_items,): the items of one average user, times lambda_reg
-        starts = [
-            _em(items, prior, k, self.max_iter, np.random.default_rng(seed))
-            for seed in np.random.SeedSequence(self.seed).spawn(self.n_init)
-        ]
+        starts = []
+        for number, seed in enumerate(np.random.SeedSequence(self.seed).spawn(self.n_init), 1):
+            passes = self._progress(self.max_iter, f"start {number} of {self.n_init}, k = {k}")
+            starts.append(_em(items, prior, k, passes, np.random.default_rng(seed)))
         _, self.log_shares_, self.log_weights_, kinds = max(starts, key=lambda start: start[0])
         held = int(np.count_nonzero(counts))
         self.size_laws_ = size_laws(np.diff(matrix.indptr), kinds, k, held)  # (k, n_held_items)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         kinds = rng.choice(self.k_, size=n_users, p=np.exp(self.log_shares_))
-        # A size by its kind's law: the first size at which the law's sum is above a uniform draw.
-        reached = np.cumsum(self.size_laws_, axis=1)[kinds] > rng.random((n_users, 1))
-        sizes = 1 + reached.argmax(axis=1)
+        sizes = draw_own_sizes(self.size_laws_[kinds], rng)
         drawn = plackett_luce(self.log_weights_[kinds], sizes, rng)
         return draw_values(drawn, self.by_item_, rng)
 
@@ -148,13 +164,13 @@ def size_laws(sizes: np.ndarray, kinds: np.ndarray, k: int, n_items: int) -> Flo
 
 
 def _em(
-    items: sp.csr_array, prior: FloatArray, k: int, max_iter: int, rng: np.random.Generator
+    items: sp.csr_array, prior: FloatArray, k: int, passes: Iterable[int], rng: np.random.Generator
 ) -> tuple[float, FloatArray, FloatArray, np.ndarray]:
     """Run EM from one random start: objective, log shares (k,), log weights (k, n_items), kinds."""
     n_users = items.shape[0]
     kinds = rng.dirichlet(np.full(k, 0.1), size=n_users)  # (n_users, k)
     objective = -np.inf
-    for _ in range(max_iter):
+    for _ in passes:
         log_shares = np.log((kinds.sum(axis=0) + 1) / (n_users + k))
         weights = (items.T @ kinds).T + prior
         with np.errstate(divide="ignore"):  # an item that no training user holds

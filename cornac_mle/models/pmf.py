@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from tqdm.auto import tqdm
 
-from cornac_mle.checks import check_choice, check_count, check_number, refusal
+from cornac_mle.checks import check_choice, check_count, check_number, check_seed, refusal
 from cornac_mle.drawing import plackett_luce, size_law
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
@@ -145,13 +144,11 @@ class PMF(GenerativeRecommender):
         check_count("max_iter", max_iter, minimum=0)
         check_number("lambda_reg", lambda_reg, above=0.0)
         check_choice("variant", variant, VARIANTS)
-        if seed is not None:
-            check_count("seed", seed, minimum=0)
         self.k = k
         self.max_iter = max_iter
         self.lambda_reg = lambda_reg
         self.variant = variant
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     # ------------------------------------------------------------------------------- formulas
 
@@ -171,7 +168,9 @@ class PMF(GenerativeRecommender):
         self.user_factors_, self.item_factors_ = selection
         values = None
         if differ:
-            values = fit_values(matrix, self.k, selection, passes=self._passes("values"), rng=rng)
+            values = fit_values(
+                matrix, self.k, selection, passes=self._progress(self.max_iter, "values"), rng=rng
+            )
             self.user_values_, self.item_values_ = values.users.mean, values.items.mean
             self.value_noise_sd_ = values.noise_sd
         self.law_: HurdleLaw | GaussianLaw
@@ -190,13 +189,9 @@ class PMF(GenerativeRecommender):
             pattern(matrix),
             self.k,
             lambda_reg=self.lambda_reg,
-            passes=self._passes("choices"),
+            passes=self._progress(self.max_iter, "choices"),
             rng=rng,
         )
-
-    def _passes(self, what: str) -> "tqdm[int]":
-        label = f"{self.name}: {what}"
-        return tqdm(range(self.max_iter), disable=not self.verbose, desc=label)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         if isinstance(self.law_, GaussianLaw):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.drawing import plackett_luce, set_log_probability, size_law
+from cornac_mle.drawing import draw_sizes, plackett_luce, set_log_probability, size_law
 from cornac_mle.kernels import pattern
 from cornac_mle.models.gaussian_factors import (
     FloatArray,
@@ -55,7 +55,7 @@ def draw(law: GaussianLaw, n_users: int, rng: np.random.Generator) -> sp.csr_arr
 
     A profile cannot hold values at or below 0: they become the smallest training value.
     """
-    sizes = 1 + rng.choice(len(law.size_chances), size=n_users, p=law.size_chances)
+    sizes = draw_sizes(law.size_chances, n_users, rng)
     drawn = plackett_luce(law.log_popularity, sizes, rng)
     root = np.linalg.cholesky(law.users.covariance)
     tastes = law.users.mean + rng.standard_normal((n_users, len(root))) @ root.T

@@ -3,7 +3,13 @@
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.drawing import draw_values, plackett_luce, set_log_probability, size_law
+from cornac_mle.drawing import (
+    draw_sizes,
+    draw_values,
+    plackett_luce,
+    set_log_probability,
+    size_law,
+)
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 
@@ -31,7 +37,7 @@ class Popularity(GenerativeRecommender):
         self.size_law_ = size_law(np.diff(matrix.indptr), held)  # (n_held_items,)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
-        sizes = 1 + rng.choice(len(self.size_law_), size=n_users, p=self.size_law_)
+        sizes = draw_sizes(self.size_law_, n_users, rng)
         return draw_values(plackett_luce(self._log_weights(), sizes, rng), self.by_item_, rng)
 
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:

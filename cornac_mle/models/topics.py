@@ -6,6 +6,7 @@ sum over k of theta_k phi_ki. How often it arrived is not seen and is imputed; w
 each item, as for words in a text, popular items would come out too rare.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -57,15 +58,19 @@ class Topics(NamedTuple):
 # ----------------------------------------------------------------------------- variational EM
 
 
-def fit_topics(matrix: sp.csr_array, k: int, lambda_reg: float, max_iter: int, seed: int) -> Topics:
+def fit_topics(
+    matrix: sp.csr_array, k: int, lambda_reg: float, passes: Iterable[int], seed: int | None
+) -> Topics:
     """Fit topics to item sets from a random starting point.
 
     Parameters
     ----------
     matrix : csr_array, shape (n_users, n_items)
         Values do not count.
-    k, lambda_reg, max_iter, seed
+    k, lambda_reg, seed
         As in `LDA`.
+    passes : iterable of int
+        Numbers of the iterations, from 0; a progress bar, say. At least one.
     """
     rng = np.random.default_rng(seed)
     sizes = np.diff(matrix.indptr).astype(np.float64)
@@ -77,7 +82,7 @@ def fit_topics(matrix: sp.csr_array, k: int, lambda_reg: float, max_iter: int, s
     ones = sp.csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
     counts = ones.T @ shares
     bounds: list[float] = []
-    for iteration in range(max_iter):
+    for iteration in passes:
         weights = (counts + prior) / (counts + prior).sum(axis=0)
         if iteration >= ITERATIONS_AT_FIRST:
             alpha = fit_alpha(evidence, alpha)

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.checks import check_choice, check_count, check_number, check_share, refusal
+from cornac_mle.checks import check_choice, check_count, check_number, check_seed, refusal
 from cornac_mle.drawing import draw_values, plackett_luce, size_law
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
@@ -34,7 +34,7 @@ from cornac_mle.models.vae_diagnostics import Diagnostics, diagnose
 from cornac_mle.models.vae_importance import log_likelihood, log_likelihood_of_posteriors
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS
 from cornac_mle.models.vae_network import forward, posterior, unit_rows
-from cornac_mle.models.vae_training import train
+from cornac_mle.models.vae_training import check_finite, train
 
 PRIORS = ("normal", "vamp")
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
@@ -110,6 +110,34 @@ class VAE(GenerativeRecommender):
     use_gpu : bool
         Train on CUDA where there is one. Ranking and sampling run on the CPU and need no PyTorch.
 
+    Attributes
+    ----------
+    validation_ndcg_ : list of float
+        NDCG@100 of the validation users after each epoch, in [0, 1]; empty without any.
+    encoder_, decoder_ : list of tuple of ndarray
+        Weights (n_in, n_out) and biases (n_out,) of each layer, float32, of the best epoch.
+    pseudo_inputs_ : ndarray, shape (n_pseudo_inputs, n_items), or None
+        Of the prior ``"vamp"``: made-up users, as rows of length 1.
+    densities_ : dict of str to LatentDensity
+        Laws of points and sizes, by `latent`; ``"posterior"`` needs none.
+    sizes_ : ndarray of int, shape (n_users,)
+        Profile sizes of the training users.
+
+    Raises
+    ------
+    ImportError
+        By `fit`, without PyTorch: ``pip install cornac-mle[vae]``.
+    ValueError
+        By `fit`, if training diverges: the loss or the posteriors are not finite.
+
+    Notes
+    -----
+    Time to fit: epochs x users x items x width of the decoder's last layer. Every item is decoded
+    for every user, so memory for a batch is batch_size x items, and for a chunk of samples 1,024 x
+    items. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user and
+    items x width a draw; with ``latent="posterior"`` the first part is for each training user of a
+    size in question.
+
     References
     ----------
     Liang, Krishnan, Hoffman, Jebara: Variational Autoencoders for Collaborative Filtering, WWW 2018
@@ -156,10 +184,8 @@ class VAE(GenerativeRecommender):
         check_count("n_epochs", n_epochs)
         check_count("batch_size", batch_size)
         check_number("learning_rate", learning_rate, above=0.0)
-        if dropout != 0:
-            check_share("dropout", dropout)
-        if beta != 0:
-            check_number("beta", beta, above=0.0)
+        check_number("dropout", dropout, minimum=0.0, below=1.0)
+        check_number("beta", beta, minimum=0.0)
         check_count("anneal_epochs", anneal_epochs, minimum=0)
         check_count("patience", patience)
         check_choice("prior", prior, PRIORS)
@@ -167,11 +193,9 @@ class VAE(GenerativeRecommender):
         check_choice("latent", latent, LATENTS)
         if n_components is not None:
             check_count("n_components", n_components)
-        if seed is not None:
-            check_count("seed", seed, minimum=0)
         self.k = k
         self.likelihood = likelihood
-        self.autoencoder_structure = autoencoder_structure
+        self.autoencoder_structure = tuple(autoencoder_structure)
         self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -183,17 +207,57 @@ class VAE(GenerativeRecommender):
         self.n_pseudo_inputs = n_pseudo_inputs
         self.latent = latent
         self.n_components = n_components
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.use_gpu = use_gpu
 
-    def with_latent(self, latent: str) -> Self:
-        """Copy the model with another `latent`; fitted weights are shared, nothing is trained."""
+    def with_latent(self, latent: str, *, name: str | None = None) -> Self:
+        """Copy the model with another `latent`; fitted weights are shared, nothing is trained.
+
+        Parameters
+        ----------
+        latent : {"prior", "gaussian", "mixture", "posterior"}
+            As of the model.
+        name : str, optional
+            Of the copy; None: this model's, followed by `latent` ("VAE prior").
+
+        Returns
+        -------
+        VAE
+            Of a fitted model one with ``trainable=False``, so that an experiment evaluates it as it
+            is; of an unfitted one an unfitted copy.
+
+        Raises
+        ------
+        ValueError
+            If `latent` is none of these.
+        TypeError
+            If `name` is no string.
+        """
+        check_choice("latent", latent, LATENTS)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(refusal("name", "be a string", repr(name)))
         other = copy.copy(self)
-        other.latent = check_choice("latent", latent, LATENTS)
+        other.latent = latent
+        # A copy of a copy is named after the latent density it has, not after both.
+        plain = self.name.removesuffix(f" {self.latent}")
+        other.name = f"{plain} {latent}" if name is None else name
+        other.trainable = self.trainable and self.catalogue_ is None
         return other
 
     def diagnostics(self) -> Diagnostics:
-        """How the training users' posteriors use the latent space, and how far the prior is off."""
+        """How the training users' posteriors use the latent space, and how far the prior is off.
+
+        Returns
+        -------
+        Diagnostics
+            Active units, eigenvalues of the aggregate posterior, and KL terms in nats; the same for
+            every `latent`. Time n_users^2 x k.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is not fitted.
+        """
         self._fitted_catalogue()
         seed = np.random.default_rng(0)  # of a Monte Carlo estimate, so that one model has one
         return diagnose(*self._posteriors(), self.densities_["prior"], seed)
@@ -207,6 +271,7 @@ class VAE(GenerativeRecommender):
         network, self.validation_ndcg_ = train(self, matrix, validation, rng)
         self.encoder_, self.decoder_, self.pseudo_inputs_ = network
         means, deviations = self._posteriors()
+        check_finite(self.learning_rate, [means, deviations])
         held = int(np.count_nonzero(np.diff(self.by_item_.indptr)))
         posteriors = means, deviations, self.sizes_, held
         prior: LatentDensity = StandardNormal(self.k, size_law(self.sizes_, held))

@@ -25,6 +25,8 @@ IntArray = npt.NDArray[np.int64]
 
 NEWTON_STEPS = 4
 """From the encoder's mean to the mode; the last one gives the curvature."""
+LONGEST_STEP = 2.0
+"""Of Newton's method, which overshoots on profiles larger than any training user's."""
 DEGREES_OF_FREEDOM = 30.0
 """Of the Student t: heavier tails than the target's, and hardly a loss where that is normal."""
 DEFENSIVE_SHARE = 0.1
@@ -117,7 +119,9 @@ def fit_proposal(
             prior_slope, prior_precision = density.expansion(points[rows], sizes[rows])
             precision = information + prior_precision
             slope += prior_slope
-            points[rows] += np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
+            step = np.linalg.solve(precision, slope[:, :, None])[:, :, 0]
+            length = np.linalg.norm(step, axis=1, keepdims=True)
+            points[rows] += step * np.minimum(1.0, LONGEST_STEP / np.maximum(length, 1e-12))
         lowers[rows] = np.linalg.cholesky(precision)
     return StudentT(points, lowers)
 

@@ -118,10 +118,13 @@ LIKELIHOODS = {
 }
 
 
-def scale(likelihood: str, density: float) -> float:
+def scale(likelihood: str, n_held: int, n_pairs: int) -> float:
     """Weight of the log-likelihood beside the KL term.
 
     That of a Gaussian is one over the variance of the indicators, density (1 - density) with
-    `density` the share of all pairs that are held; at variance 1 the KL term would swamp it.
+    density the share `n_held` / `n_pairs` of user-item pairs; at variance 1 the KL term would swamp
+    it. Where every pair is held, the variance is that of half a pair.
     """
-    return 1 / (density * (1 - density)) if likelihood == "gaus" else 1.0
+    density = n_held / n_pairs
+    least = 1 / (2 * n_pairs)
+    return 1 / max(density * (1 - density), least) if likelihood == "gaus" else 1.0

@@ -6,9 +6,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from tqdm.auto import tqdm
 
+from cornac_mle.checks import refusal
 from cornac_mle.models.base import CHUNK_USERS, FloatArray, Validation
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS, Likelihood, scale
 from cornac_mle.models.vae_network import (
@@ -60,7 +62,15 @@ def train(
     validation: Validation | None,
     rng: np.random.Generator,
 ) -> tuple[Network, list[float]]:
-    """Return the network of the best epoch and the validation NDCG@100 of each epoch."""
+    """Return the network of the best epoch and the validation NDCG@100 of each epoch.
+
+    Raises
+    ------
+    ImportError
+        Without PyTorch.
+    ValueError
+        If the loss of an epoch is not finite.
+    """
     torch = import_torch()
     device = torch.device("cuda" if settings.use_gpu and torch.cuda.is_available() else "cpu")
     n_users, n_items = matrix.shape
@@ -103,7 +113,7 @@ def train(
                     held=batch,
                     noise=torch.from_numpy(noise).to(device),
                     likelihood=likelihood,
-                    weight=scale(settings.likelihood, matrix.nnz / (n_users * n_items)),
+                    weight=scale(settings.likelihood, matrix.nnz, n_users * n_items),
                     kl_weights=settings.beta
                     * (min(1.0, done) if settings.anneal_epochs else 1.0)
                     * np.diff(batch.indptr)
@@ -115,6 +125,7 @@ def train(
             with torch.no_grad():
                 newest = max(1 / AVERAGED_STEPS, 1 / (1 + AVERAGED_SHARE * n_steps))
                 torch._foreach_lerp_(averages, parameters, newest)
+        check_finite(settings.learning_rate, losses)
         progress.set_postfix(loss=float(np.mean(losses)))
         if validation is not None:
             network = to_network(mean_encoder, mean_decoder, mean_pseudo)
@@ -128,6 +139,13 @@ def train(
     if validation is None:
         best = to_network(mean_encoder, mean_decoder, mean_pseudo)
     return best, ndcg
+
+
+def check_finite(learning_rate: float, values: npt.ArrayLike) -> None:
+    """Refuse losses, weights or posteriors that have run away: no law can be fitted to them."""
+    if not np.isfinite(values).all():
+        advice = "Pass a smaller one, for example 1e-3."
+        raise ValueError(refusal("learning_rate", "keep the loss finite", learning_rate, advice))
 
 
 def validation_ndcg(
@@ -250,8 +268,17 @@ def sparse_product(torch: Any, left: sp.csr_array, right: "Tensor") -> "Tensor":
     if right.device.type == "cpu":
         product = torch.from_numpy(left @ right.numpy())
     else:
-        product = torch.from_numpy(left.toarray()).to(right.device) @ right
+        product = sparse_tensor(torch, left, right.device) @ right
     return product
+
+
+def sparse_tensor(torch: Any, matrix: sp.csr_array, device: "torch.device") -> "Tensor":
+    """Copy a matrix to a device, where it takes memory for its stored entries only."""
+    places = torch.from_numpy(np.stack(matrix.tocoo().coords).astype(np.int64))
+    tensor: Tensor = torch.sparse_coo_tensor(
+        places, torch.from_numpy(matrix.data), matrix.shape, device=device, check_invariants=False
+    )
+    return tensor
 
 
 def set_gradients(

@@ -6,20 +6,20 @@ and users that the model makes up.
 """
 
 import copy
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from cornac.data import Dataset
 from scipy.optimize import brentq
 
-from cornac_mle.checks import check_count, check_share, refusal
+from cornac_mle.checks import check_seed, check_share, refusal
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.models.base import (
     CHUNK_USERS,
     FloatArray,
     GenerativeRecommender,
     Validation,
+    check_frozen,
     chunk_sizes,
 )
 from cornac_mle.remedies.discriminator import PairDiscriminator
@@ -46,7 +46,8 @@ class Filtered(GenerativeRecommender):
     is plain rejection sampling, or the smaller one at which a share `least_acceptance` of the draws
     is kept: of all filters that keep so many, this one comes closest to the real law, by any
     f-divergence, if D is right (Verine et al. 2024). Scores, ranks and ratings are those of
-    `model`: ranking loses nothing.
+    `model`: ranking loses nothing. A model that was fitted to other users than the filter scores
+    the filter's training users by `fold_in`, and rates them as users that it does not know.
 
     What it can do is limited by the discriminator, and that by the number of training users. A law
     that is far from the real one (a variational autoencoder's prior) has few users to find; a law
@@ -57,17 +58,17 @@ class Filtered(GenerativeRecommender):
     Parameters
     ----------
     model : GenerativeRecommender
-        Fitted as a clone, so this one is left alone; one with ``trainable=False`` must be fitted on
-        the same items, and is filtered as it is.
+        Fitted as a clone, so this one is left alone; one with ``trainable=False`` must be fitted to
+        the same items, in the same order, and is filtered as it is.
     name : str, optional
         None: "Filtered" and the model's name.
     least_acceptance : float
         In (0, 1): share of draws that is kept at least. A user costs 1 / `acceptance_rate_` draws,
         20 at most at .05; lower filters harder.
     trainable, verbose : bool
-        As in Cornac.
-    seed : int
-        Of the filter; the model has its own.
+        As in Cornac. The model is as verbose as it says itself.
+    seed : int, optional
+        Of the filter; None: another one each time. The model has its own.
 
     Attributes
     ----------
@@ -75,8 +76,20 @@ class Filtered(GenerativeRecommender):
         Share of the model's draws that is kept, estimated from draws that c was not chosen on.
     acceptance_rate_error_ : float
         Its standard error.
+    model_ : GenerativeRecommender
+        The fitted model.
     auc_ : float
         Of the discriminator, on training users it has not seen; .5: nothing to filter by.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no GenerativeRecommender, or `name` no string.
+    ValueError
+        If an argument is out of its range; by `fit`, if a model with ``trainable=False`` is not
+        fitted, or to other items.
+    NotImplementedError
+        By `log_likelihood`, if the model has none.
 
     Notes
     -----
@@ -85,20 +98,24 @@ class Filtered(GenerativeRecommender):
     `acceptance_rate_error_` / `acceptance_rate_`.
 
     Time to fit, beyond the model: 6 draws a training user and 32,768 more, and their descriptions,
-    about a sum of squared profile sizes. Azadi et al. (2019), "Discriminator Rejection Sampling",
-    ICLR (there D is a network's and the filter a logistic function of D - c); Verine et al. (2024),
-    "Optimal Budgeted Rejection Sampling for Generative Models", AISTATS.
+    about a sum of squared profile sizes.
+
+    References
+    ----------
+    Azadi et al.: Discriminator Rejection Sampling, ICLR 2019 (there D is a network's and the filter
+    a logistic function of D - c). Verine et al.: Optimal Budgeted Rejection Sampling for Generative
+    Models, AISTATS 2024.
     """
 
     def __init__(
         self,
         model: GenerativeRecommender,
-        name: str | None = None,
         *,
+        name: str | None = None,
         least_acceptance: float = 0.05,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int = 123,
+        seed: int | None = 123,
     ) -> None:
         if not isinstance(model, GenerativeRecommender):
             rule, got = "be a GenerativeRecommender", repr(model)
@@ -111,36 +128,22 @@ class Filtered(GenerativeRecommender):
         self.model = model
         self.judge_family = model.judge_family
         self.least_acceptance = check_share("least_acceptance", least_acceptance)
-        self.seed = check_count("seed", seed, minimum=0)
-
-    def fit(self, train_set: Dataset, val_set: Dataset | None = None) -> Self:
-        """Fit the model, which may stop early on `val_set`, and the filter.
-
-        Parameters
-        ----------
-        train_set : cornac.data.Dataset
-            Training interactions, values above 0; the filter learns from these users alone.
-        val_set : cornac.data.Dataset, optional
-            For the model.
-
-        Raises
-        ------
-        ValueError
-            If a training value is not above 0, or a model that is taken as it is has other items.
-        """
-        if self.trainable:
-            # The model makes validation users of the sets in its own way, so it gets them whole.
-            own = self.model.clone() if self.model.trainable else copy.deepcopy(self.model)
-            self.model_: GenerativeRecommender = own.fit(train_set, val_set)
-        return super().fit(train_set, val_set)
+        self.seed = check_seed(seed)
 
     # ------------------------------------------------------------------------------- formulas
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        catalogue = self.model_.catalogue_
-        if catalogue is None or not catalogue.equals(self.catalogue_):
-            rule, advice = "be fitted on the items of `train_set`", "Pass it with trainable=True."
-            raise ValueError(refusal("model", rule, "others", advice))
+        self.model_: GenerativeRecommender
+        if self.model.trainable:
+            # The model makes validation users of the sets in its own way, so it gets them whole.
+            self.model_ = self.model.clone().fit(self.train_set, self.val_set)
+        else:
+            check_frozen(self.model, self.catalogue_)
+            self.model_ = copy.deepcopy(self.model)
+        own = self.model_.train_matrix_
+        assert own is not None  # a fitted model has one
+        # Cornac's numbers of users mean the same to the model.
+        self.same_users_ = own.shape == matrix.shape and (own != matrix).nnz == 0
         rng = np.random.default_rng(self.seed)
         counted, compared = (
             self._drawn(max(share * matrix.shape[0], LEAST_USERS), rng)
@@ -176,15 +179,16 @@ class Filtered(GenerativeRecommender):
 
     # --------------------------------------------------------------------- the model's, unchanged
 
-    def score(self, user_idx: int, item_idx: int | None = None) -> Any:
-        """Ranking score of a training user, by the model."""
-        self._fitted_catalogue()
-        return self.model_.score(user_idx, item_idx)
+    def _score_user(self, user_idx: int) -> FloatArray:
+        if self.same_users_:
+            return self.model_._score_user(user_idx)
+        return super()._score_user(user_idx)
 
     def rate(self, user_idx: int, item_idx: int, clipping: bool = True) -> Any:
-        """Rating of an item by a training user, by the model."""
+        """Rating of an item by a training user, by the model; unknown, if it had other users."""
         self._fitted_catalogue()
-        return self.model_.rate(user_idx, item_idx, clipping)
+        known = user_idx if self.same_users_ else None
+        return self.model_.rate(known, item_idx, clipping)
 
     # -------------------------------------------------------------------------------- the filter
 
@@ -195,13 +199,17 @@ class Filtered(GenerativeRecommender):
 
     def _drawn(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         """Draw users from the model, chunk by chunk."""
-        chunks = [self.model_._draw(size, rng) for size in chunk_sizes(n_users)]
+        sizes = chunk_sizes(n_users)
+        steps = self._progress(len(sizes), f"{n_users:,} draws")
+        chunks = [self.model_._draw(sizes[step], rng) for step in steps]
         return sp.csr_array(sp.vstack(chunks, format="csr"))
 
     def _ratios_of_draws(self, rng: np.random.Generator) -> FloatArray:
         """Log density ratios of `RATE_USERS` fresh draws from the model."""
         sizes = chunk_sizes(RATE_USERS)
-        parts = [self.discriminator_.log_ratio(self.model_._draw(size, rng)) for size in sizes]
+        ratio, draw = self.discriminator_.log_ratio, self.model_._draw
+        steps = self._progress(len(sizes), "acceptance")
+        parts = [ratio(draw(sizes[step], rng)) for step in steps]
         return np.concatenate(parts)
 
 

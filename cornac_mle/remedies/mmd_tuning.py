@@ -13,14 +13,20 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from tqdm.auto import tqdm
 
-from cornac_mle.checks import check_count, check_number, check_share, refusal
+from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
 from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
 from cornac_mle.models.vae import VAE
 from cornac_mle.models.vae_decoder import Decoder, log_times
 from cornac_mle.models.vae_network import Layers
-from cornac_mle.models.vae_training import import_torch, into_last, to_numpy, validation_ndcg
+from cornac_mle.models.vae_training import (
+    check_finite,
+    import_torch,
+    into_last,
+    to_numpy,
+    validation_ndcg,
+)
 from cornac_mle.remedies.set_discrepancy import Kernel, among_real, set_gradients
 
 if TYPE_CHECKING:
@@ -78,8 +84,8 @@ class MMDTuning(GenerativeRecommender):
         Fitted as a copy. With ``trainable=False`` one that is already fitted, to the same items,
         is tuned as it is. Its ``latent`` decides from where users are drawn in tuning, as in
         sampling: "prior", "gaussian" or "mixture"; "posterior" needs real users and is refused.
-    name : str
-        Name of the recommender.
+    name : str, optional
+        None: "MMDTuning", and the autoencoder's name in parentheses.
     n_steps : int
         Gradient steps at most; fewer if stopped early. More is closer to the training users.
     batch_size : int
@@ -108,8 +114,18 @@ class MMDTuning(GenerativeRecommender):
         The tuned autoencoder.
     validation_mmd_, validation_ndcg_ : list of float
         Squared discrepancy from validation users (an estimate without bias, so it may be
-        negative) and their NDCG@100: before tuning, and every 25 steps. Empty without a
+        negative) and their NDCG@100: before tuning, scaled, and every 25 steps. Empty without a
         validation set.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no VAE.
+    ValueError
+        If its latent points are those of training users; by `fit`, if it is taken as it is and
+        fitted to other items or to none, or if tuning diverges: a loss that is not finite.
+    ImportError
+        By `fit`, without PyTorch: ``pip install cornac-mle[vae]``.
 
     Notes
     -----
@@ -123,21 +139,26 @@ class MMDTuning(GenerativeRecommender):
     def __init__(
         self,
         model: VAE,
-        name: str = "MMDTuning",
+        name: str | None = None,
         *,
         n_steps: int = 400,
         batch_size: int = 256,
         learning_rate: float = 1e-3,
         reconstruction_weight: float = 3e-3,
-        max_ndcg_loss: float = 0.05,
+        max_ndcg_loss: float = 0.02,
         trainable: bool = True,
         verbose: bool = False,
         seed: int | None = None,
         use_gpu: bool = False,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, verbose=verbose)
         if not isinstance(model, VAE):
-            raise TypeError(refusal("model", "be a VAE", type(model).__name__))
+            got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+            raise TypeError(refusal("model", "be a VAE", got, "Pass for example VAE()."))
+        super().__init__(
+            name=f"MMDTuning({model.name})" if name is None else name,
+            trainable=trainable,
+            verbose=verbose,
+        )
         if model.latent == "posterior":
             advice = "Call model.with_latent('prior') or another one first."
             rule = "draw users without a training user behind each"
@@ -146,13 +167,11 @@ class MMDTuning(GenerativeRecommender):
         self.n_steps = check_count("n_steps", n_steps)
         self.batch_size = check_count("batch_size", batch_size, minimum=2)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0.0)
-        if reconstruction_weight != 0:
-            check_number("reconstruction_weight", reconstruction_weight, above=0.0)
-        self.reconstruction_weight = reconstruction_weight
+        self.reconstruction_weight = check_number(
+            "reconstruction_weight", reconstruction_weight, minimum=0.0
+        )
         self.max_ndcg_loss = check_share("max_ndcg_loss", max_ndcg_loss)
-        if seed is not None:
-            check_count("seed", seed, minimum=0)
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.use_gpu = use_gpu
 
     # ------------------------------------------------------------------------------- formulas
@@ -210,44 +229,62 @@ class MMDTuning(GenerativeRecommender):
             left_out = pattern(sp.csr_array(validation.shown + validation.target))
             monitor = Monitor(torch, kernel, left_out, *density.draw(CHECK_USERS, rng))
         best = law.layers
+        if monitor is not None and validation is not None:
+            self._look(torch, monitor, layers, law, validation)  # as fitted
+        points, sizes = density.draw(CHECK_USERS, rng)
+        some = held[rng.permutation(len(means))[:REAL_USERS]]
+        start = best_scale(torch, layers, Monitor(torch, kernel, some, points, sizes), law)
+        with torch.no_grad():
+            sharpness /= start
+            for part in layers[-1]:
+                part *= start
         progress = tqdm(range(self.n_steps + 1), disable=not self.verbose, desc=self.name)
         for step in progress:
             if monitor is not None and validation is not None and step % CHECK_STEPS == 0:
-                weights = to_numpy(layers)
-                self.validation_mmd_.append(monitor.discrepancy(torch, layers, law))
-                self.validation_ndcg_.append(
-                    validation_ndcg(self.vae_.encoder_, weights, validation)
-                )
-                place = best_look(self.validation_mmd_, self.validation_ndcg_, self.max_ndcg_loss)
-                if place == step // CHECK_STEPS:
-                    best = weights
-                if step // CHECK_STEPS - int(np.argmin(self.validation_mmd_)) >= PATIENCE:
+                if self._look(torch, monitor, layers, law, validation):
+                    best = to_numpy(layers)
+                newest = len(self.validation_mmd_) - 1
+                if newest - int(np.argmin(self.validation_mmd_)) >= PATIENCE:
                     break
             if step == self.n_steps:
                 break
-            if step == 0:
-                points, sizes = density.draw(CHECK_USERS, rng)
-                some = held[rng.permutation(len(means))[:REAL_USERS]]
-                start = best_scale(torch, layers, Monitor(torch, kernel, some, points, sizes), law)
-                with torch.no_grad():
-                    sharpness /= start
-                    for part in layers[-1]:
-                        part *= start
             optimizer.zero_grad()
             chances = held_chances(torch, layers, law, *density.draw(self.batch_size, rng))
             users = rng.permutation(len(means))[:REAL_USERS]
             loss = set_gradients(torch, chances, kernel, held[users])
+            check_finite(self.learning_rate, loss)
             if self.reconstruction_weight:
                 users = rng.integers(len(means), size=self.batch_size)
                 noise = rng.standard_normal((self.batch_size, means.shape[1]))
                 points = means[users] + deviations[users] * noise
                 rates = log_rates(torch, layers, law, points)
                 cost = reconstruction(torch, sharpness * rates, held[users])
+                check_finite(self.learning_rate, cost.item())
                 torch.autograd.backward(self.reconstruction_weight * cost)
             optimizer.step()
             progress.set_postfix(mmd=loss)
         progress.close()
-        return best if monitor is not None else to_numpy(layers)
+        if monitor is not None:
+            return best
+        with torch.no_grad():  # the last step has no loss after it
+            last = log_rates(torch, layers, law, points).cpu().numpy()
+        check_finite(self.learning_rate, last)
+        return to_numpy(layers)
+
+    def _look(
+        self,
+        torch: Any,
+        monitor: "Monitor",
+        layers: "TorchLayers",
+        law: Decoder,
+        validation: Validation,
+    ) -> bool:
+        """Measure the decoder on validation users; say whether it is the best so far."""
+        ndcg = validation_ndcg(self.vae_.encoder_, to_numpy(layers), validation)
+        self.validation_mmd_.append(monitor.discrepancy(torch, layers, law))
+        self.validation_ndcg_.append(ndcg)
+        place = best_look(self.validation_mmd_, self.validation_ndcg_, self.max_ndcg_loss)
+        return place == len(self.validation_mmd_) - 1
 
 
 def best_look(mmd: list[float], ndcg: list[float], max_loss: float) -> int:

@@ -1,0 +1,157 @@
+"""Do likelihood, ranking and believability agree on which model is best?
+
+All models and all latent densities of the VAE: log-likelihood of held-out users in nats (exact, or
+a lower bound on average, marked >=, with the median effective sample size), NDCG@100 of what unseen
+users hide, the share of made-up users that the worst of three judges flags at .05, coverage,
+copying. Values are ones, so that every likelihood is that of an item set.
+
+Command: python experiments/likelihood_vs_realism.py --data ../shared/data
+Minutes: about 30 on two cores.
+Writes: likelihood_vs_realism.csv in experiments/results, .png in experiments/pictures
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from cornac.metrics import NDCG
+from diagnosis import FLAGGED, frozen
+from real_data import held_out_users
+from scipy.stats import kendalltau
+
+from cornac_mle import (
+    LDA,
+    PMF,
+    VAE,
+    GenerativeRecommender,
+    HeldOutUsers,
+    Mixture,
+    MMDTuning,
+    Popularity,
+    TrainingUsers,
+)
+from cornac_mle.metrics import (
+    CopiedUsers,
+    HeldOutLogLikelihood,
+    NeighbourCoverage,
+    UnrealisticUsers,
+)
+
+HERE = Path(__file__).parent
+NATS, RANKING = "HeldOutLogLikelihood", "NDCG@100"
+
+
+def models(method: HeldOutUsers, seed: int) -> Iterator[GenerativeRecommender]:
+    """Yield fitted models; the VAE's latent densities share one fit."""
+    data = method.train_set, method.val_set
+    yield Popularity().fit(*data)
+    yield TrainingUsers().fit(*data)
+    yield Mixture(k=10, seed=seed, name="Mixture 10").fit(*data)
+    yield Mixture(k=100, lambda_reg=1, n_init=1, seed=seed, name="Mixture 100, rough").fit(*data)
+    yield LDA(k=20, seed=seed, name="LDA 20").fit(*data)
+    yield PMF(k=20, seed=seed, name="PMF").fit(*data)
+    vae = VAE(seed=seed).fit(*data)
+    for latent in ("prior", "gaussian", "mixture", "posterior"):
+        yield frozen(vae.with_latent(latent), f"VAE {latent}")
+    for likelihood in ("bern", "pois", "gaus"):
+        yield VAE(likelihood=likelihood, seed=seed, name=f"VAE {likelihood}").fit(*data)
+    vamp = VAE(prior="vamp", latent="prior", seed=seed, name="VAE VampPrior")
+    yield vamp.fit(*data)
+    inner = frozen(vae.with_latent("mixture"), "inner")
+    yield frozen(MMDTuning(inner, seed=seed).fit(*data), "VAE mixture, tuned")
+
+
+def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+    method = held_out_users(name, data, seed)
+    for model in models(method, seed):
+        metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
+        metrics += [HeldOutLogLikelihood(), NDCG(k=100)]
+        method.evaluate(frozen(model, model.name), metrics, user_based=True, show_validation=False)
+        found = method.report.scores.query("model == @model.name and users == 'held-out'")
+        print(name, model.name, found.set_index("metric")["value"].round(3).to_dict(), flush=True)
+    scores = method.report.scores
+    columns = ["dataset", "model", "metric", "value", "low", "high", "ceiling", "floor"]
+    return scores.loc[scores["users"] == "held-out", [*columns, "effective_sample_size"]]
+
+
+def agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """Kendall's tau between the orders of models by two metrics, each with the better one first."""
+    rows = []
+    for name, own in table.groupby("dataset", sort=False):
+        wide = own.pivot_table(index="model", columns="metric", values="value")
+        for metric in (NATS, RANKING):
+            both = wide[[metric, FLAGGED]].dropna()
+            tau, p_value = kendalltau(both[metric], -both[FLAGGED])
+            rows.append((name, f"{metric} / believability", len(both), tau, p_value))
+    return pd.DataFrame(rows, columns=["dataset", "orders", "models", "tau", "p_value"])
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sets = list(dict.fromkeys(table["dataset"]))
+    figure, axes = plt.subplots(
+        len(sets),
+        2,
+        figsize=(11, 4.6 * len(sets)),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for row, name in zip(axes, sets, strict=True):
+        own = table[table["dataset"] == name]
+        flagged = own[own["metric"] == FLAGGED].set_index("model")
+        for axis, metric in zip(row, (NATS, RANKING), strict=True):
+            found = own[own["metric"] == metric].set_index("model")
+            for number, (model, score) in enumerate(found.iterrows()):
+                if not score["value"] > -1e9:
+                    continue
+                share = flagged.loc[model]
+                bound = score["effective_sample_size"] > 0
+                axis.errorbar(
+                    score["value"],
+                    share["value"],
+                    [[share["value"] - share["low"]], [share["high"] - share["value"]]],
+                    fmt=">" if bound else "o",
+                    color=f"C{number % 10}",
+                    ms=6,
+                )
+                axis.annotate(
+                    model,
+                    (score["value"], share["value"]),
+                    (5, 4),
+                    textcoords="offset points",
+                    fontsize=7.5,
+                )
+            axis.axhline(flagged["ceiling"].iloc[0], color="tab:green", ls="--", lw=1)
+            axis.axhline(flagged["floor"].iloc[0], color="tab:red", ls="--", lw=1)
+            axis.set(ylim=(0, 1.05))
+            axis.margins(x=0.16)
+        row[0].set_title(name.replace("_", " "), loc="left", weight="bold")
+        row[0].set_ylabel("flagged at .05, worst of three judges\n(dashed: real users, popularity)")
+        row[0].set_xlabel("log-likelihood of held-out users, nats a user (>: at least)")
+        row[1].set_xlabel("NDCG@100 of unseen users")
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
+    parser.add_argument("--sets", nargs="+", default=("complete_journey", "movielens_1m"))
+    parser.add_argument("--seed", type=int, default=123)
+    parser.add_argument("--out", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
+    for folder in ("results", "pictures"):
+        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "results" / "likelihood_vs_realism.csv"
+    table.to_csv(file, index=False, float_format="%.4f")
+    draw(table, arguments.out / "pictures" / "likelihood_vs_realism.png")
+    print(agreement(table).round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
