@@ -105,31 +105,31 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         own = table[table["dataset"] == name]
         flagged = own[own["metric"] == FLAGGED].set_index("model")
         for axis, metric in zip(row, (NATS, RANKING), strict=True):
-            found = own[own["metric"] == metric].set_index("model")
-            for number, (model, score) in enumerate(found.iterrows()):
-                if not score["value"] > -1e9:
-                    continue
-                share = flagged.loc[model]
-                bound = score["effective_sample_size"] > 0
+            found = own[(own["metric"] == metric) & (own["value"] > -1e9)].set_index("model")
+            # Labels to the right and to the left in turn, from top to bottom, so that few overlap.
+            heights = flagged.loc[found.index, "value"].sort_values(ascending=False)
+            for number, (model, height) in enumerate(heights.items()):
+                score, share = found.loc[model], flagged.loc[model]
                 axis.errorbar(
                     score["value"],
-                    share["value"],
-                    [[share["value"] - share["low"]], [share["high"] - share["value"]]],
-                    fmt=">" if bound else "o",
-                    color=f"C{number % 10}",
+                    height,
+                    [[height - share["low"]], [share["high"] - height]],
+                    fmt=">" if score["effective_sample_size"] > 0 else "o",
+                    color=f"C{list(flagged.index).index(model) % 10}",
                     ms=6,
                 )
                 axis.annotate(
                     model,
-                    (score["value"], share["value"]),
-                    (5, 4),
+                    (score["value"], height),
+                    (-7 if number % 2 else 7, -2),
                     textcoords="offset points",
+                    ha="right" if number % 2 else "left",
                     fontsize=7.5,
                 )
             axis.axhline(flagged["ceiling"].iloc[0], color="tab:green", ls="--", lw=1)
             axis.axhline(flagged["floor"].iloc[0], color="tab:red", ls="--", lw=1)
             axis.set(ylim=(0, 1.05))
-            axis.margins(x=0.16)
+            axis.margins(x=0.22)
         row[0].set_title(name.replace("_", " "), loc="left", weight="bold")
         row[0].set_ylabel("flagged at .05, worst of three judges\n(dashed: real users, popularity)")
         row[0].set_xlabel("log-likelihood of held-out users, nats a user (>: at least)")
