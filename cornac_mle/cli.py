@@ -52,11 +52,11 @@ def _models() -> dict[str, Callable[[int], Any]]:
         "vae": lambda seed: VAE(latent="mixture", name="VAE", seed=seed),
         "vae-gaussian": lambda seed: VAE(latent="gaussian", name="VAE gaussian", seed=seed),
         "vae-prior": lambda seed: VAE(latent="prior", name="VAE prior", seed=seed),
+        "vae-posterior": lambda seed: VAE(latent="posterior", name="VAE posterior", seed=seed),
         "vae-tuned": lambda seed: MMDTuning(
             VAE(latent="prior", seed=seed), name="VAE tuned", seed=seed
         ),
         "vae-filtered": lambda seed: Filtered(VAE(seed=seed), name="VAE filtered", seed=seed),
-        "vae-posterior": lambda seed: VAE(latent="posterior", name="VAE posterior", seed=seed),
         "ease": lambda seed: EASE(verbose=False),
     }
 
