@@ -12,20 +12,17 @@ Minutes: about 35 on two cores.
 Writes: experiments/results/diagnosis.csv, experiments/pictures/diagnosis.png
 """
 
-import argparse
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from cornac.metrics import NDCG
-from real_data import held_out_users
+from real_data import evaluate, held_out_users, run
 
 from cornac_mle import PMF, VAE, Filtered, GenerativeRecommender, HeldOutUsers, MMDTuning
 from cornac_mle.metrics import ClassifierTest, CopiedUsers, NeighbourCoverage, UnrealisticUsers
 
-HERE = Path(__file__).parent
 SETS = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 FLAGGED = "UnrealisticUsers@0.05 (worst)"
 NUMBERS = ["value", "low", "high", "ceiling", "floor"]
@@ -39,50 +36,36 @@ RUNGS = {
 }
 
 
-def frozen(model: GenerativeRecommender, name: str) -> GenerativeRecommender:
-    """Copy a fitted model, for an evaluation that does not fit it again."""
-    model = copy.copy(model)
-    model.name, model.trainable = name, False
-    return model
-
-
-def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, GenerativeRecommender]]:
-    """Yield (what it is, fitted model); all but PMF have one and the same fit of a VAE."""
+def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, str, GenerativeRecommender]]:
+    """Yield (what it is, name, fitted model); the ladder and most remedies share a fit."""
     vae = VAE(seed=seed).fit(method.train_set, method.val_set)
     for latent, label in RUNGS.items():
-        yield "ladder", frozen(vae.with_latent(latent), label)
+        yield "ladder", label, vae.with_latent(latent)
     for latent in ("prior", "mixture"):
-        inner = frozen(vae.with_latent(latent), "inner")
+        inner = vae.with_latent(latent)
         tuned = MMDTuning(inner, seed=seed).fit(method.train_set, method.val_set)
         filtered = Filtered(inner, seed=seed).fit(method.train_set, method.val_set)
-        yield "remedy", frozen(tuned, f"{latent} + MMD tuning")
-        yield "remedy", frozen(filtered, f"{latent} + filter")
-    vamp = VAE(prior="vamp", latent="prior", seed=seed, name="VampPrior")
-    yield "remedy", vamp.fit(method.train_set, method.val_set)
-    yield from bernoulli(method, seed)
-    yield "other model", PMF(k=20, seed=seed, name="PMF").fit(method.train_set, method.val_set)
-
-
-def bernoulli(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, GenerativeRecommender]]:
-    """Yield a VAE fitted by the Bernoulli likelihood, whose sets are drawn without repeats."""
+        yield "remedy", f"{latent} + MMD tuning", tuned
+        yield "remedy", f"{latent} + filter", filtered
+    vamp = VAE(prior="vamp", latent="prior", seed=seed).fit(method.train_set, method.val_set)
+    yield "remedy", "VampPrior", vamp
+    # Sets are drawn without repeats, as this likelihood has it and the multinomial has not.
     vae = VAE(likelihood="bern", seed=seed).fit(method.train_set, method.val_set)
-    yield "remedy", frozen(vae.with_latent("prior"), "Bernoulli, prior")
-    yield "remedy", frozen(vae.with_latent("mixture"), "Bernoulli, mixture")
-    inner = frozen(vae.with_latent("mixture"), "inner")
-    tuned = MMDTuning(inner, seed=seed).fit(method.train_set, method.val_set)
-    yield "remedy", frozen(tuned, "Bernoulli, mixture + MMD tuning")
+    yield "remedy", "Bernoulli, prior", vae.with_latent("prior")
+    yield "remedy", "Bernoulli, mixture", vae.with_latent("mixture")
+    tuned = MMDTuning(vae.with_latent("mixture"), seed=seed)
+    tuned.fit(method.train_set, method.val_set)
+    yield "remedy", "Bernoulli, mixture + MMD tuning", tuned
+    yield "other model", "PMF", PMF(k=20, seed=seed).fit(method.train_set, method.val_set)
 
 
 def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     method = held_out_users(name, data, seed, n_samples=SAMPLES)
     kinds = {}
-    for kind, model in models(method, seed):
-        kinds[model.name] = kind
+    for kind, label, model in models(method, seed):
+        kinds[label] = kind
         metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
-        metrics += [ClassifierTest(), NDCG(k=100)]
-        method.evaluate(frozen(model, model.name), metrics, user_based=True, show_validation=False)
-        found = method.report.scores.query("model == @model.name and users == 'held-out'")
-        print(name, model.name, found.set_index("metric")["value"].round(3).to_dict(), flush=True)
+        evaluate(method, model, label, [*metrics, ClassifierTest(), NDCG(k=100)])
     scores = method.report.scores
     scores = scores[scores["users"] == "held-out"]
     # The mean over sampling seeds, of values and of the ends of their intervals.
@@ -127,19 +110,5 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
-    parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--seed", type=int, default=123)
-    parser.add_argument("--out", type=Path, default=HERE)
-    arguments = parser.parse_args()
-    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
-    for folder in ("results", "pictures"):
-        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
-    table.to_csv(arguments.out / "results" / "diagnosis.csv", index=False, float_format="%.4f")
-    draw(table, arguments.out / "pictures" / "diagnosis.png")
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, SETS, measure, draw)

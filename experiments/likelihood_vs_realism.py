@@ -10,15 +10,14 @@ Minutes: about 30 on two cores.
 Writes: likelihood_vs_realism.csv in experiments/results, .png in experiments/pictures
 """
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from cornac.metrics import NDCG
-from diagnosis import FLAGGED, frozen
-from real_data import held_out_users
+from diagnosis import FLAGGED
+from real_data import evaluate, held_out_users, run
 from scipy.stats import kendalltau
 
 from cornac_mle import (
@@ -39,41 +38,34 @@ from cornac_mle.metrics import (
     UnrealisticUsers,
 )
 
-HERE = Path(__file__).parent
 NATS, RANKING = "HeldOutLogLikelihood", "NDCG@100"
 
 
-def models(method: HeldOutUsers, seed: int) -> Iterator[GenerativeRecommender]:
-    """Yield fitted models; the VAE's latent densities share one fit."""
+def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, GenerativeRecommender]]:
+    """Yield (name, fitted model); the VAE's latent densities share one fit."""
     data = method.train_set, method.val_set
-    yield Popularity().fit(*data)
-    yield TrainingUsers().fit(*data)
-    yield Mixture(k=10, seed=seed, name="Mixture 10").fit(*data)
-    yield Mixture(k=100, lambda_reg=1, n_init=1, seed=seed, name="Mixture 100, rough").fit(*data)
-    yield LDA(k=20, seed=seed, name="LDA 20").fit(*data)
-    yield PMF(k=20, seed=seed, name="PMF").fit(*data)
+    yield "Popularity", Popularity().fit(*data)
+    yield "TrainingUsers", TrainingUsers().fit(*data)
+    yield "Mixture 10", Mixture(k=10, seed=seed).fit(*data)
+    yield "Mixture 100, rough", Mixture(k=100, lambda_reg=1, n_init=1, seed=seed).fit(*data)
+    yield "LDA 20", LDA(k=20, seed=seed).fit(*data)
+    yield "PMF", PMF(k=20, seed=seed).fit(*data)
     vae = VAE(seed=seed).fit(*data)
     for latent in ("prior", "gaussian", "mixture", "posterior"):
-        yield frozen(vae.with_latent(latent), f"VAE {latent}")
+        yield f"VAE {latent}", vae.with_latent(latent)
     for likelihood in ("bern", "pois", "gaus"):
-        yield VAE(likelihood=likelihood, seed=seed, name=f"VAE {likelihood}").fit(*data)
-    vamp = VAE(prior="vamp", latent="prior", seed=seed, name="VAE VampPrior")
-    yield vamp.fit(*data)
-    inner = frozen(vae.with_latent("mixture"), "inner")
-    yield frozen(MMDTuning(inner, seed=seed).fit(*data), "VAE mixture, tuned")
+        yield f"VAE {likelihood}", VAE(likelihood=likelihood, seed=seed).fit(*data)
+    yield "VAE VampPrior", VAE(prior="vamp", latent="prior", seed=seed).fit(*data)
+    yield "VAE mixture, tuned", MMDTuning(vae.with_latent("mixture"), seed=seed).fit(*data)
 
 
 def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     method = held_out_users(name, data, seed)
-    for model in models(method, seed):
-        metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
-        metrics += [HeldOutLogLikelihood(), NDCG(k=100)]
-        method.evaluate(frozen(model, model.name), metrics, user_based=True, show_validation=False)
-        found = method.report.scores.query("model == @model.name and users == 'held-out'")
-        print(name, model.name, found.set_index("metric")["value"].round(3).to_dict(), flush=True)
-    scores = method.report.scores
+    metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
+    metrics += [HeldOutLogLikelihood(), NDCG(k=100)]
+    rows = [evaluate(method, model, label, metrics) for label, model in models(method, seed)]
     columns = ["dataset", "model", "metric", "value", "low", "high", "ceiling", "floor"]
-    return scores.loc[scores["users"] == "held-out", [*columns, "effective_sample_size"]]
+    return pd.concat(rows)[[*columns, "effective_sample_size"]]
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
@@ -137,21 +129,6 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
-    parser.add_argument("--sets", nargs="+", default=("complete_journey", "movielens_1m"))
-    parser.add_argument("--seed", type=int, default=123)
-    parser.add_argument("--out", type=Path, default=HERE)
-    arguments = parser.parse_args()
-    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
-    for folder in ("results", "pictures"):
-        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
-    file = arguments.out / "results" / "likelihood_vs_realism.csv"
-    table.to_csv(file, index=False, float_format="%.4f")
-    draw(table, arguments.out / "pictures" / "likelihood_vs_realism.png")
-    print(agreement(table).round(3).to_string(index=False))
-
-
 if __name__ == "__main__":
-    main()
+    table = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw)
+    print(agreement(table).round(3).to_string(index=False))

@@ -11,17 +11,15 @@ Minutes: about 10 on two cores.
 Writes: experiments/results/mass_covering.csv, experiments/pictures/mass_covering.png
 """
 
-import argparse
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
-from real_data import held_out_users
+from real_data import evaluate, held_out_users, run
 
 from cornac_mle import Mixture
 from cornac_mle.metrics import HeldOutLogLikelihood, NeighbourCoverage, UnrealisticUsers
 
-HERE = Path(__file__).parent
 KINDS = (1, 2, 5, 10, 20, 50, 100)
 SMOOTHING = {20.0: "much smoothing (20 users)", 1.0: "little smoothing (1 user)"}
 SETS = ("complete_journey", "movielens_100k", "lastfm", "movielens_1m")
@@ -33,13 +31,11 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     for smoothing in SMOOTHING:
         for kinds in KINDS:
             label = f"{kinds} kinds, lambda_reg={smoothing:g}"
-            model = Mixture(k=kinds, lambda_reg=smoothing, n_init=1, name=label)
+            model = Mixture(k=kinds, lambda_reg=smoothing, n_init=1)
+            model.fit(method.train_set, method.val_set)
             metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), HeldOutLogLikelihood()]
-            method.evaluate(model, metrics, user_based=True, show_validation=False)
-            found = method.report.scores
-            found = found[(found["model"] == label) & (found["users"] == "held-out")]
-            rows.append(found.assign(dataset=name, kinds=kinds, smoothing=smoothing))
-            print(name, label, found.set_index("metric")["value"].round(3).to_dict(), flush=True)
+            found = evaluate(method, model, label, metrics)
+            rows.append(found.assign(kinds=kinds, smoothing=smoothing))
     columns = [
         "dataset",
         "smoothing",
@@ -91,19 +87,5 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
-    parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--seed", type=int, default=123)
-    parser.add_argument("--out", type=Path, default=HERE)
-    arguments = parser.parse_args()
-    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
-    for folder in ("results", "pictures"):
-        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
-    table.to_csv(arguments.out / "results" / "mass_covering.csv", index=False, float_format="%.4f")
-    draw(table, arguments.out / "pictures" / "mass_covering.png")
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, SETS, measure, draw)

@@ -1,12 +1,16 @@
-"""The real data sets of the experiments: profiles of likes, and random groups of users."""
+"""What the experiments share: real data sets, random groups of users, and how one is run."""
 
+import argparse
+import copy
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cornac_mle import HeldOutUsers
+from cornac_mle import GenerativeRecommender, HeldOutUsers
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
@@ -58,6 +62,44 @@ def held_out_users(name: str, data: Path, seed: int, n_samples: int = 1) -> Held
     pairs = {"user": np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))}
     frame = pd.DataFrame(pairs | {"item": likes.indices, "rating": 1.0})
     return HeldOutUsers(frame, seed=seed, dataset_name=name, n_samples=n_samples)
+
+
+def evaluate(
+    method: HeldOutUsers, model: GenerativeRecommender, name: str, metrics: Iterable[Any]
+) -> pd.DataFrame:
+    """Measure a fitted model, under a name, without fitting it again; print and return its rows."""
+    model = copy.copy(model)
+    model.name, model.trainable = name, False
+    method.evaluate(model, list(metrics), user_based=True, show_validation=False)
+    scores = method.report.scores
+    found = scores[(scores["model"] == name) & (scores["users"] == "held-out")]
+    values = found.groupby("metric", sort=False)["value"].mean().round(3).to_dict()
+    print(method.report.dataset, name, values, flush=True)
+    return found
+
+
+def run(
+    description: str,
+    sets: tuple[str, ...],
+    measure: Callable[[str, Path, int], pd.DataFrame],
+    draw: Callable[[pd.DataFrame, Path], None],
+) -> pd.DataFrame:
+    """Measure each data set, write the table and the picture, named after the script."""
+    here = Path(__file__).parent
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
+    parser.add_argument("--sets", nargs="+", default=sets)
+    parser.add_argument("--seed", type=int, default=123)
+    parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")
+    arguments = parser.parse_args()
+    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
+    name = Path(parser.prog).stem
+    for folder in ("results", "pictures"):
+        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "results" / f"{name}.csv"
+    table.to_csv(file, index=False, float_format="%.4f")
+    draw(table, arguments.out / "pictures" / f"{name}.png")
+    return table
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Discriminator rejection sampling: what it keeps, what that costs, and the law that comes out."""
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -15,7 +13,7 @@ from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
 from cornac_mle.remedies.discriminator import PairDiscriminator, describe, log_lifts, pair_counts
 from cornac_mle.remedies.filtered import Filtered, log_ceiling
-from worlds import checkerboard, communities, profiles, rated, taste_world
+from worlds import checkerboard, communities, counts_of, every_profile, profiles, rated, taste_world
 
 # ------------------------------------------------------------------------------ the discriminator
 
@@ -132,14 +130,7 @@ def small():
     likes = np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1]] * 25)
     model = Filtered(Popularity(), seed=1)
     model.fit(profiles(sp.csr_array(likes.astype(np.float32))).to_dataset(seed=1))
-    everything = np.array(list(itertools.product([0, 1], repeat=5)), dtype=np.float32)[1:]
-    return model, profiles(sp.csr_array(everything))
-
-
-def counts_of(users, everything):
-    """How many users hold exactly each of the profiles."""
-    codes = users.matrix.astype(bool) @ (1 << np.arange(5))
-    return np.array([np.sum(codes == one) for one in everything.matrix @ (1 << np.arange(5))])
+    return model, every_profile()
 
 
 def test_samples_have_the_law_that_the_likelihood_states(small):

@@ -1,7 +1,5 @@
 """LDA: it finds topics, its bound rises, and samples and likelihood have one law."""
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,7 +8,6 @@ from scipy.special import psi, roots_jacobi
 from scipy.stats import beta, chisquare, dirichlet
 
 from cornac_mle.drawing import plackett_luce, set_log_probability
-from cornac_mle.models.base import Validation
 from cornac_mle.models.choose_k import choose_k, left_out_users
 from cornac_mle.models.lda import LDA
 from cornac_mle.models.popularity import Popularity
@@ -26,7 +23,8 @@ from cornac_mle.models.topics import (
     log_dirichlet,
     user_evidence,
 )
-from worlds import checkerboard, communities, profiles, rated, taste_world
+from cornac_mle.models.validation import Validation
+from worlds import checkerboard, communities, counts_of, every_profile, profiles, rated, taste_world
 
 
 def blended_world(n_users, k=3, n_items=60, size=15, alpha=0.3, seed=0):
@@ -198,8 +196,7 @@ def small():
     model = LDA(k=2, seed=1)
     model.fit(profiles(sp.csr_array(likes.astype(np.float32))).to_dataset(seed=1))
     model.alpha_ = np.array([0.5, 0.8])
-    everything = np.array(list(itertools.product([0, 1], repeat=5)), dtype=np.float32)[1:]
-    return model, profiles(sp.csr_array(everything))
+    return model, every_profile()
 
 
 def brute_force(model, everything):
@@ -267,12 +264,6 @@ def test_blends_are_more_probable_than_popularity(blended):
     flat = LDA(k=1, seed=1).fit(blended[1].to_dataset(seed=1))
     gain = model.log_likelihood(new, rng=1) - flat.log_likelihood(new, rng=1, n_draws=1)
     assert gain.mean() > 5 * gain.std() / np.sqrt(200)
-
-
-def counts_of(users, everything):
-    """How many users hold exactly each of the profiles."""
-    codes = users.matrix.astype(bool) @ (1 << np.arange(5))
-    return np.array([np.sum(codes == one) for one in everything.matrix @ (1 << np.arange(5))])
 
 
 def test_samples_have_the_law_that_the_likelihood_states(small, chances):

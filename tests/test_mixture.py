@@ -1,7 +1,5 @@
 """The mixture: it finds kinds of users, and samples and likelihood have one law."""
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -10,7 +8,7 @@ from scipy.stats import chisquare
 from cornac_mle.drawing import size_law
 from cornac_mle.models.mixture import Mixture, size_laws
 from cornac_mle.models.popularity import Popularity
-from worlds import checkerboard, communities, profiles, taste_world
+from worlds import checkerboard, communities, counts_of, every_profile, profiles, taste_world
 
 
 def test_two_communities_come_out_as_two():
@@ -54,14 +52,7 @@ def small():
     likes = np.array([[1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1]] * 5)
     model = Mixture(k=2, lambda_reg=1, seed=1)
     model.fit(profiles(sp.csr_array(likes.astype(np.float32))).to_dataset(seed=1))
-    everything = np.array(list(itertools.product([0, 1], repeat=5)), dtype=np.float32)[1:]
-    return model, profiles(sp.csr_array(everything))
-
-
-def counts_of(users, everything):
-    """How many users hold exactly each of the profiles."""
-    codes = users.matrix.astype(bool) @ (1 << np.arange(5))
-    return np.array([np.sum(codes == one) for one in everything.matrix @ (1 << np.arange(5))])
+    return model, every_profile()
 
 
 def test_samples_have_the_law_that_the_likelihood_states(small):

@@ -12,12 +12,12 @@ from cornac.models import Recommender
 from cornac_mle.drawing import plackett_luce
 from cornac_mle.kernels import pattern
 from cornac_mle.metrics.mmd import kernel_sums, mean_among
-from cornac_mle.models.base import validation_users
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.vae import VAE
 from cornac_mle.models.vae_decoder import Decoder
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS
 from cornac_mle.models.vae_training import validation_ndcg
+from cornac_mle.models.validation import validation_users
 from cornac_mle.remedies import mmd_tuning
 from cornac_mle.remedies.mmd_tuning import (
     MMDTuning,

@@ -9,13 +9,14 @@ import scipy.sparse as sp
 from cornac.exception import ScoreException
 from cornac.models import Recommender
 
-from cornac_mle.models.base import CHUNK_USERS, validation_users
+from cornac_mle.models.base import CHUNK_USERS
 from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
+from cornac_mle.models.validation import validation_users
 from cornac_mle.profiles import Profiles, ids_index
 from cornac_mle.remedies.filtered import Filtered
 from cornac_mle.remedies.mmd_tuning import MMDTuning
@@ -314,8 +315,6 @@ def test_a_log_likelihood_is_finite_or_says_why_there_is_none(fitted):
 
 
 def test_no_users_have_no_log_likelihood(fitted):
-    if isinstance(fitted, TrainingUsers):
-        pytest.skip("has no likelihood")
     assert fitted.log_likelihood(WORLD[:0], rng=1, n_draws=3).shape == (0,)
     with pytest.raises(ValueError, match="`n_draws` must be at least 1; got 0"):
         fitted.log_likelihood(WORLD, rng=1, n_draws=0)

@@ -12,7 +12,6 @@ from cornac.data import Dataset
 from scipy.stats import ks_2samp
 
 from cornac_mle.drawing import size_law
-from cornac_mle.models.base import Validation
 from cornac_mle.models.vae import LATENTS, VAE
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS, scale
 from cornac_mle.models.vae_network import forward, unit_rows
@@ -29,6 +28,7 @@ from cornac_mle.models.vae_training import (
     to_numpy,
     validation_ndcg,
 )
+from cornac_mle.models.validation import Validation
 from cornac_mle.profiles import Profiles
 from worlds import profiles
 

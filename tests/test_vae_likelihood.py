@@ -52,7 +52,7 @@ def everything(copies=1):
     return profiles(sp.csr_array(np.tile(EVERYTHING, (copies, 1))))
 
 
-def likelihoods(model, copies=20, n_draws=60):
+def likelihoods(model, copies=24, n_draws=100):
     """Probability of each of the 31 profiles, with the standard error of each."""
     nats = model.log_likelihood(everything(copies), rng=1, n_draws=n_draws)
     chances = np.exp(nats).reshape(copies, -1)
@@ -87,8 +87,10 @@ def test_it_is_the_integral_over_the_line(line):
             ]
         )
         assert exact.sum() == pytest.approx(1, abs=1e-3)  # so the grid is wide and fine enough
-        chances, errors = likelihoods(line.with_latent(latent))
-        # A t of 19 degrees of freedom is beyond 12 with probability 3e-10; there are 31 profiles.
+        # Cut-off rates give profiles several modes, of which few draws find the narrow ones.
+        n_draws = 400 if line.likelihood == "gaus" else 100
+        chances, errors = likelihoods(line.with_latent(latent), n_draws=n_draws)
+        # A t of 23 degrees of freedom is beyond 12 with probability 2e-11; there are 31 profiles.
         assert np.all(np.abs(chances - exact) <= 12 * errors + 1e-3 * exact + 1e-9)
         assert np.sqrt((errors**2).sum()) < 0.02
         assert np.median(errors[exact > 0] / exact[exact > 0]) < 0.06
@@ -122,7 +124,7 @@ def test_samples_have_the_law_that_the_likelihood_states(plane, latent):
     model = plane.with_latent(latent)
     chances, errors = likelihoods(model)
     error = np.sqrt((errors**2).sum())
-    assert error < 0.025
+    assert error < 0.02
     assert chances.sum() == pytest.approx(1, abs=12 * error)
     assert fit_p_value(chances, errors, model) > 1e-6
     # Broken: the natural parameter of one item is off.

@@ -1,5 +1,7 @@
 """Small worlds with a known answer."""
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -51,3 +53,16 @@ def rated(world: Profiles, seed: int = 0) -> Profiles:
     matrix = world.matrix.copy()
     matrix.data = np.random.default_rng(seed).integers(1, 6, size=matrix.nnz).astype(np.float32)
     return Profiles(matrix, world.user_ids, world.item_ids)
+
+
+def every_profile(n_items: int = 5) -> Profiles:
+    """All item sets but the empty one: what a law of profiles can be held against in full."""
+    sets = list(itertools.product([0, 1], repeat=n_items))[1:]
+    return profiles(sp.csr_array(np.array(sets, dtype=np.float32)))
+
+
+def counts_of(users: Profiles, everything: Profiles) -> np.ndarray:
+    """How many users hold exactly each of the profiles, (n_profiles,)."""
+    places = 1 << np.arange(everything.matrix.shape[1])
+    codes = users.matrix.astype(bool) @ places
+    return np.array([np.sum(codes == one) for one in everything.matrix @ places])

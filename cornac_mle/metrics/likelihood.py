@@ -31,6 +31,9 @@ class HeldOutLogLikelihood(ModelMetric):
     the bound may be many nats too low. A bound above an exact value is a better likelihood; a bound
     below one says nothing.
 
+    `Filtered` has an estimated constant in its likelihood: an error common to all users, of
+    `acceptance_rate_error_` / `acceptance_rate_` nats, which the interval leaves out.
+
     A likelihood is that of the whole profile as the model defines it: the item set, for models
     without values of their own, and the values too for PMF where training values differ. Compare
     only models that speak of the same thing.

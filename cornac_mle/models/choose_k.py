@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.models.base import FloatArray, Validation
+from cornac_mle.models.base import FloatArray
+from cornac_mle.models.validation import Validation
 
 CHOICES = (1, 2, 5, 10, 20, 50, 100)
 """What `choose_k` tries, in this order."""

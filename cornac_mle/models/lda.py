@@ -12,7 +12,7 @@ from cornac_mle.drawing import (
     plackett_luce_log_probability,
 )
 from cornac_mle.importance import LikelihoodEstimate, importance_estimate
-from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender
 from cornac_mle.models.choose_k import choose_k
 from cornac_mle.models.mixture import size_laws
 from cornac_mle.models.topics import (
@@ -21,6 +21,7 @@ from cornac_mle.models.topics import (
     log_dirichlet,
     user_evidence,
 )
+from cornac_mle.models.validation import Validation
 
 TEMPERS = (1.0, 0.5, 0.25, 0.1, 0.0)
 """Shares of the evidence that the proposals for topic shares take in: the wider ones are there
@@ -131,7 +132,12 @@ class LDA(GenerativeRecommender):
         self.size_laws_ = size_laws(np.diff(matrix.indptr), main_topics, k, held)
 
     def _choice_nats(self, left_out: sp.csr_array) -> FloatArray:
-        return self._log_likelihood(left_out, CHOICE_DRAWS, np.random.default_rng(self.seed)).nats
+        rng = np.random.default_rng(self.seed)
+        blocks = [
+            self._log_likelihood(left_out[start : start + CHUNK_USERS], CHOICE_DRAWS, rng).nats
+            for start in range(0, left_out.shape[0], CHUNK_USERS)
+        ]
+        return np.concatenate(blocks)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         shares = rng.dirichlet(self.alpha_, size=n_users)  # (n_users, k)

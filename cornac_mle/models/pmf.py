@@ -9,7 +9,7 @@ from cornac_mle.drawing import plackett_luce, size_law
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
 from cornac_mle.models import pmf_gaussian
-from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.base import FloatArray, GenerativeRecommender
 from cornac_mle.models.gaussian_factors import (
     Selection,
     Values,
@@ -26,6 +26,7 @@ from cornac_mle.models.pmf_likelihood import (
     log_rates,
 )
 from cornac_mle.models.pmf_values import value_law
+from cornac_mle.models.validation import Validation
 
 VARIANTS = ("hurdle", "gaussian")
 

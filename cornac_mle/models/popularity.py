@@ -11,7 +11,8 @@ from cornac_mle.drawing import (
     size_law,
 )
 from cornac_mle.importance import LikelihoodEstimate
-from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.base import FloatArray, GenerativeRecommender
+from cornac_mle.models.validation import Validation
 
 
 class Popularity(GenerativeRecommender):

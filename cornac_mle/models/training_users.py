@@ -4,7 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.kernels import jaccard_similarity, pattern
-from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.base import FloatArray, GenerativeRecommender
+from cornac_mle.models.validation import Validation
 
 
 class TrainingUsers(GenerativeRecommender):
@@ -25,6 +26,9 @@ class TrainingUsers(GenerativeRecommender):
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         return self.users_[rng.integers(0, self.users_.shape[0], size=n_users)]
+
+    def _why_no_log_likelihood(self) -> str:
+        return "a user who is no training user has probability 0."
 
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         scores: FloatArray = jaccard_similarity(matrix, self.users_) @ pattern(self.users_)

@@ -16,12 +16,7 @@ from cornac_mle.checks import check_choice, check_count, check_number, check_see
 from cornac_mle.drawing import draw_values, plackett_luce, size_law
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
-from cornac_mle.models.base import (
-    CHUNK_USERS,
-    FloatArray,
-    GenerativeRecommender,
-    Validation,
-)
+from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender
 from cornac_mle.models.latent_densities import (
     LatentDensity,
     StandardNormal,
@@ -35,6 +30,7 @@ from cornac_mle.models.vae_importance import log_likelihood, log_likelihood_of_p
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS
 from cornac_mle.models.vae_network import forward, posterior, unit_rows
 from cornac_mle.models.vae_training import check_finite, train
+from cornac_mle.models.validation import Validation
 
 PRIORS = ("normal", "vamp")
 LATENTS = ("prior", "gaussian", "mixture", "posterior")

@@ -235,28 +235,33 @@ def likely_users(
     lowers = np.zeros((n_training, k, k))
     for size in np.unique(sizes):
         mine, theirs = np.flatnonzero(sizes == size), np.flatnonzero(training_sizes == size)
-        terms = np.empty((len(mine), len(theirs)))
-        shifts = np.empty((len(mine), len(theirs), k))
-        place = 0
-        for part in blocks(theirs, k * matrix.shape[1]):
+        # The best so far, and what a block adds: never all pairs of one size at once.
+        found: IntArray = np.empty((len(mine), 0), dtype=np.int64)
+        terms: FloatArray = np.empty((len(mine), 0))
+        shifts: FloatArray = np.empty((len(mine), 0, k))
+        for part in blocks(theirs, k * max(matrix.shape[1], len(mine))):
             sharp = decoder.sharpness(means[part], training_sizes[part])
             precisions = sharp.information + np.eye(k) / deviations[part][:, :, None] ** 2
             lowers[part] = np.linalg.cholesky(precisions)
+            new_terms, new_shifts = [], []
             for number, user in enumerate(part):
                 slope = sharp.slope(number, matrix[mine])
                 shift = np.linalg.solve(precisions[number], slope.T).T
-                shifts[:, place] = shift
                 volume = np.log(np.diag(lowers[user]) * deviations[user]).sum()
                 at_mean = sharp.log_chances(number, matrix[mine])
-                terms[:, place] = at_mean + 0.5 * (slope * shift).sum(axis=1) - volume
-                place += 1
-        kept = min(len(theirs), LIKELY_USERS)
-        best = np.argpartition(-terms, kept - 1, axis=1)[:, :kept]
-        users[mine, :kept] = theirs[best]
-        shares[mine, :kept] = softmax(np.take_along_axis(terms, best, axis=1), axis=1)
-        centres[mine, :kept] = means[theirs[best]] + np.take_along_axis(
-            shifts, best[:, :, None], axis=1
-        )
+                new_terms.append(at_mean + 0.5 * (slope * shift).sum(axis=1) - volume)
+                new_shifts.append(shift)
+            terms = np.column_stack([terms, *new_terms])
+            shifts = np.concatenate([shifts, np.stack(new_shifts, axis=1)], axis=1)
+            found = np.column_stack([found, np.tile(part, (len(mine), 1))])
+            kept = min(terms.shape[1], LIKELY_USERS)
+            best = np.argpartition(-terms, kept - 1, axis=1)[:, :kept]
+            terms = np.asarray(np.take_along_axis(terms, best, axis=1))
+            found = np.asarray(np.take_along_axis(found, best, axis=1))
+            shifts = np.take_along_axis(shifts, best[:, :, None], axis=1)
+        users[mine, :kept] = found
+        shares[mine, :kept] = softmax(terms, axis=1)
+        centres[mine, :kept] = means[found] + shifts
     return LikelyUsers(users, shares, centres, lowers)
 
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import refusal
-from cornac_mle.models.base import CHUNK_USERS, FloatArray, Validation
+from cornac_mle.models.base import CHUNK_USERS, FloatArray
 from cornac_mle.models.vae_likelihoods import LIKELIHOODS, Likelihood, scale
 from cornac_mle.models.vae_network import (
     Layers,
@@ -20,6 +20,7 @@ from cornac_mle.models.vae_network import (
     posterior,
     unit_rows,
 )
+from cornac_mle.models.validation import Validation
 
 if TYPE_CHECKING:
     import torch

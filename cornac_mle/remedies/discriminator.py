@@ -49,8 +49,9 @@ class PairDiscriminator:
     Attributes
     ----------
     auc_ : float
-        Chance that a real user looks more real than a synthetic one, of users whom neither lifts
-        nor regression have seen. In [0, 1]; .5: the filter can do nothing, 1: it knows them all.
+        Chance that a real user looks more real than a synthetic one, each described by lifts and
+        judged by a regression that were fitted to others. In [0, 1]; .5: the filter can do nothing,
+        1: it knows them all.
 
     Notes
     -----

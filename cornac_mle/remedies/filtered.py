@@ -18,10 +18,10 @@ from cornac_mle.models.base import (
     CHUNK_USERS,
     FloatArray,
     GenerativeRecommender,
-    Validation,
     check_frozen,
     chunk_sizes,
 )
+from cornac_mle.models.validation import Validation
 from cornac_mle.remedies.discriminator import PairDiscriminator
 
 COUNTED_PER_USER = 4

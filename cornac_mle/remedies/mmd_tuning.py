@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
 from cornac_mle.importance import LikelihoodEstimate
 from cornac_mle.kernels import pattern
-from cornac_mle.models.base import FloatArray, GenerativeRecommender, Validation
+from cornac_mle.models.base import FloatArray, GenerativeRecommender, check_frozen
 from cornac_mle.models.vae import VAE
 from cornac_mle.models.vae_decoder import Decoder, log_times
 from cornac_mle.models.vae_network import Layers
@@ -27,6 +27,7 @@ from cornac_mle.models.vae_training import (
     to_numpy,
     validation_ndcg,
 )
+from cornac_mle.models.validation import Validation
 from cornac_mle.remedies.set_discrepancy import Kernel, among_real, set_gradients
 
 if TYPE_CHECKING:
@@ -64,10 +65,9 @@ class MMDTuning(GenerativeRecommender):
     of length 1, by a mean of Gaussian kernels of four bandwidths. The encoder, the latent density
     and so the sizes stay as fitted. The second term, at points of the training users' posteriors,
     keeps the ranking; the scale s is learnt beside it, because how sharp the samples should be is
-    for the first term to say. Multinomial training leaves a decoder too blunt to be sampled: on
-    MovieLens 1M, log-rates times 1.3 alone bring the users that `UnrealisticUsers` flags from .51
-    to .13 for ``latent="mixture"``, at the same ranking. So tuning starts at the best of a few
-    scales.
+    for the first term to say. Multinomial training leaves a decoder too blunt to be sampled
+    (`experiments/sharpness.py`), and one factor on its outputs, at the same ranking, mends much of
+    it. So tuning starts at the best of a few scales.
 
     A draw of distinct items has no gradient, and its chances do: given point and size, an item is
     held with the chance that it has arrived by the time at which that many are expected. Kernels
@@ -98,9 +98,9 @@ class MMDTuning(GenerativeRecommender):
     max_ndcg_loss : float
         With a validation set: the weights kept are those of the smallest discrepancy from
         validation users, among those that lose at most this share of NDCG@100, in (0, 1). The
-        autoencoder's epoch is the best of many on the same users, so part of a loss is chance, and
-        at .01 nothing was kept with 47 validation users. Tuning stops early where the discrepancy
-        falls no longer. Without a validation set the last weights are kept.
+        autoencoder's epoch is the best of many on the same users, so part of a loss is chance: with
+        few validation users little passes but the scale, which loses nothing. Tuning stops early
+        where the discrepancy falls no longer. Without a validation set the last weights are kept.
     trainable, verbose : bool
         As in Cornac.
     seed : int, optional
@@ -179,11 +179,8 @@ class MMDTuning(GenerativeRecommender):
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         if self.model.trainable:
             fitted = self.model.clone().fit(self.train_set, self.val_set)
-        elif self.model.catalogue_ is None or not self.model.catalogue_.equals(self.catalogue_):
-            rule = "be fitted to the items of `train_set` where trainable=False"
-            got = "no fitted model" if self.model.catalogue_ is None else "others"
-            raise ValueError(refusal("model", rule, got, "Pass a VAE with trainable=True."))
         else:
+            check_frozen(self.model, self.catalogue_)
             fitted = self.model
         self.vae_: VAE = copy.copy(fitted)
         self.vae_.train_set = self.vae_.val_set = None  # not to be saved a second time

@@ -1,0 +1,83 @@
+"""How blunt is the decoder of a multinomial VAE?
+
+The decoder's outputs are multiplied by one number before users are drawn, which changes no ranking.
+For each factor: the share of users that the EASE judge flags at .05, and the discrepancy from
+training users that `MMDTuning` minimises, by which it chooses its start. One fit of a VAE for both
+latent densities.
+
+Command: python experiments/sharpness.py --data ../shared/data
+Minutes: about 5 on two cores.
+Writes: experiments/results/sharpness.csv, experiments/pictures/sharpness.png
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from real_data import evaluate, held_out_users, run
+
+from cornac_mle import VAE
+from cornac_mle.kernels import pattern
+from cornac_mle.metrics import UnrealisticUsers
+from cornac_mle.remedies.mmd_tuning import CHECK_USERS, Monitor
+from cornac_mle.remedies.set_discrepancy import Kernel
+
+FACTORS = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
+SETS = ("complete_journey", "movielens_100k", "lastfm", "movielens_1m")
+
+
+def sharpened(vae: VAE, factor: float) -> VAE:
+    model = vae.with_latent(vae.latent)
+    last = tuple(part * np.float32(factor) for part in vae.decoder_[-1])
+    model.decoder_ = [*vae.decoder_[:-1], last]
+    return model
+
+
+def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+    method = held_out_users(name, data, seed)
+    vae = VAE(seed=seed).fit(method.train_set, method.val_set)
+    rng = np.random.default_rng(seed)
+    kernel, real = Kernel.of(vae.train_matrix_, rng), pattern(vae.train_matrix_)
+    rows = []
+    for latent in ("prior", "mixture"):
+        points = vae.densities_[latent].draw(CHECK_USERS, rng)
+        monitor = Monitor(torch, kernel, real, *points)
+        for factor in FACTORS:
+            model = sharpened(vae.with_latent(latent), factor)
+            found = evaluate(method, model, f"{latent} x {factor:g}", [UnrealisticUsers()])
+            layers = [tuple(torch.from_numpy(part) for part in pair) for pair in model.decoder_]
+            row = found[["dataset", "value", "low", "high", "ceiling", "floor"]]
+            discrepancy = monitor.discrepancy(torch, layers, model._decoder())
+            rows.append(row.assign(latent=latent, factor=factor, discrepancy=discrepancy))
+    return pd.concat(rows)
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sets = list(dict.fromkeys(table["dataset"]))
+    figure, axes = plt.subplots(
+        2, len(sets), figsize=(3.1 * len(sets), 5), sharex=True, layout="constrained", squeeze=False
+    )
+    for (flagged, discrepancy), name in zip(axes.T, sets, strict=True):
+        own = table[table["dataset"] == name]
+        for latent, part in own.groupby("latent", sort=False):
+            errors = [part["value"] - part["low"], part["high"] - part["value"]]
+            flagged.errorbar(part["factor"], part["value"], errors, fmt="o-", ms=4, label=latent)
+            discrepancy.plot(part["factor"], 1e3 * part["discrepancy"], "o-", ms=4)
+        flagged.axhline(own["ceiling"].iloc[0], color="tab:green", ls="--", label="real users")
+        flagged.axhline(own["floor"].iloc[0], color="tab:red", ls="--", label="popularity")
+        flagged.set(title=name.replace("_", " "), ylim=(0, 1.05))
+        discrepancy.set(xlabel="factor on the decoder's outputs", yscale="symlog")
+    axes[0, 0].set_ylabel("share of users flagged at .05\n(EASE judge)")
+    axes[1, 0].set_ylabel("MMD\N{SUPERSCRIPT TWO} from training users, x 1000")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    run(__doc__, SETS, measure, draw)
