@@ -179,7 +179,7 @@ def test_ranking_and_rating_are_those_of_the_model(mended):
     assert np.array_equal(mended.score(3), alone.score(3))
     assert np.array_equal(mended.rank(3)[0], alone.rank(3)[0])
     assert mended.rate(3, 5) == alone.rate(3, 5)
-    assert mended.name == "FilteredPopularity"
+    assert mended.name == "Filtered(Popularity)"
     assert Filtered(VAE()).judge_family == VAE.judge_family
 
 

@@ -281,7 +281,7 @@ def test_the_number_of_kinds_can_be_chosen_without_a_seed(kind):
         (lambda **how: Mixture(k=2, n_init=2, **how), "Mixture: start 2 of 2, k = 2"),
         (lambda **how: LDA(k=2, max_iter=5, **how), "LDA: k = 2"),
         (lambda **how: PMF(k=2, max_iter=2, **how), "PMF: choices"),
-        (lambda **how: Filtered(Popularity(), **how), "FilteredPopularity: acceptance"),
+        (lambda **how: Filtered(Popularity(), **how), "Filtered(Popularity): acceptance"),
     ],
 )
 def test_a_verbose_fit_says_where_it_is(make, steps, capsys):

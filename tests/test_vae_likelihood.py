@@ -377,3 +377,13 @@ def test_a_profile_larger_than_any_training_user_keeps_its_chance():
     large[0, np.random.default_rng(0).choice(known, 180, replace=False)] = 1
     nats = model.log_likelihood(profiles(sp.csr_array(large)), rng=1, n_draws=50)
     assert nats[0] > -370
+
+
+def test_diagnostics_say_their_single_numbers():
+    at, prior = np.array([[-1.0, 0.0], [1.0, 0.0]]), StandardNormal(2, np.ones(1))
+    found = diagnose(at, np.full((2, 2), 0.5), prior, np.random.default_rng(0))
+    # Variances of the means are 1 and 0; with 1/4 within, eigenvalues 1.25 and 0.25. KL of each
+    # user: (1 + 1/4 - 1 + log 4) / 2 + (1/4 - 1 + log 4) / 2 = 1.136.
+    assert str(found).startswith(
+        "Diagnostics(1 of 2 units active, eigenvalues 1.25 to 0.25, KL 1.1 nats a user, of the agg"
+    )

@@ -17,7 +17,7 @@ ACTIVE_VARIANCE = 0.01
 BLOCK_USERS = 256
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnostics:
     """The training users' posteriors N(mean, diag(deviation^2)), looked at together.
 
@@ -57,6 +57,15 @@ class Diagnostics:
     kl_of_dimensions: FloatArray | None
     kl: float
     aggregate_kl: float
+
+    def __repr__(self) -> str:
+        """Say the single numbers; arrays of k would hide them."""
+        top, bottom = self.eigenvalues[0], self.eigenvalues[-1]
+        return (
+            f"Diagnostics({self.active_units} of {len(self.eigenvalues)} units active, "
+            f"eigenvalues {top:.2f} to {bottom:.2f}, KL {self.kl:.1f} nats a user, "
+            f"of the aggregate posterior {self.aggregate_kl:.1f})"
+        )
 
 
 def diagnose(

@@ -61,7 +61,7 @@ class Filtered(GenerativeRecommender):
         Fitted as a clone, so this one is left alone; one with ``trainable=False`` must be fitted to
         the same items, in the same order, and is filtered as it is.
     name : str, optional
-        None: "Filtered" and the model's name.
+        None: "Filtered", and the model's name in parentheses.
     least_acceptance : float
         In (0, 1): share of draws that is kept at least. A user costs 1 / `acceptance_rate_` draws,
         20 at most at .05; lower filters harder.
@@ -121,7 +121,7 @@ class Filtered(GenerativeRecommender):
             rule, got = "be a GenerativeRecommender", repr(model)
             raise TypeError(refusal("model", rule, got, "Pass for example VAE()."))
         super().__init__(
-            name=f"Filtered{model.name}" if name is None else name,
+            name=f"Filtered({model.name})" if name is None else name,
             trainable=trainable,
             verbose=verbose,
         )
