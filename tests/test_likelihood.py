@@ -43,7 +43,7 @@ class Oracle:
     def sample(self, n_users, *, rng):
         raise AssertionError
 
-    def estimate_log_likelihood(self, profiles, *, rng):
+    def estimate_log_likelihood(self, profiles, *, rng, values):
         return LikelihoodEstimate(self.nats, self.sizes)
 
 
@@ -150,7 +150,9 @@ def test_a_user_of_probability_zero_makes_it_minus_infinity(evaluator, caplog):
 
 def test_models_without_a_likelihood_say_why(evaluator):
     model = TrainingUsers().fit(evaluator.train.to_dataset(seed=1))
-    with pytest.raises(NotMeasurableError, match="TrainingUsers has no log-likelihood: its sampl"):
+    with pytest.raises(
+        NotMeasurableError, match="TrainingUsers has no log-likelihood: a user who is no"
+    ):
         measure(model, evaluator)
 
 

@@ -13,7 +13,9 @@ from cornac_mle.models.gaussian_factors import packed_products
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.pmf_likelihood import push_of_items, softplus
 from cornac_mle.models.pmf_values import ValueLaw, cell_expansion, log_cell
+from cornac_mle.models.popularity import Popularity
 from cornac_mle.profiles import Profiles
+from cornac_mle.remedies.filtered import Filtered
 from worlds import profiles, rated, taste_world
 
 FALSE_ALARM = 1e-6
@@ -354,3 +356,39 @@ def test_gaussian_variant_needs_values():
     dataset = taste_world(40).to_dataset(seed=1)
     with pytest.raises(ValueError, match="`train_set` must hold different values for the Gaussian"):
         PMF(2, variant="gaussian").fit(dataset)
+
+
+# ------------------------------------------------------------------------- of item sets alone
+
+
+def test_of_a_set_it_is_the_sum_over_all_values(small):
+    model, everything = small
+    whole = np.exp(model.log_likelihood(everything, rng=1, n_draws=4_000))
+    alone = model.estimate_log_likelihood(everything, rng=2, n_draws=4_000, values=False).nats
+    places = 1 << np.arange(4)
+    codes = (everything.matrix > 0).astype(np.int64) @ places
+    sums = np.array([whole[codes == code].sum() for code in codes])
+    # Two estimates with effective sample sizes in the thousands, so of a few hundredths each.
+    np.testing.assert_allclose(np.exp(alone), sums, rtol=0.12)
+    assert np.allclose(alone[codes == 15], alone[codes == 15][0], atol=0.1)
+
+
+def test_of_a_set_the_gaussian_variant_is_independent_popularity(plain):
+    model, users = plain
+    alone = model.estimate_log_likelihood(users[:50], rng=1, values=False)
+    popularity = Popularity().fit(users.to_dataset(seed=1)).log_likelihood(users[:50], rng=1)
+    assert alone.exact
+    np.testing.assert_allclose(alone.nats, popularity, rtol=1e-9)
+    assert np.all(model.log_likelihood(users[:50], rng=1) != alone.nats)
+
+
+def test_a_filter_passes_the_question_on(plain):
+    model, users = plain
+    filtered = Filtered(model.clone(), seed=1).fit(users.to_dataset(seed=1))
+    inner = filtered.model_
+    of_values = [
+        one.log_likelihood(users[:50], rng=1)
+        - one.estimate_log_likelihood(users[:50], rng=1, values=False).nats
+        for one in (filtered, inner)
+    ]
+    np.testing.assert_allclose(of_values[0], of_values[1], atol=1e-9)

@@ -73,7 +73,7 @@ class Model:
         rows = np.random.default_rng(rng).integers(len(self.pool), size=n_users)
         return Profiles.from_matrix(self.pool.matrix[rows], self.pool.item_ids)
 
-    def estimate_log_likelihood(self, profiles, *, rng):
+    def estimate_log_likelihood(self, profiles, *, rng, values):
         raise NotImplementedError
 
 

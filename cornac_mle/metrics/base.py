@@ -35,8 +35,10 @@ class Samplable(Protocol):
     def sample(self, n_users: int, *, rng: RngLike) -> Profiles:
         """Draw new users."""
 
-    def estimate_log_likelihood(self, profiles: Profiles, *, rng: RngLike) -> LikelihoodEstimate:
-        """Nats per user, (n_users,), and whether they are exact."""
+    def estimate_log_likelihood(
+        self, profiles: Profiles, *, rng: RngLike, values: bool
+    ) -> LikelihoodEstimate:
+        """Nats per user, (n_users,), and whether they are exact; of item sets, without `values`."""
 
 
 class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no types

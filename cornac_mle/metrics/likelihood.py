@@ -34,9 +34,8 @@ class HeldOutLogLikelihood(ModelMetric):
     `Filtered` has an estimated constant in its likelihood: an error common to all users, of
     `acceptance_rate_error_` / `acceptance_rate_` nats, which the interval leaves out.
 
-    A likelihood is that of the whole profile as the model defines it: the item set, for models
-    without values of their own, and the values too for PMF where training values differ. Compare
-    only models that speak of the same thing.
+    It is the likelihood of item sets, size included, for every model: one that has a law of values
+    too (`PMF`, where training values differ) would otherwise be compared on more than the others.
 
     *floor* is the value of independent popularity with smoothed sizes, of the training users (the
     reference users without them; None if it is -inf). There is no ceiling: nobody knows the entropy
@@ -77,9 +76,10 @@ class HeldOutLogLikelihood(ModelMetric):
             If the model answers with NaN.
         """
         try:
-            nats, sizes = model.estimate_log_likelihood(evaluator.held_out, rng=rng)  # (n_real,)
+            found = model.estimate_log_likelihood(evaluator.held_out, rng=rng, values=False)
         except NotImplementedError as error:
             raise NotMeasurableError(str(error)) from error
+        nats, sizes = found  # (n_real,) each
         if np.isnan(nats).any():
             advice = "This is an error of the model."
             raise ValueError(refusal("log_likelihood", "be free of NaN", "NaN", advice, model.name))

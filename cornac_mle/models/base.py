@@ -76,6 +76,12 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         msg = f"{self.name} has no log-likelihood: {self._why_no_log_likelihood()}"
         raise NotImplementedError(msg)
 
+    def _set_log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
+        """Do the same for item sets alone; a model with a law of values overrides it."""
+        return self._log_likelihood(matrix, n_draws, rng)
+
     def _why_no_log_likelihood(self) -> str:
         return "its sampling law has no density that it can evaluate."
 
@@ -239,16 +245,28 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
     @final
     def estimate_log_likelihood(
-        self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
+        self,
+        profiles: Profiles,
+        *,
+        rng: RngLike,
+        n_draws: int = LIKELIHOOD_DRAWS,
+        values: bool = True,
     ) -> LikelihoodEstimate:
         """`log_likelihood`, with the effective sample size of each user where it is estimated.
 
-        Parameters, errors and cost are those of `log_likelihood`.
+        Parameters
+        ----------
+        profiles, rng, n_draws
+            As in `log_likelihood`, whose errors and cost this has.
+        values : bool
+            False: of the item sets alone, whatever their values. It makes a difference only to
+            models with a law of values (`PMF`), and makes them comparable with the others.
         """
         check_count("n_draws", n_draws)
+        estimate = self._log_likelihood if values else self._set_log_likelihood
         matrix, random = self._checked(profiles).matrix, generator(rng)
         blocks = [
-            self._log_likelihood(matrix[start : start + CHUNK_USERS], n_draws, random)
+            estimate(matrix[start : start + CHUNK_USERS], n_draws, random)
             for start in range(0, len(profiles), CHUNK_USERS)
         ]
         if not blocks:

@@ -233,6 +233,13 @@ class PMF(GenerativeRecommender):
             return LikelihoodEstimate(pmf_gaussian.log_likelihood(self.law_, matrix), None)
         return hurdle_log_likelihood(self.law_, matrix, n_draws, rng)
 
+    def _set_log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
+        if isinstance(self.law_, GaussianLaw):
+            return LikelihoodEstimate(pmf_gaussian.set_log_likelihood(self.law_, matrix), None)
+        return hurdle_log_likelihood(self.law_._replace(values=None), matrix, n_draws, rng)
+
     # ------------------------------------------------------------------------------- values
 
     def rate(self, user_idx: int, item_idx: int, clipping: bool = True) -> np.float64:

@@ -81,8 +81,12 @@ def log_likelihood(law: GaussianLaw, matrix: sp.csr_array) -> FloatArray:
     log_volume = sizes * np.log(noise) + np.linalg.slogdet(law.users.covariance)[1]
     log_volume -= np.linalg.slogdet(posterior.users.covariance)[1]
     of_values = -0.5 * (squares - explained + log_volume + sizes * LOG_TWO_PI)
-    of_set = set_log_probability(law.log_popularity, law.size_chances, matrix)
-    return np.asarray(of_set + of_values)
+    return np.asarray(set_log_likelihood(law, matrix) + of_values)
+
+
+def set_log_likelihood(law: GaussianLaw, matrix: sp.csr_array) -> FloatArray:
+    """Log-probability of each item set, nats (n_users,)."""
+    return set_log_probability(law.log_popularity, law.size_chances, matrix)
 
 
 class Tastes(NamedTuple):

@@ -173,7 +173,15 @@ class Filtered(GenerativeRecommender):
     def _log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
-        of_model = self.model_._log_likelihood(matrix, n_draws, rng)
+        return self._filtered(self.model_._log_likelihood(matrix, n_draws, rng), matrix)
+
+    def _set_log_likelihood(
+        self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
+    ) -> LikelihoodEstimate:
+        # Values do not count in the acceptance.
+        return self._filtered(self.model_._set_log_likelihood(matrix, n_draws, rng), matrix)
+
+    def _filtered(self, of_model: LikelihoodEstimate, matrix: sp.csr_array) -> LikelihoodEstimate:
         filtered = self._log_acceptance(matrix) - np.log(self.acceptance_rate_)
         return LikelihoodEstimate(of_model.nats + filtered, of_model.effective_sample_size)
 
