@@ -106,7 +106,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
                     score["value"],
                     height,
                     [[height - share["low"]], [share["high"] - height]],
-                    fmt=">" if score["effective_sample_size"] > 0 else "o",
+                    fmt=">" if pd.notna(score["effective_sample_size"]) else "o",
                     color=f"C{list(flagged.index).index(model) % 10}",
                     ms=6,
                 )
