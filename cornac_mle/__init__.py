@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
     from cornac_mle.curveball_trades import curveball
+    from cornac_mle.experiment import Experiment
     from cornac_mle.held_out_users import HeldOutUsers
+    from cornac_mle.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.metrics.low_pairs import LowPairs
@@ -19,21 +21,28 @@ if TYPE_CHECKING:
     from cornac_mle.models.mixture import Mixture
     from cornac_mle.models.pmf import PMF
     from cornac_mle.models.popularity import Popularity
+    from cornac_mle.models.sampled import Sampled
     from cornac_mle.models.training_users import TrainingUsers
     from cornac_mle.models.vae import VAE
+    from cornac_mle.pareto import pareto_front
     from cornac_mle.profiles import Profiles
+    from cornac_mle.ranking_agreement import RankingAgreement
     from cornac_mle.remedies.filtered import Filtered
     from cornac_mle.remedies.mmd_tuning import MMDTuning
     from cornac_mle.result import Measurement, Report
+    from cornac_mle.search import GridSearch, RandomSearch
 
 __version__ = "0.1.0"
 
 # Cornac alone takes more than a second to import, so names are imported when first used.
 _HOMES = {
     "Evaluator": "cornac_mle.metrics.evaluator",
+    "Experiment": "cornac_mle.experiment",
     "Filtered": "cornac_mle.remedies.filtered",
     "GenerativeRecommender": "cornac_mle.models.base",
+    "GridSearch": "cornac_mle.search",
     "HeldOutUsers": "cornac_mle.held_out_users",
+    "HeldOutUsersCV": "cornac_mle.held_out_users_cv",
     "LDA": "cornac_mle.models.lda",
     "MMDTuning": "cornac_mle.remedies.mmd_tuning",
     "Measurement": "cornac_mle.result",
@@ -41,7 +50,10 @@ _HOMES = {
     "PMF": "cornac_mle.models.pmf",
     "Popularity": "cornac_mle.models.popularity",
     "Profiles": "cornac_mle.profiles",
+    "RandomSearch": "cornac_mle.search",
+    "RankingAgreement": "cornac_mle.ranking_agreement",
     "Report": "cornac_mle.result",
+    "Sampled": "cornac_mle.models.sampled",
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae",
     "all_metrics": "cornac_mle.comparison",
@@ -52,6 +64,7 @@ _HOMES = {
     "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.metrics.forbidden_pairs",
     "flagged_users": "cornac_mle.metrics.unrealistic_preferences",
+    "pareto_front": "cornac_mle.pareto",
     "unrealistic_preferences": "cornac_mle.metrics.unrealistic_preferences",
 }
 
@@ -60,16 +73,22 @@ __all__ = [
     "PMF",
     "VAE",
     "Evaluator",
+    "Experiment",
     "Filtered",
     "GenerativeRecommender",
+    "GridSearch",
     "HeldOutUsers",
+    "HeldOutUsersCV",
     "LowPairs",
     "MMDTuning",
     "Measurement",
     "Mixture",
     "Popularity",
     "Profiles",
+    "RandomSearch",
+    "RankingAgreement",
     "Report",
+    "Sampled",
     "TrainingUsers",
     "all_metrics",
     "compare",
@@ -78,6 +97,7 @@ __all__ = [
     "flagged_users",
     "forbidden_pairs",
     "implausible_pairs",
+    "pareto_front",
     "unrealistic_preferences",
 ]
 

@@ -98,7 +98,7 @@ def compare(
     Parameters
     ----------
     models : sequence of Recommender
-        Ours are sampled. Cornac's own are ranked only while they cannot be sampled. Names must
+        Ours are sampled, and so are Cornac's own (`Sampled`), as they were fitted. Names must
         differ. Models are cloned, so those handed over stay as they are.
     data : HeldOutUsers, DataFrame or iterable of tuples
         An evaluation method, or feedback to make one of.

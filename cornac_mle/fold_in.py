@@ -1,119 +1,62 @@
 """Scores of users that a fitted recommender has not seen, for Cornac's models and for ours."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from cornac.models import BPR, EASE, MF, PMF, MostPop, Recommender
+from cornac.hyperopt import BaseSearch
+from cornac.models import Recommender
 
-from cornac_mle.kernels import pattern
-from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle import adapters
+from cornac_mle.adapters.adapter import Adapter, FloatArray
+from cornac_mle.models.base import GenerativeRecommender, dataset_matrix
 from cornac_mle.profiles import Profiles
 
-FloatArray = npt.NDArray[np.float64]
-
 BLOCK_USERS = 256
-UNHELD_WEIGHT = 0.05
-"""Weight of an item that a user does not hold when a factor model of likes is folded in."""
-
-
-def popularity_scores(model: Recommender, matrix: sp.csr_array) -> FloatArray:
-    """Score every item by its number of holders in the training set, for all users alike."""
-    counts = np.bincount(model.train_set.uir_tuple[1], minlength=matrix.shape[1])
-    return np.tile(counts.astype(np.float64), (matrix.shape[0], 1))
-
-
-def _item_item(model: EASE, matrix: sp.csr_array) -> FloatArray:
-    """Score by the item-item weights: profile times B, as EASE itself scores."""
-    scores: FloatArray = np.asarray(matrix.astype(np.float64) @ model.B, dtype=np.float64)
-    return scores
-
-
-def _ridge(
-    matrix: sp.csr_array, factors: FloatArray, target: sp.csr_array, penalty: float
-) -> FloatArray:
-    """User factors that fit `target` at held items by least squares, one ridge a user."""
-    eye = penalty * np.eye(factors.shape[1])
-    users = np.zeros((matrix.shape[0], factors.shape[1]))
-    for user in range(matrix.shape[0]):
-        held = slice(matrix.indptr[user], matrix.indptr[user + 1])
-        items = factors[matrix.indices[held]]
-        users[user] = np.linalg.solve(items.T @ items + eye, items.T @ target.data[held])
-    return users
-
-
-def _rating_factors(model: MF, matrix: sp.csr_array) -> FloatArray:
-    """Fit a factor vector and a bias to the user's ratings by ridge, as MF's own loss has them."""
-    factors = np.column_stack([model.i_factors, np.ones(matrix.shape[1])]).astype(np.float64)
-    known = model.global_mean + np.asarray(model.i_biases, dtype=np.float64)
-    target = matrix.astype(np.float64)
-    target.data = target.data - known[matrix.indices]
-    penalty = model.lambda_reg * max(1.0, float(np.mean(np.diff(matrix.indptr))))
-    users = _ridge(matrix, factors, target, penalty)
-    scores: FloatArray = known + users @ factors.T
-    return scores
-
-
-def _pmf_factors(model: PMF, matrix: sp.csr_array) -> FloatArray:
-    """Fit a factor vector through Cornac's PMF link: ratings mapped to (0, 1), then to log-odds."""
-    target = matrix.astype(np.float64)
-    factors = np.asarray(model.V, dtype=np.float64)
-    if model.variant == "non_linear":
-        width = max(float(model.max_rating - model.min_rating), 1e-12)
-        share = np.clip((target.data - model.min_rating) / width, 0.02, 0.98)
-        target.data = np.log(share / (1 - share))
-    users = _ridge(matrix, factors, target, max(float(model.lambda_reg), 0.1))
-    return users @ factors.T
-
-
-def _like_factors(model: BPR, matrix: sp.csr_array) -> FloatArray:
-    """Fit a factor vector to held = 1, not held = 0 of small weight (Hu et al. 2008), plus bias."""
-    factors = np.asarray(model.i_factors, dtype=np.float64)
-    everyone = UNHELD_WEIGHT * factors.T @ factors
-    eye = max(float(model.lambda_reg), 1e-3) * np.eye(factors.shape[1])
-    users = np.zeros((matrix.shape[0], factors.shape[1]))
-    for user in range(matrix.shape[0]):
-        items = factors[matrix.indices[matrix.indptr[user] : matrix.indptr[user + 1]]]
-        users[user] = np.linalg.solve(everyone + items.T @ items + eye, items.sum(axis=0))
-    return users @ factors.T + np.asarray(model.i_biases, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """How one family of Cornac models scores unseen users."""
-
-    family: type[Recommender]
-    scores: Callable[[Any, sp.csr_array], FloatArray]
-    values: bool
-    """Whether it is given the ratings (True) or only which items are held."""
-
-
-ADAPTERS: list[Adapter] = [
-    Adapter(MostPop, popularity_scores, values=False),
-    Adapter(EASE, _item_item, values=True),
-    Adapter(BPR, _like_factors, values=False),
-    Adapter(PMF, _pmf_factors, values=True),
-    Adapter(MF, _rating_factors, values=True),
-]
-"""Most special family first. Append an `Adapter` to fold in a further one."""
-
-
-def adapter_of(model: Recommender) -> Adapter | None:
-    """Find how `model` folds in unseen users; None where nothing is known of its family."""
-    return next((known for known in ADAPTERS if isinstance(model, known.family)), None)
 
 
 def fold_in_scores(model: Recommender, profiles: Profiles) -> FloatArray:
-    """Scores (n_users, n_items) of unseen users; popularity where the family is unknown."""
+    """Scores (n_users, n_items) of unseen users, higher is better.
+
+    By the model's own fold-in (ours), by the formula of its family (`cornac_mle.adapters`), or,
+    where nothing is known of it, by the scores of the 20 nearest training users.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted. A search is scored by its best model.
+    profiles : Profiles
+        What is known of the users, on the model's items.
+
+    Raises
+    ------
+    RuntimeError
+        If neighbours are asked for and the model was loaded without its training set.
+    """
+    model = searched(model)
     if isinstance(model, GenerativeRecommender):
         return model.fold_in(profiles)
-    adapter = adapter_of(model)
-    if adapter is None:
-        return popularity_scores(model, profiles.matrix)
-    return adapter.scores(model, profiles.matrix if adapter.values else pattern(profiles.matrix))
+    return adapters.unseen_scores(model, profiles.matrix, training_rows(model))
+
+
+def training_rows(model: Recommender) -> sp.csr_array:
+    """Users that a Cornac model was fitted on, (n_users, n_items); nobody, if it forgot them."""
+    train_set = getattr(model, "train_set", None)
+    if train_set is not None:
+        return dataset_matrix(train_set)
+    return sp.csr_array((0, model.num_items), dtype=np.float32)
+
+
+def searched(model: Recommender) -> Recommender:
+    """Take the best model of a search, and any other as it is."""
+    return model.best_model if isinstance(model, BaseSearch) else model
+
+
+def adapter_of(model: Recommender) -> Adapter | None:
+    """Find how unseen users of `model` are folded in; None where nothing is known of it."""
+    found = adapters.adapter_of(searched(model))
+    return None if found is adapters.OTHERS else found
 
 
 class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
@@ -148,9 +91,17 @@ class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
         k: int = -1,
         **settings: Any,
     ) -> Any:
-        """Rank as Cornac does; a `k` above the number of candidates, where it fails, means all."""
-        count = self.num_items if item_indices is None else len(item_indices)
-        return super().rank(user_idx, item_indices, k if k <= count else -1, **settings)
+        """Rank as Cornac does, but items of one score at random: their numbers mean nothing.
+
+        A `k` above the number of candidates, where Cornac fails, means all.
+        """
+        items = np.arange(self.num_items) if item_indices is None else np.asarray(item_indices)
+        order = np.random.default_rng(user_idx).permutation(len(items))
+        best = k if k <= len(items) else -1
+        ranked, shuffled = super().rank(user_idx, items[order], best, **settings)
+        scores = np.empty_like(shuffled)
+        scores[order] = shuffled
+        return ranked, scores
 
     def score(self, user_idx: int, item_idx: int | None = None) -> Any:
         """Score items for an unseen user; one block of users is kept, not all."""

@@ -1,7 +1,6 @@
 """The evaluation method for Cornac: users are held out, and models make up users of their own."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -15,14 +14,19 @@ from cornac.experiment.result import Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_share
-from cornac_mle.fold_in import UnseenUsers, adapter_of
-from cornac_mle.intervals import mean_interval
-from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
+from cornac_mle.fold_in import UnseenUsers, adapter_of, searched
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import children
-from cornac_mle.result import Measurement, MetricNote, Report, Score
+from cornac_mle.realism_evaluation import (
+    RealismEvaluation,
+    ResultsByName,
+    note_accuracy,
+    ordered_result,
+    random_stream,
+    realism_apart,
+)
+from cornac_mle.result import Report
 from cornac_mle.splitting import (
     Groups,
     feedback_frame,
@@ -33,9 +37,6 @@ from cornac_mle.splitting import (
 )
 
 logger = logging.getLogger("cornac_mle")
-
-ResultsByName = dict[str, tuple[float, dict[int, float]]]
-"""Average and per-user values of each metric."""
 
 
 class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
@@ -116,11 +117,10 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         self.n_splits = check_count("n_splits", n_splits, minimum=2)
         self.n_samples = check_count("n_samples", n_samples)
         self.report = Report(dataset=dataset_name)
-        self._evaluators: dict[str, Evaluator] = {}
         if data is not None:
             frame, dropped = self._likes(data)
             groups = split_users(
-                frame, shares, validation_share, self.min_items, self._random("split")
+                frame, shares, validation_share, self.min_items, random_stream(self.seed, "split")
             )
             self._take(replace(groups, dropped=dropped | groups.dropped))
 
@@ -175,10 +175,13 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     def _take(self, groups: Groups) -> None:
         """Lay the groups out as Cornac's datasets: training, validation, held-out users."""
         self.groups = groups
-        self.report.groups = groups.sizes
-        self.report.dropped = {reason: n for reason, n in groups.dropped.items() if n}
-        for reason, count in self.report.dropped.items():
-            logger.info("%s: left out %d %s", self.report.dataset, count, reason)
+        self._realism = RealismEvaluation(
+            groups,
+            self.report,
+            seed=self.seed,
+            n_splits=self.n_splits,
+            n_samples=self.n_samples,
+        )
         unseen = [part for part in (groups.validation, groups.held_out) if part is not None]
         for place, name in enumerate(groups.train.item_ids):
             self.global_iid_map[name] = place
@@ -186,7 +189,7 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             for name in part.user_ids:
                 self.global_uid_map[name] = len(self.global_uid_map)
         self.train_set = groups.train.to_dataset(seed=self.seed)
-        random = self._random("hide")
+        random = random_stream(self.seed, "hide")
         self._shown: dict[str, tuple[Profiles, int]] = {}
         first = len(groups.train)
         hidden: dict[str, Profiles] = {}
@@ -203,32 +206,15 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         }
         self.test_set = self._hidden["held-out"]
 
-    def _random(self, purpose: str) -> np.random.Generator:
-        """Random stream of one purpose, so that one more draw in one leaves the others alone."""
-        purposes = ("split", "hide", "evaluator", "validation", "sample", "measure")
-        key = (purposes.index(purpose),)
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+    @property
+    def samplers(self) -> dict[str, str]:
+        """Settings of the `Sampled` that drew the users of models without a sampler, by model."""
+        return self._realism.samplers
 
     @property
     def evaluator(self) -> Evaluator:
         """Evaluator against the held-out users; fitted at the first call."""
-        if "held-out" not in self._evaluators:
-            self._evaluators["held-out"] = Evaluator.fit(
-                self.groups.train,
-                self.groups.reference,
-                self.groups.held_out,
-                rng=self._random("evaluator"),
-                n_splits=self.n_splits,
-            )
-        return self._evaluators["held-out"]
-
-    def _evaluator_for(self, users: str) -> Evaluator:
-        if users == "validation" and users not in self._evaluators:
-            assert self.groups.validation is not None
-            self._evaluators[users] = self.evaluator.with_held_out(
-                self.groups.validation, rng=self._random("validation")
-            )
-        return self.evaluator if users == "held-out" else self._evaluators[users]
+        return self._realism.evaluator
 
     # ------------------------------------------------------------------------ Cornac's interface
 
@@ -250,14 +236,10 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         Cornac calls this from `evaluate`, on the held-out users and on the validation users.
         """
         users = "held-out" if test_set is self.test_set else "validation"
-        realism = [metric for metric in ranking_metrics if isinstance(metric, RealismMetric)]
-        ranking = [metric for metric in ranking_metrics if not isinstance(metric, RealismMetric)]
+        realism, ranking = realism_apart(ranking_metrics)
         results = self._accuracy(model, users, user_based, rating_metrics, ranking)
-        results |= self._realism(model, users, realism)
-        names = [metric.name for metric in (*rating_metrics, *ranking_metrics)]
-        averages = OrderedDict((name, results[name][0]) for name in names)
-        by_user = OrderedDict((name, results[name][1]) for name in names)
-        return Result(model.name, averages, by_user)
+        results |= self._realism.measure(model, users, realism)
+        return ordered_result(model.name, (*rating_metrics, *ranking_metrics), results)
 
     def _accuracy(
         self,
@@ -270,10 +252,10 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         """Cornac's metrics on unseen users: their shown items are folded in."""
         if not (rating_metrics or ranking_metrics):
             return {}
-        if not isinstance(model, GenerativeRecommender) and adapter_of(model) is None:
+        if not isinstance(searched(model), GenerativeRecommender) and adapter_of(model) is None:
             logger.warning(
-                "%s: no way to score unseen users is known for %s; they are ranked by popularity. "
-                "Append an Adapter to cornac_mle.fold_in.ADAPTERS.",
+                "%s: no formula for unseen users is known for %s; they are scored by their nearest "
+                "training users. Register an Adapter, see cornac_mle.adapters.table.",
                 model.name,
                 type(model).__name__,
             )
@@ -294,98 +276,7 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             exclude_unknowns=True,
             verbose=self.verbose,
         )
-        results: ResultsByName = {}
-        for metrics, evaluated in ((rating_metrics, ratings), (ranking_metrics, rankings)):
-            for metric, mean, by_user in zip(metrics, *evaluated, strict=True):
-                results[metric.name] = (float(mean), by_user)
-                values = np.asarray([by_user[user] for user in sorted(by_user)], dtype=np.float64)
-                higher = bool(getattr(metric, "higher_better", False))
-                low, high = mean_interval(values)
-                measurement = Measurement(
-                    value=float(mean),
-                    low=low,
-                    high=high,
-                    loss=-float(mean) if higher else float(mean),
-                    n_real=len(values),
-                    per_user=values,
-                )
-                note = MetricNote("high" if higher else "low", "on items hidden of unseen users")
-                self._note(model, users, metric.name, note, measurement, None)
-        return results
-
-    def _realism(
-        self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
-    ) -> ResultsByName:
-        """Realism of users that the model makes up; NaN and a logged reason where it cannot."""
-        results: ResultsByName = {metric.name: (float("nan"), {}) for metric in metrics}
-        if not metrics:
-            return results
-        if not isinstance(model, GenerativeRecommender):
-            reason = f"{type(model).__name__} cannot be sampled"
-            logger.warning("%s: no realism on %s users: %s.", model.name, users, reason)
-            return results
-        evaluator = self._evaluator_for(users)
-        n_users = 2 * (len(evaluator.held_out) // 2)
-        random = self._random("sample")
-        pools = [model.sample(n_users, rng=seed) for seed in children(random, self.n_samples)]
-        if users == "held-out":  # of several fits, the first
-            self.report.synthetic.setdefault(model.name, pools[0])
-        measure_seeds = children(self._random("measure"), self.n_samples)
-        for metric in metrics:
-            measured = []
-            try:
-                for number, synthetic in enumerate(pools):
-                    random = np.random.default_rng(measure_seeds[number])
-                    if isinstance(metric, ModelMetric):
-                        found = metric.measure_model(evaluator, model, rng=random)
-                    else:
-                        found = metric.measure(evaluator, synthetic, rng=random)
-                    measured.append(found)
-                    self._note(model, users, metric.name, metric.note, measured[-1], number)
-            except NotMeasurableError as error:
-                text = "%s: %s cannot be measured on %s users: %s"
-                logger.warning(text, model.name, metric, users, error)
-                continue
-            caution = metric.caution(evaluator)
-            if caution and users == "held-out":
-                self.report.cautions[metric.name] = caution
-            per_user = measured[0].per_user
-            by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
-            values = [one.value for one in measured]
-            results[metric.name] = (
-                values[0] if metric.is_bound else float(np.mean(values)),
-                by_user,
-            )
-        return results
-
-    def _note(
-        self,
-        model: Recommender,
-        users: str,
-        metric: str,
-        note: MetricNote,
-        measurement: Measurement,
-        sampling_seed: int | None,
-    ) -> None:
-        self.report.metrics[metric] = note
-        if isinstance(model, GenerativeRecommender):
-            self.report.judge_families[model.name] = model.judge_family
-        self.report.entries.append(
-            Score(
-                dataset=self.report.dataset,
-                model=model.name,
-                parameters=model_parameters(model),
-                metric=metric,
-                users=users,
-                fit_seed=getattr(model, "seed", None),
-                sampling_seed=sampling_seed,
-                measurement=measurement,
-            )
-        )
-
-
-def model_parameters(model: Recommender) -> str:
-    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
-    names = [name for name in model._get_init_params() if name not in ("name", "verbose")]
-    pairs = [(name, getattr(model, name, None)) for name in names]
-    return ", ".join(f"{name}={value!r}" for name, value in pairs)
+        meaning = "on items hidden of unseen users"
+        return note_accuracy(
+            self.report, model, users, rating_metrics, ratings, meaning
+        ) | note_accuracy(self.report, model, users, ranking_metrics, rankings, meaning)

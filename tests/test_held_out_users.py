@@ -4,12 +4,22 @@ import cornac
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from cornac.hyperopt import Discrete, GridSearch
 from cornac.metrics import NDCG, RMSE, Recall
-from cornac.models import BPR, EASE, MF, PMF, GlobalAvg, MostPop
+from cornac.models import (
+    BPR,
+    EASE,
+    MF,
+    PMF,
+    GlobalAvg,
+    MostPop,
+    NextItemRecommender,
+)
 
 from cornac_mle.held_out_users import HeldOutUsers
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, PopularityJS, UnrealisticUsers
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.sampled import Sampled
 from cornac_mle.models.training_users import TrainingUsers
 from worlds import checkerboard, profiles, rated, taste_world
 
@@ -45,7 +55,7 @@ def test_an_unpatched_experiment_has_one_table_with_both(experiment):
     for name in ("Recall@20", "NDCG@100", "RMSE", *(metric.name for metric in REALISM)):
         assert name in headings
     assert "TrainingUsers" in str(experiment.result)
-    assert "nan" in str(experiment.result)
+    assert "nan" not in str(experiment.result)
 
 
 def test_the_memoriser_is_real_and_copied(experiment):
@@ -55,11 +65,82 @@ def test_the_memoriser_is_real_and_copied(experiment):
     assert memoriser["CopiedUsers"] > 0.95
 
 
-def test_vanilla_models_have_nan_with_a_logged_reason(experiment, method, caplog):
-    assert np.isnan(experiment.result[2].metric_avg_results["PlausibilityKS"])
+class NextItems(NextItemRecommender):
+    """A model of sequences: it has no whole users."""
+
+    def __init__(self, name="NextItems"):
+        super().__init__(name)
+
+
+def test_what_cannot_be_sampled_has_nan_with_a_logged_reason(method, caplog):
     with caplog.at_level(logging.WARNING, logger="cornac_mle"):
-        method.evaluate(MostPop(), REALISM[:1], user_based=True, show_validation=False)
-    assert "MostPop: no realism on held-out users: MostPop cannot be sampled." in caplog.text
+        result, _ = method.evaluate(
+            NextItems(), REALISM[:1], user_based=True, show_validation=False
+        )
+    assert np.isnan(result.metric_avg_results["UnrealisticUsers@0.1"])
+    assert "NextItems: no realism on held-out users: NextItems cannot be sampled: " in caplog.text
+
+
+def test_cornacs_models_are_sampled_under_the_names_that_users_gave_them(experiment, method):
+    ease, most_popular = (result.metric_avg_results for result in experiment.result[2:])
+    assert ease["PlausibilityKS"] < most_popular["PlausibilityKS"]
+    scores = method.report.scores
+    assert set(scores.model) == {"Popularity", "TrainingUsers", EASE().name, "MostPop"}
+    assert not scores.parameters.str.contains("Sampled").any()
+    assert method.samplers == dict.fromkeys((EASE().name, "MostPop"), "density=None, seed=123")
+    assert method.report.judge_families[EASE().name] == "ease"
+    assert set(method.report.synthetic) == set(scores.model)
+
+
+def test_cornacs_models_are_sampled_as_they_were_fitted(triplets):
+    """The users are those of `Sampled` of the fitted model; a second wrap changes nothing."""
+    method = HeldOutUsers(triplets, seed=7, validation_share=0)
+    model = MF(k=3, max_iter=5, seed=1)
+    method.evaluate(model, [PopularityJS()], user_based=True)
+    drawn = method.report.synthetic["MF"]
+    wrapped = Sampled(MF(k=3, max_iter=5, seed=1))
+    method.evaluate(wrapped, [PopularityJS()], user_based=True)
+    assert (drawn.matrix != method.report.synthetic["Sampled(MF)"].matrix).nnz == 0
+
+
+def test_users_are_drawn_once_for_a_model_a_group_and_a_seed(triplets, monkeypatch):
+    wrapped, drawn = [], []
+    fit, sample = Sampled.fit, Popularity._draw
+
+    def counted_fit(self, *sets):
+        wrapped.append(self.model.name)
+        return fit(self, *sets)
+
+    def counted_draw(self, n_users, rng):
+        drawn.append(n_users)
+        return sample(self, n_users, rng)
+
+    monkeypatch.setattr(Sampled, "fit", counted_fit)
+    monkeypatch.setattr(Popularity, "_draw", counted_draw)
+    method = HeldOutUsers(triplets, seed=7, n_samples=2)
+    model = MostPop()
+    method.evaluate(model, [PopularityJS(), CopiedUsers()], user_based=True)
+    assert wrapped == ["MostPop"]  # for held-out and validation users together
+    model.is_fitted = False  # Cornac warns otherwise
+    method.evaluate(model, [PopularityJS()], user_based=True)
+    assert wrapped == ["MostPop", "MostPop"]  # it may have been fitted otherwise
+    method.evaluate(Popularity(), [PopularityJS(), CopiedUsers()], user_based=True)
+    sizes = [2 * (len(part) // 2) for part in (method.groups.held_out, method.groups.validation)]
+    assert drawn == [sizes[0], sizes[0], sizes[1], sizes[1]]
+
+
+def test_a_search_is_measured_by_its_best_model(triplets):
+    method = HeldOutUsers(triplets, seed=7)
+    search = GridSearch(MF(k=3, max_iter=5, seed=1), [Discrete("k", [2, 4])], RMSE(), method)
+    found, _ = method.evaluate(search, [PopularityJS()], user_based=True, show_validation=False)
+    best = search.best_model.clone()
+    best.name = "best"
+    expected, _ = method.evaluate(best, [PopularityJS()], user_based=True, show_validation=False)
+    assert found.model_name == "GridSearch_MF"
+    assert found.metric_avg_results["PopularityJS"] == expected.metric_avg_results["PopularityJS"]
+    scores = method.report.scores
+    assert scores.parameters[0] == scores.parameters[1]
+    assert f"k={search.best_params['k']}" in scores.parameters[0]
 
 
 def test_validation_users_are_measured_too(experiment):
@@ -181,11 +262,10 @@ def test_rankings_do_not_depend_on_the_order_of_items():
     assert values[0] > ranked(method, MostPop(), k=100) + 0.05
 
 
-def test_unknown_families_are_ranked_by_popularity_and_say_so(method, caplog):
+def test_unknown_families_are_scored_by_neighbours_and_say_so(method, caplog):
     with caplog.at_level(logging.WARNING, logger="cornac_mle"):
-        value = ranked(method, GlobalAvg())
-    assert "no way to score unseen users is known for GlobalAvg" in caplog.text
-    assert value == ranked(method, MostPop())
+        ranked(method, GlobalAvg())
+    assert "no formula for unseen users is known for GlobalAvg" in caplog.text
 
 
 def test_a_cut_off_beyond_the_catalogue_takes_all_of_it():

@@ -45,7 +45,7 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
     """Holds synthetic users against held-out real users.
 
     It goes into ``metrics=[...]`` of a `cornac.Experiment` beside Cornac's own; the evaluation
-    method must be `HeldOutUsers`, which has whole held-out users.
+    method must be of `cornac_mle.eval_methods`, which has whole held-out users.
 
     Attributes
     ----------
@@ -108,7 +108,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         """Refuse: Cornac hands over one user's ranking here, and realism is about whole users."""
         msg = (
             f"{self.name} needs an evaluation method that holds out whole users; got one that "
-            "splits ratings. Use cornac_mle.HeldOutUsers."
+            "splits ratings. Use HeldOutUsers, or RatioSplit and the others of "
+            "cornac_mle.eval_methods."
         )
         raise RuntimeError(msg)
 

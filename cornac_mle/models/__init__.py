@@ -5,7 +5,17 @@ from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.sampled import Sampled
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae import VAE
 
-__all__ = ["LDA", "PMF", "VAE", "GenerativeRecommender", "Mixture", "Popularity", "TrainingUsers"]
+__all__ = [
+    "LDA",
+    "PMF",
+    "VAE",
+    "GenerativeRecommender",
+    "Mixture",
+    "Popularity",
+    "Sampled",
+    "TrainingUsers",
+]

@@ -1,0 +1,215 @@
+"""The table of families: Cornac models that can be sampled, and how each scores unseen users.
+
+A model that is in no family is scored by its training users alone (`OTHERS`). To add a family,
+write its formulas and `register` them::
+
+    register(Adapter(family="my factors", holds=("P", "Q"),
+                     points=lambda model: model.P, scores=lambda model, points: points @ model.Q.T))
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from cornac.models import NextBasketRecommender, NextItemRecommender, Recommender
+
+from cornac_mle.adapters import factors, networks, rows
+from cornac_mle.adapters.adapter import Adapter, FloatArray, as_floats
+
+
+def popularity_points(model: Any) -> FloatArray:
+    """All users alike: no coordinates."""
+    return np.zeros((model.num_users, 0))
+
+
+def popularity_scores(model: Any, points: FloatArray) -> FloatArray:
+    """Score by the number of training users who hold an item, for all users alike."""
+    return np.tile(as_floats(model.item_pop)[: model.num_items], (len(points), 1))
+
+
+def no_coordinates(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> FloatArray:
+    """All users alike."""
+    return np.zeros((matrix.shape[0], 0))
+
+
+ADAPTERS: list[Adapter] = [
+    Adapter(
+        family="popularity (MostPop)",
+        holds=("item_pop",),
+        points=popularity_points,
+        fold_in=no_coordinates,
+        scores=popularity_scores,
+    ),
+    Adapter(
+        family="Poisson factors (HPF)",
+        holds=("Theta", "Beta", "Gs", "Gr"),
+        points=factors.poisson_points,
+        fold_in=factors.poisson_fold_in,
+        scores=factors.poisson_scores,
+        draw=factors.poisson_draw,
+        values=True,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="autoencoder (VAECF)",
+        holds=("vae", "r_mat"),
+        points=networks.vaecf_points,
+        fold_in=networks.vaecf_fold_in,
+        scores=networks.vaecf_scores,
+        draw=networks.vaecf_draw,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="autoencoder with a user graph (CVAECF)",
+        holds=("cvae", "u_adj_mat"),
+        points=networks.cvaecf_points,
+        fold_in=networks.cvaecf_fold_in,
+        scores=networks.cvaecf_scores,
+        draw=networks.cvaecf_draw,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="two-sided autoencoder (BiVAECF)",
+        holds=("bivae",),
+        points=networks.bivae_points,
+        fold_in=networks.bivae_fold_in,
+        scores=networks.bivae_scores,
+        draw=networks.bivae_draw,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="autoencoder (RecVAE)",
+        holds=("recvae_model", "mydata"),
+        points=networks.recvae_points,
+        fold_in=networks.recvae_fold_in,
+        scores=networks.recvae_scores,
+        values=True,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="item-item weights (EASE)",
+        holds=("B", "U"),
+        row_scores=rows.ease_scores,
+        values=True,
+        judge_family="ease",
+    ),
+    Adapter(
+        family="item neighbours (ItemKNN)",
+        holds=("sim_mat", "ui_mat"),
+        row_scores=rows.item_knn_scores,
+        values=True,
+        judge_family="item-knn",
+    ),
+    Adapter(
+        family="user neighbours (UserKNN)",
+        holds=("sim_mat", "iu_mat"),
+        row_scores=rows.user_knn_scores,
+        values=True,
+    ),
+    Adapter(
+        family="clusters (SKMeans)",
+        holds=("centroids", "user_center_sim"),
+        points=rows.cluster_points,
+        fold_in=rows.cluster_fold_in,
+        scores=rows.cluster_scores,
+        values=True,
+    ),
+    Adapter(
+        family="embeddings (NeuMF)",
+        holds=("model.gmf.user_embedding", "model.mlp.user_embedding"),
+        points=networks.neumf_points,
+        scores=networks.neumf_scores,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="embeddings (MLP)",
+        holds=("model.user_embedding", "model.mlp_model"),
+        points=networks.mlp_points,
+        scores=networks.mlp_scores,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="embeddings (GMF)",
+        holds=("model.user_embedding", "model.item_embedding"),
+        points=networks.gmf_points,
+        fold_in=networks.gmf_fold_in,
+        scores=networks.gmf_scores,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="factors of ratings (PMF)",
+        holds=("U", "V", "variant"),
+        points=factors.pmf_points,
+        fold_in=factors.pmf_fold_in,
+        scores=factors.pmf_scores,
+        values=True,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="factors of likes (IBPR, WMF)",
+        holds=("U", "V"),
+        points=factors.dot_points,
+        fold_in=factors.dot_fold_in,
+        scores=factors.dot_scores,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="factors above 0 (NMF)",
+        holds=("u_factors", "i_factors", "lambda_u", "u_biases"),
+        points=factors.positive_points,
+        fold_in=factors.positive_fold_in,
+        scores=factors.positive_scores,
+        values=True,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="factors of ratings (MF, SVD)",
+        holds=("u_factors", "i_factors", "u_biases", "i_biases"),
+        points=factors.rating_points,
+        fold_in=factors.rating_fold_in,
+        scores=factors.rating_scores,
+        values=True,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="factors of likes (BPR, WBPR, MMMF)",
+        holds=("u_factors", "i_factors", "i_biases"),
+        points=factors.like_points,
+        fold_in=factors.like_fold_in,
+        scores=factors.like_scores,
+        judge_family="svd",
+    ),
+    Adapter(
+        family="biases (BaselineOnly)",
+        holds=("u_biases", "i_biases"),
+        points=factors.bias_points,
+        fold_in=factors.bias_fold_in,
+        scores=factors.bias_scores,
+        values=True,
+    ),
+]
+"""Special families first. `register` puts one before all others."""
+
+
+OTHERS = Adapter(family="any other model", holds=(), row_scores=rows.neighbour_scores)
+"""What has a score for its training users only: an unseen user is scored as its nearest ones."""
+
+
+def register(adapter: Adapter) -> None:
+    """Make one more family known, before all others."""
+    ADAPTERS.insert(0, adapter)
+
+
+def adapter_of(model: Recommender) -> Adapter:
+    """Find the family of a fitted model; `OTHERS` where nothing is known of it."""
+    return next((known for known in ADAPTERS if known.fits(model)), OTHERS)
+
+
+def check_samplable(model: Recommender) -> None:
+    """Raise, and say why, where a model has no whole users to draw."""
+    if isinstance(model, NextItemRecommender | NextBasketRecommender):
+        msg = (
+            f"{model.name} cannot be sampled: {type(model).__name__} scores the next items of a "
+            "sequence, and profiles have no order."
+        )
+        raise NotImplementedError(msg)

@@ -1,0 +1,19 @@
+"""Evaluation methods: those that split users, and Cornac's splits of ratings with realism."""
+
+from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.vanilla_splits import (
+    CrossValidation,
+    RatioSplit,
+    StratifiedSplit,
+    TimestampSplit,
+)
+
+__all__ = [
+    "CrossValidation",
+    "HeldOutUsers",
+    "HeldOutUsersCV",
+    "RatioSplit",
+    "StratifiedSplit",
+    "TimestampSplit",
+]

@@ -1,0 +1,303 @@
+"""Any Cornac model made samplable: a user by a density, its scores, and a profile by a link."""
+
+import copy
+import inspect
+import sys
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from cornac.data import Dataset
+from cornac.models import Recommender
+
+from cornac_mle.adapters.table import adapter_of, check_samplable
+from cornac_mle.adapters.unseen import unseen_scores
+from cornac_mle.checks import check_seed, refusal
+from cornac_mle.drawing import IntArray, draw_sizes, draw_values, plackett_luce, size_law
+from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender
+from cornac_mle.models.calibrated_link import fit_offsets, fit_slope
+from cornac_mle.models.latent_densities import size_scores
+from cornac_mle.models.user_densities import DENSITIES, UserDensity, fit_density, sizes_near
+from cornac_mle.models.validation import Validation
+from cornac_mle.profiles import dataset_items, ids_index
+
+CALIBRATED_USERS = 1024
+"""Training users that the slope is fitted to."""
+HIDDEN_SHARE = 0.2
+"""Share of a training user's items that the slope is fitted to."""
+
+
+class Sampled(GenerativeRecommender):
+    """A Cornac model that can make up users.
+
+    A user is drawn in three steps:
+
+    1. *Who*: a point where the model's users lie (factors, an embedding, a latent variable), from a
+       density that is fitted to those of the training users, profile sizes with them. Models
+       that know a user by its profile alone (EASE, ItemKNN, UserKNN) get a training user's profile
+       with a fifth of its items hidden. Models with a generative law of their own (HPF, VAECF,
+       CVAECF, BiVAECF) draw from that.
+    2. *Scores*: the model's own, for all items.
+    3. *Profile*: items one after the other, with probabilities in proportion to
+       ``exp(slope * score + offset of the item)``. The slope is that of highest likelihood for
+       items hidden of training users; the offsets give each item its training popularity over all
+       synthetic users. A generative law needs neither: its scores are log-rates. Sizes
+       follow the training users', smoothed; a value is that of a random training user who holds the
+       item.
+
+    So what synthetic users like, and how much, is the data's on average, and who likes what
+    together is the model's. A model that predicts ratings and knows nothing of who rates what
+    (MF, BaselineOnly) gets a slope near 0 and makes up users of independent popularity: that is
+    what it knows.
+
+    Parameters
+    ----------
+    model : Recommender
+        Any of Cornac's, fitted or not, of a family in `cornac_mle.adapters.ADAPTERS` or of none:
+        then the scores of training users are all that is used of it. `fit(train_set)` fits a clone,
+        `fit()` takes the model as it was fitted; one with ``trainable=False`` is taken as it is.
+    name : str, optional
+        None: "Sampled", and the model's name in parentheses.
+    density : {"mixture", "gaussian", "bootstrap"}, optional
+        Of points. "mixture": full Gaussians, their number chosen by the likelihood of users left
+        out. "gaussian": one. "bootstrap": a fitted user moved by normal noise, its bandwidth chosen
+        by the likelihood of users left out. None: the model's own generative law where it has one
+        (the prior of an autoencoder), "mixture" for other points, "bootstrap" for profiles.
+    trainable, verbose : bool
+        As in Cornac. The model is as verbose as it says itself.
+    seed : int, optional
+        Of density and link; None: another one each time. The model has its own.
+
+    Attributes
+    ----------
+    model_ : Recommender
+        The fitted model, its networks in evaluation mode.
+    slope_ : float
+        At least 0; 0: the scores say nothing of who holds what.
+    offsets_ : ndarray, shape (n_items,)
+    sampler_ : str
+        How users are drawn, in words.
+
+    Raises
+    ------
+    TypeError
+        If `model` is none of Cornac's.
+    ValueError
+        If `density` is none of these, or does not go with the model.
+    NotImplementedError
+        If the model has no whole users to draw (next-item and next-basket models).
+    RuntimeError
+        By `fit()`, if the model is not fitted or was loaded without its training set.
+
+    Notes
+    -----
+    Time to fit, beyond the model: scores of 3,072 users, some 300 passes over 1,024 x n_items of
+    them, and the mixture. Memory: some arrays of 1,024 x n_items.
+
+    Examples
+    --------
+    >>> import cornac
+    >>> from cornac_mle.datasets import complete_journey
+    >>> from cornac_mle import HeldOutUsers, Sampled
+    >>> users = HeldOutUsers(complete_journey.load_feedback(), rating_threshold=3, seed=123)
+    >>> bpr = cornac.models.BPR(k=20, seed=1).fit(users.train_set)
+    >>> len(Sampled(bpr).fit().sample(100, rng=1))
+    100
+    """
+
+    def __init__(
+        self,
+        model: Recommender,
+        *,
+        name: str | None = None,
+        density: str | None = None,
+        trainable: bool = True,
+        verbose: bool = False,
+        seed: int | None = 123,
+    ) -> None:
+        if not isinstance(model, Recommender) or isinstance(model, GenerativeRecommender):
+            got = repr(model) if not isinstance(model, Recommender) else f"a {type(model).__name__}"
+            advice = "Models of cornac_mle are sampled as they are."
+            raise TypeError(refusal("model", "be a model of Cornac's own", got, advice))
+        check_samplable(model)
+        if density is not None and density not in DENSITIES:
+            raise ValueError(refusal("density", f"be None or one of {DENSITIES}", repr(density)))
+        super().__init__(
+            name=f"Sampled({model.name})" if name is None else name,
+            trainable=trainable,
+            verbose=verbose,
+        )
+        self.model = model
+        self.density = density
+        self.seed = check_seed(seed)
+
+    def fit(self, train_set: Dataset | None = None, val_set: Dataset | None = None) -> Self:
+        """Fit a clone of the model, or take the model as it was fitted, and calibrate the link."""
+        self._as_it_is = train_set is None or (self.model.is_fitted and frozen(self.model))
+        if train_set is None:
+            if not self.model.is_fitted or getattr(self.model, "train_set", None) is None:
+                msg = (
+                    f"{self.model.name} is not fitted, or was loaded without its training set. "
+                    "Call fit(train_set)."
+                )
+                raise RuntimeError(msg)
+            train_set = self.model.train_set
+        return super().fit(train_set, val_set)
+
+    # ------------------------------------------------------------------------------- formulas
+
+    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        self.model_ = (
+            copy.deepcopy(self.model)
+            if self._as_it_is
+            else fresh_clone(self.model).fit(self.train_set, self.val_set)
+        )
+        for what, ids in (("users", dataset_users), ("items", dataset_items)):
+            if not ids(self.model_).equals(ids(self.train_set)):
+                rule = f"be fitted to the {what} of `train_set`, in the same order, as it is frozen"
+                raise ValueError(refusal("model", rule, "others", "Pass it with trainable=True."))
+        freeze(self.model_)
+        rng = np.random.default_rng(self.seed)
+        adapter = adapter_of(self.model_)
+        self.judge_family = adapter.judge_family
+        self.by_item_ = sp.csc_array(matrix)
+        self.popularity_ = np.diff(self.by_item_.indptr).astype(np.float64)
+        sizes, held = np.diff(matrix.indptr), int(np.count_nonzero(self.popularity_))
+        self.size_law_ = size_law(sizes, held)
+        self.size_scores_ = size_scores(sizes, rng)
+        self.density_: UserDensity | None = None
+        self.sampler_ = adapter.family + ", its own generative law"
+        self.slope_ = 1.0
+        self.offsets_ = np.where(self.popularity_ > 0, 0.0, -np.inf)
+        if adapter.row_scores is not None:
+            if self.density not in (None, "bootstrap"):
+                rule = f'be None or "bootstrap" for {adapter.family}, which has no points'
+                raise ValueError(refusal("density", rule, repr(self.density)))
+            self.sampler_ = adapter.family + ", training users with a fifth of their items hidden"
+        elif self.density is not None or adapter.draw is None:
+            assert adapter.points is not None
+            points = adapter.points(self.model_)
+            kind = self.density or "mixture"
+            self.density_ = fit_density(kind, points, sizes, held, rng)
+            self.sampler_ = f"{adapter.family}, {kind} over users"
+        else:
+            return
+        self.slope_ = self._calibrated_slope(matrix, rng)
+        scores, drawn = self._scored(CHUNK_USERS, rng)
+        self.offsets_ = fit_offsets(self.slope_ * scores, drawn, self.popularity_)
+
+    def _calibrated_slope(self, matrix: sp.csr_array, rng: np.random.Generator) -> float:
+        """Slope by hidden items, brought from folded-in points to fitted ones."""
+        able = np.flatnonzero(np.diff(matrix.indptr) >= 2)
+        if not len(able):  # no profile has an item to hide
+            return 0.0
+        own = rng.permutation(able)[:CALIBRATED_USERS]
+        rows = matrix[own]
+        shown, hidden = hide(rows, rng)
+        folded = self._unseen(shown, own)
+        slope = fit_slope(folded, shown, hidden, self.popularity_)
+        adapter = adapter_of(self.model_)
+        if slope == 0 or adapter.points is None or adapter.scores is None:
+            return slope
+        # Fitted points may be nearer to each other than folded-in ones, or further apart, or hardly
+        # fitted at all: by how much, the profiles that both have seen say.
+        nothing = sp.csr_array(rows.shape, dtype=rows.dtype)
+        fitted = adapter.scores(self.model_, adapter.points(self.model_)[own])
+        seen_folded, seen_fitted = (
+            fit_slope(scores, nothing, rows, self.popularity_)
+            for scores in (self._unseen(rows, own), fitted)
+        )
+        return slope * seen_fitted / seen_folded if seen_folded else 0.0
+
+    def _scored(self, n_users: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
+        """Draw users: their scores (n_users, n_items) and profile sizes (n_users,)."""
+        adapter = adapter_of(self.model_)
+        if adapter.row_scores is not None:
+            assert self.train_matrix_ is not None
+            own = rng.integers(self.train_matrix_.shape[0], size=n_users)
+            shown, _ = hide(self.train_matrix_[own], rng)
+            bandwidth = 0.9 * len(self.size_scores_) ** -0.2  # Silverman's, of normal scores
+            sizes = sizes_near(self.size_scores_[own], bandwidth, self.size_law_, rng)
+            return self._unseen(shown, own), sizes
+        assert adapter.scores is not None
+        if self.density_ is not None:
+            points, sizes = self.density_.draw(n_users, rng)
+        else:
+            assert adapter.draw is not None
+            points = adapter.draw(self.model_, n_users, rng)
+            sizes = draw_sizes(self.size_law_, n_users, rng)
+        return adapter.scores(self.model_, points), sizes
+
+    def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
+        scores, sizes = self._scored(n_users, rng)
+        drawn = plackett_luce(self.slope_ * scores + self.offsets_, sizes, rng)
+        return draw_values(drawn, self.by_item_, rng)
+
+    def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
+        return self._unseen(matrix, None)
+
+    def _unseen(self, matrix: sp.csr_array, own: IntArray | None) -> FloatArray:
+        assert self.train_matrix_ is not None
+        return unseen_scores(self.model_, matrix, self.train_matrix_, own)
+
+    def _why_no_log_likelihood(self) -> str:
+        return "nothing gives the probability of a profile under a density and a link together."
+
+    # --------------------------------------------------------------------- the model's, unchanged
+
+    def score(self, user_idx: int, item_idx: int | None = None) -> Any:
+        """Score of a training user for one item, or for all items (n_items,), by the model."""
+        self._fitted_catalogue()
+        scores = np.asarray(self.model_.score(user_idx, item_idx), dtype=np.float64).ravel()
+        return scores[: self.num_items] if item_idx is None else float(scores[0])
+
+
+def fresh_clone(model: Recommender) -> Recommender:
+    """Clone a model, unfitted; an argument that it has forgotten has its default again.
+
+    Cornac's `clone` fails for RecVAE, which does not keep `use_gpu`.
+    """
+    kept = copy.copy(model)
+    for name, argument in inspect.signature(type(model)).parameters.items():
+        vars(kept).setdefault(name, argument.default)
+    return kept.clone()
+
+
+def frozen(model: Recommender) -> bool:
+    """Whether a user wants the model as it is; GlobalAvg is never trainable, and never frozen."""
+    return not model.trainable and "trainable" in inspect.signature(type(model)).parameters
+
+
+def dataset_users(dataset: Dataset | Recommender) -> pd.Index:
+    """User ids in the order of rows, without later, unknown users."""
+    ordered = sorted(dataset.uid_map.items(), key=lambda pair: pair[1])
+    return ids_index([name for name, index in ordered if index < dataset.num_users])
+
+
+def freeze(model: Recommender) -> None:
+    """Put a model's networks into evaluation mode: Cornac scores RecVAE with dropout."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        for part in vars(model).values():
+            if isinstance(part, torch.nn.Module):
+                part.eval()
+
+
+def hide(matrix: sp.csr_array, rng: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
+    """Split each profile: what is shown, and a fifth, one item at least, that is hidden.
+
+    A profile of one item is shown whole.
+    """
+    sizes = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((rng.random(matrix.nnz), rows))
+    place = np.empty(matrix.nnz, dtype=np.int64)
+    place[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
+    n_hidden = np.where(sizes >= 2, np.maximum(1, np.round(HIDDEN_SHARE * sizes)), 0)
+    is_hidden = place < np.repeat(n_hidden, sizes)
+    parts = []
+    for mask in (~is_hidden, is_hidden):
+        part = (matrix.data[mask], (rows[mask], matrix.indices[mask]))
+        parts.append(sp.csr_array(part, shape=matrix.shape))
+    return parts[0], parts[1]

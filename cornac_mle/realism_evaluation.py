@@ -1,0 +1,307 @@
+"""Realism of the users that models make up, measured alike in every evaluation method."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from cornac.experiment.result import Result
+from cornac.models import Recommender
+
+from cornac_mle.fold_in import searched
+from cornac_mle.intervals import mean_interval
+from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.sampled import Sampled
+from cornac_mle.randomness import children
+from cornac_mle.result import Measurement, MetricNote, Report, Score
+from cornac_mle.splitting import Groups
+
+logger = logging.getLogger("cornac_mle")
+
+ResultsByName = dict[str, tuple[float, dict[int, float]]]
+"""Average and per-user values of each metric."""
+
+PURPOSES = ("split", "hide", "evaluator", "validation", "sample", "measure")
+
+
+def random_stream(seed: int, purpose: str) -> np.random.Generator:
+    """Random stream of one purpose, so that one more draw in one leaves the others alone."""
+    key = (PURPOSES.index(purpose),)
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def realism_apart(metrics: Sequence[Any]) -> tuple[list[RealismMetric], list[Any]]:
+    """Tell realism metrics from Cornac's own."""
+    realism = [metric for metric in metrics if isinstance(metric, RealismMetric)]
+    return realism, [metric for metric in metrics if not isinstance(metric, RealismMetric)]
+
+
+def ordered_result(name: str, metrics: Sequence[Any], results: ResultsByName) -> Result:
+    """Cornac's result of one model, with a value for each of `metrics` in their order."""
+    names = [metric.name for metric in metrics]
+    averages = OrderedDict((metric, results[metric][0]) for metric in names)
+    by_user = OrderedDict((metric, results[metric][1]) for metric in names)
+    return Result(name, averages, by_user)
+
+
+class RealismEvaluation:
+    """Lets fitted models make up users and measures them against one split of real users.
+
+    The evaluator is fitted when the first realism metric asks for it, once for all models. Users
+    are drawn once for a model, a group of users and a sampling seed, whatever the metrics.
+
+    A model that is no `GenerativeRecommender` is sampled as it was fitted, by `Sampled`. A
+    parameter search of Cornac's is its ``best_model``. What has no value is NaN, with the reason
+    logged: Cornac's table needs one for every model.
+
+    Parameters
+    ----------
+    groups : Groups
+        Real users: training, reference, held-out and perhaps validation users.
+    report : Report
+        Takes every measurement.
+    seed : int
+        Of the evaluator and of sampling.
+    n_splits : int
+        Half-splits of the held-out users, on which intervals rest.
+    n_samples : int
+        Sampling seeds: how many sets of synthetic users are drawn from each model.
+    caution : str, optional
+        How far to trust realism on this split, for every metric.
+
+    Attributes
+    ----------
+    samplers : dict
+        Settings of the `Sampled` that drew the users of a model without a sampler, by model.
+    """
+
+    def __init__(
+        self,
+        groups: Groups,
+        report: Report,
+        *,
+        seed: int,
+        n_splits: int,
+        n_samples: int,
+        caution: str | None = None,
+    ) -> None:
+        self.groups = groups
+        self.report = report
+        self.seed = seed
+        self.n_splits = n_splits
+        self.n_samples = n_samples
+        self.caution = caution
+        self.samplers: dict[str, str] = {}
+        self._evaluators: dict[str, Evaluator] = {}
+        self._sampler: tuple[Recommender, GenerativeRecommender, set[str]] | None = None
+        self._describe_users()
+        for reason, count in report.dropped.items():
+            logger.info("%s: left out %d %s", report.dataset, count, reason)
+
+    def _describe_users(self) -> None:
+        self.report.groups = self.groups.sizes
+        self.report.dropped = {reason: n for reason, n in self.groups.dropped.items() if n}
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """Evaluator against the held-out users; fitted at the first call."""
+        if "held-out" not in self._evaluators:
+            self._evaluators["held-out"] = Evaluator.fit(
+                self.groups.train,
+                self.groups.reference,
+                self.groups.held_out,
+                rng=random_stream(self.seed, "evaluator"),
+                n_splits=self.n_splits,
+            )
+        return self._evaluators["held-out"]
+
+    def evaluator_for(self, users: str) -> Evaluator:
+        """Give the evaluator against "held-out" or "validation" users.
+
+        Raises
+        ------
+        NotMeasurableError
+            If the split has no validation users.
+        """
+        if users == "held-out":
+            return self.evaluator
+        if users not in self._evaluators:
+            if self.groups.validation is None:
+                msg = "this evaluation method sets none aside."
+                raise NotMeasurableError(msg)
+            self._evaluators[users] = self.evaluator.with_held_out(
+                self.groups.validation, rng=random_stream(self.seed, "validation")
+            )
+        return self._evaluators[users]
+
+    def sampler_of(self, model: Recommender, users: str) -> GenerativeRecommender:
+        """Give what draws users of a fitted model: itself, or a `Sampled` of it.
+
+        It is made once for all groups of users, and afresh when a group comes round again: the
+        model may have been fitted anew.
+
+        Raises
+        ------
+        NotMeasurableError
+            If the model cannot be sampled; the message says why.
+        """
+        fitted = searched(model)
+        if isinstance(fitted, GenerativeRecommender):
+            return fitted
+        # Callers may measure several models in threads: what is returned is a local variable.
+        last = self._sampler
+        if last is None or last[0] is not fitted or users in last[2]:
+            try:
+                last = (fitted, Sampled(fitted).fit(), set())
+            except NotImplementedError as error:
+                raise NotMeasurableError(str(error)) from error
+        last[2].add(users)
+        self._sampler = last
+        self.samplers[model.name] = model_parameters(last[1], leave_out=("model", "trainable"))
+        return last[1]
+
+    def measure(
+        self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
+    ) -> ResultsByName:
+        """Measure users that a fitted model makes up against "held-out" or "validation" users.
+
+        Returns
+        -------
+        dict
+            Of each metric its value, averaged over sampling seeds, and the values of the synthetic
+            users of the first seed, by number. NaN and nothing where there is no value.
+        """
+        if not metrics:
+            return {}
+        try:
+            evaluator = self.evaluator_for(users)
+            sampler = self.sampler_of(model, users)
+        except NotMeasurableError as error:
+            return no_realism(model, users, metrics, error)
+        results: ResultsByName = {metric.name: (float("nan"), {}) for metric in metrics}
+        self._describe_users()
+        self.report.judge_families[model.name] = sampler.judge_family
+        n_users = 2 * (len(evaluator.held_out) // 2)
+        seeds = children(random_stream(self.seed, "sample"), self.n_samples)
+        pools = [sampler.sample(n_users, rng=seed) for seed in seeds]
+        if users == "held-out":  # of several fits, the first
+            self.report.synthetic.setdefault(model.name, pools[0])
+        measure_seeds = children(random_stream(self.seed, "measure"), self.n_samples)
+        for metric in metrics:
+            measured = []
+            try:
+                for number, synthetic in enumerate(pools):
+                    random = np.random.default_rng(measure_seeds[number])
+                    if isinstance(metric, ModelMetric):
+                        found = metric.measure_model(evaluator, sampler, rng=random)
+                    else:
+                        found = metric.measure(evaluator, synthetic, rng=random)
+                    measured.append(found)
+                    note_score(self.report, model, users, metric.name, metric.note, found, number)
+            except NotMeasurableError as error:
+                text = "%s: %s cannot be measured on %s users: %s"
+                logger.warning(text, model.name, metric, users, error)
+                continue
+            cautions = [text for text in (self.caution, metric.caution(evaluator)) if text]
+            if cautions and users == "held-out":
+                self.report.cautions[metric.name] = "; ".join(cautions)
+            per_user = measured[0].per_user
+            by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
+            values = [one.value for one in measured]
+            results[metric.name] = (
+                values[0] if metric.is_bound else float(np.mean(values)),
+                by_user,
+            )
+        return results
+
+
+def note_accuracy(
+    report: Report,
+    model: Recommender,
+    users: str,
+    metrics: Sequence[Any],
+    evaluated: tuple[Sequence[float], Sequence[dict[int, float]]],
+    meaning: str,
+) -> ResultsByName:
+    """Take what Cornac's own metrics found into the report, with intervals over users."""
+    results: ResultsByName = {}
+    for metric, mean, by_user in zip(metrics, *evaluated, strict=True):
+        results[metric.name] = (float(mean), by_user)
+        values = np.asarray([by_user[user] for user in sorted(by_user)], dtype=np.float64)
+        higher = bool(getattr(metric, "higher_better", False))
+        low, high = mean_interval(values)
+        measurement = Measurement(
+            value=float(mean),
+            low=low,
+            high=high,
+            loss=-float(mean) if higher else float(mean),
+            n_real=len(values),
+            per_user=values,
+        )
+        note = MetricNote("high" if higher else "low", meaning)
+        note_score(report, model, users, metric.name, note, measurement, None)
+    return results
+
+
+def note_score(
+    report: Report,
+    model: Recommender,
+    users: str,
+    metric: str,
+    note: MetricNote,
+    measurement: Measurement,
+    sampling_seed: int | None,
+) -> None:
+    """Take one measurement into the report, under the name that the user gave the model."""
+    fitted = searched(model)
+    report.metrics[metric] = note
+    if isinstance(fitted, GenerativeRecommender):
+        report.judge_families[model.name] = fitted.judge_family
+    report.entries.append(
+        Score(
+            dataset=report.dataset,
+            model=model.name,
+            parameters=model_parameters(fitted),
+            metric=metric,
+            users=users,
+            fit_seed=getattr(fitted, "seed", None),
+            sampling_seed=sampling_seed,
+            measurement=measurement,
+        )
+    )
+
+
+def no_realism(
+    model: Recommender, users: str, metrics: Sequence[RealismMetric], reason: object
+) -> ResultsByName:
+    """NaN for each metric, with the reason logged: Cornac's table needs a value of every model."""
+    if metrics:
+        logger.warning("%s: no realism on %s users: %s", model.name, users, reason)
+    return {metric.name: (float("nan"), {}) for metric in metrics}
+
+
+def merged_report(reports: Sequence[Report], dataset: str) -> Report:
+    """One report of all folds of a cross-validation.
+
+    Rows say their fold in `dataset`. `Report.difference` and `Report.compare` average over folds.
+    Sizes of groups, what was dropped and the synthetic users are those of the first fold.
+    """
+    report = Report(dataset, groups=dict(reports[0].groups), dropped=dict(reports[0].dropped))
+    for part in reports:
+        report.entries += part.entries
+        report.metrics |= part.metrics
+        report.judge_families |= part.judge_families
+        report.synthetic = part.synthetic | report.synthetic
+        report.cautions = part.cautions | report.cautions
+    return report
+
+
+def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> str:
+    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
+    hidden = ("name", "verbose", *leave_out)
+    names = [name for name in model._get_init_params() if name not in hidden]
+    pairs = [(name, getattr(model, name, None)) for name in names]
+    return ", ".join(f"{name}={value!r}" for name, value in pairs)

@@ -1,0 +1,268 @@
+"""Are the users that Cornac's models make up believable, and does ranking well help?
+
+Every model of Cornac's that can be sampled (`Sampled`), and ours: ranking of unseen users, the
+share of made-up users that the worst of three judges flags at .05, coverage, copying, popularity,
+sizes, and seconds. Models with a generative law of their own are drawn from that, and once more
+from a mixture fitted over their training users. Settings are fixed beforehand, the same for both
+data sets; no model is tuned. CVAECF needs a graph of users and is left out; so are models that need
+texts, images or the order of items.
+
+Command: python experiments/cornac_zoo.py --data ../shared/data
+Minutes: about 60 on one core.
+Writes: cornac_zoo.csv in experiments/results, .png in experiments/pictures
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from cornac import models as cornac
+from cornac.metrics import NDCG, Recall
+from diagnosis import FLAGGED
+from real_data import evaluate, run
+
+from cornac_mle import (
+    LDA,
+    PMF,
+    VAE,
+    GenerativeRecommender,
+    HeldOutUsers,
+    Mixture,
+    MMDTuning,
+    Popularity,
+    Sampled,
+    TrainingUsers,
+)
+from cornac_mle.datasets import complete_journey
+from cornac_mle.metrics import (
+    CopiedUsers,
+    NeighbourCoverage,
+    PopularityJS,
+    ProfileSizeKS,
+    UnrealisticUsers,
+)
+
+RANKING = "NDCG@100"
+TIMED_USERS = 10_000
+DENSITY, OWN_LAW, OURS, TUNED = "Cornac, fitted density", "Cornac, own law", "ours", "ours, tuned"
+KINDS = {
+    DENSITY: ("tab:blue", "o"),
+    OWN_LAW: ("tab:orange", "s"),
+    OURS: ("tab:green", "D"),
+    TUNED: ("tab:green", "*"),
+}
+
+
+def cornacs(seed: int) -> dict[str, Any]:
+    """Cornac's models, with settings that suit some thousands of users and items."""
+    network = {"backend": "pytorch", "num_epochs": 10, "batch_size": 1024, "lr": 0.005}
+    return {
+        "MostPop": cornac.MostPop(),
+        "GlobalAvg": cornac.GlobalAvg(),
+        "BaselineOnly": cornac.BaselineOnly(seed=seed),
+        "MF": cornac.MF(k=20, seed=seed),
+        "SVD": cornac.SVD(k=20, seed=seed),
+        "PMF (Cornac)": cornac.PMF(k=20, seed=seed),
+        "NMF": cornac.NMF(k=20, seed=seed),
+        "BPR": cornac.BPR(k=50, max_iter=200, learning_rate=0.05, seed=seed),
+        "WBPR": cornac.WBPR(k=50, max_iter=200, learning_rate=0.05, seed=seed),
+        "MMMF": cornac.MMMF(k=50, max_iter=200, learning_rate=0.05, seed=seed),
+        "IBPR": cornac.IBPR(k=20, max_iter=5),
+        "HPF": cornac.HPF(k=20, seed=seed),
+        "EASE": cornac.EASE(lamb=300, posB=False, verbose=False),
+        "ItemKNN": cornac.ItemKNN(k=50, verbose=False),
+        "UserKNN": cornac.UserKNN(k=50, verbose=False),
+        "SKMeans": cornac.SKMeans(k=20, verbose=False, seed=seed),
+        "VAECF": cornac.VAECF(k=50, autoencoder_structure=[200], n_epochs=50, seed=seed),
+        "BiVAECF": cornac.BiVAECF(
+            k=50, encoder_structure=[200], n_epochs=50, use_gpu=False, seed=seed
+        ),
+        "RecVAE": cornac.RecVAE(
+            hidden_dim=200, latent_dim=50, n_epochs=15, use_gpu=False, seed=seed
+        ),
+        "GMF": cornac.GMF(num_factors=16, verbose=False, seed=seed, **network),
+        "MLP": cornac.MLP(verbose=False, seed=seed, **network),
+        "NeuMF": cornac.NeuMF(verbose=False, seed=seed, **network),
+    }
+
+
+def models(
+    method: HeldOutUsers, seed: int
+) -> Iterator[tuple[str, str, GenerativeRecommender, float]]:
+    """Yield (name, kind, fitted model, seconds of the fit)."""
+    data = method.train_set, method.val_set
+    for name, model in cornacs(seed).items():
+        start = time.perf_counter()
+        # HPF and IBPR print whatever `verbose` says.
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+            model.fit(*data)
+        fit_seconds = time.perf_counter() - start
+        sampled = Sampled(model, seed=seed).fit()
+        own = "own generative law" in sampled.sampler_
+        yield name, OWN_LAW if own else DENSITY, sampled, fit_seconds
+        if own:
+            mixture = Sampled(model, density="mixture", seed=seed).fit()
+            yield f"{name} mixture", DENSITY, mixture, fit_seconds
+    for name, ours in {
+        "Popularity": Popularity(),
+        "Training users": TrainingUsers(),
+        "Mixture": Mixture(k=50, seed=seed),
+        "LDA": LDA(k=20, seed=seed),
+        "PMF": PMF(k=20, seed=seed),
+        "VAE": VAE(seed=seed),
+    }.items():
+        start = time.perf_counter()
+        ours.fit(*data)
+        yield name, OURS, ours, time.perf_counter() - start
+    mixture = ours.with_latent("mixture")
+    yield "VAE mixture", OURS, mixture, time.perf_counter() - start
+    tuned = MMDTuning(mixture, seed=seed).fit(*data)
+    yield "VAE tuned", TUNED, tuned, time.perf_counter() - start
+
+
+def evaluation(name: str, data: Path, seed: int) -> HeldOutUsers:
+    if name == "complete_journey":
+        feedback, least = complete_journey.load_feedback(), 3
+    else:
+        file = data / "movielens_1m" / "ratings_with_order.csv.gz"
+        feedback, least = pd.read_csv(file).iloc[:, :3], 4
+    return HeldOutUsers(feedback, rating_threshold=least, seed=seed, dataset_name=name)
+
+
+def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+    method = evaluation(name, data, seed)
+    realism = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
+    metrics = [*realism, PopularityJS(), ProfileSizeKS(), Recall(k=20), NDCG(k=100)]
+    rows = []
+    for label, kind, model, fit_seconds in models(method, seed):
+        start = time.perf_counter()
+        model.sample(TIMED_USERS, rng=seed)
+        sample_seconds = time.perf_counter() - start
+        sampler = model.sampler_ if isinstance(model, Sampled) else ""
+        found = evaluate(method, model, label, metrics).assign(kind=kind, sampler=sampler)
+        seconds = found.iloc[[0, 0]].assign(
+            metric=["fit_seconds", "sample_seconds"],
+            value=[fit_seconds, sample_seconds],
+            low=np.nan,
+            high=np.nan,
+            ceiling=np.nan,
+            floor=np.nan,
+        )
+        rows.append(pd.concat([found, seconds]))
+    columns = ["dataset", "model", "kind", "sampler", "metric", "value", "low", "high"]
+    return pd.concat(rows)[[*columns, "ceiling", "floor"]]
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sets = list(dict.fromkeys(table["dataset"]))
+    figure, axes = plt.subplots(
+        1,
+        len(sets),
+        figsize=(8.2 * len(sets), 7.6),
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis, name in zip(axes[0], sets, strict=True):
+        own = table[table["dataset"] == name]
+        flagged = own[own["metric"] == FLAGGED].set_index("model")
+        ranking = own[own["metric"] == RANKING].set_index("model")["value"]
+        axis.axhline(flagged["floor"].iloc[0], color="tab:red", ls="--", lw=1, zorder=0)
+        axis.axhline(flagged["ceiling"].iloc[0], color="tab:gray", ls="--", lw=1, zorder=0)
+        for kind, (color, marker) in KINDS.items():
+            some = flagged[flagged["kind"] == kind]
+            errors = [some["value"] - some["low"], some["high"] - some["value"]]
+            axis.errorbar(
+                ranking[some.index],
+                some["value"],
+                errors,
+                fmt=marker,
+                color=color,
+                ms=8,
+                elinewidth=0.8,
+                ecolor=mpl.colors.to_rgba(color, 0.45),
+                label=kind,
+                mec="white",
+            )
+        axis.set(xlim=(-0.02, ranking.max() * 1.13), ylim=(-0.03, 1.06))
+        axis.set_xlabel("NDCG@100 of unseen users  (better to the right)", fontsize=11)
+        axis.set_title(name.replace("_", " "), loc="left", weight="bold")
+        left = axis.get_xlim()[0] + 0.003
+        for height, text in (
+            (flagged["floor"].iloc[0], "independent popularity"),
+            (flagged["ceiling"].iloc[0], "real users"),
+        ):
+            axis.text(left, height + 0.008, text, fontsize=9, color="dimgray", va="bottom")
+        figure.canvas.draw()
+        label(axis, ranking, flagged["value"])
+    axes[0][0].set_ylabel(
+        "made-up users that no real user is like  (better below)\n"
+        "flagged at .05, worst of three judges, 95% interval",
+        fontsize=11,
+    )
+    axes[0][-1].legend(loc="lower left", fontsize=10, frameon=False, bbox_to_anchor=(0, 0.1))
+    figure.savefig(path, dpi=110)
+
+
+def label(axis: Any, across: pd.Series, height: pd.Series) -> None:
+    """Write each name beside its point, where it meets the fewest names and points."""
+    renderer = axis.figure.canvas.get_renderer()
+    points = axis.transData.transform(np.column_stack([across, height[across.index]]))
+    taken: list[Any] = []
+    for (x, y), name in zip(points, across.index, strict=True):
+        best, fewest = None, np.inf
+        for distance in (9, 20, 34, 50):
+            for angle in np.arange(0, 360, 30):
+                dx, dy = distance * np.cos(np.radians(angle)), distance * np.sin(np.radians(angle))
+                ha = "left" if dx > 1 else "right" if dx < -1 else "center"
+                note = axis.annotate(
+                    name,
+                    (x, y),
+                    (dx, dy),
+                    xycoords="figure pixels",
+                    textcoords="offset points",
+                    fontsize=9,
+                    ha=ha,
+                    va="center",
+                )
+                box = note.get_window_extent(renderer).expanded(1.03, 1.1)
+                note.remove()
+                meets = sum(box.overlaps(other) for other in taken)
+                meets += sum(box.contains(*point) for point in points)
+                meets += 0 if axis.bbox.x0 < box.x0 and box.x1 < axis.bbox.x1 else 5
+                if meets + distance / 1000 < fewest:
+                    best, fewest = (dx, dy, ha, box), meets + distance / 1000
+        dx, dy, ha, box = best
+        taken.append(box)
+        arrow = (
+            {"arrowstyle": "-", "lw": 0.5, "color": "gray", "shrinkB": 4}
+            if fewest > 0.015
+            else None
+        )
+        axis.annotate(
+            name,
+            (across[name], height[name]),
+            (dx, dy),
+            textcoords="offset points",
+            fontsize=9,
+            ha=ha,
+            va="center",
+            arrowprops=arrow,
+        )
+
+
+if __name__ == "__main__":
+    found = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw)
+    wide = found.pivot_table(
+        index=["dataset", "model"], columns="metric", values="value", sort=False
+    )
+    print(wide.round(3).to_string())
