@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
     from cornac_mle.curveball_trades import curveball
+    from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+    from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.experiment import Experiment
-    from cornac_mle.held_out_users import HeldOutUsers
-    from cornac_mle.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.metrics.evaluator import Evaluator
     from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.metrics.low_pairs import LowPairs
@@ -41,8 +41,8 @@ _HOMES = {
     "Filtered": "cornac_mle.remedies.filtered",
     "GenerativeRecommender": "cornac_mle.models.base",
     "GridSearch": "cornac_mle.search",
-    "HeldOutUsers": "cornac_mle.held_out_users",
-    "HeldOutUsersCV": "cornac_mle.held_out_users_cv",
+    "HeldOutUsers": "cornac_mle.eval_methods.held_out_users",
+    "HeldOutUsersCV": "cornac_mle.eval_methods.held_out_users_cv",
     "LDA": "cornac_mle.models.lda",
     "MMDTuning": "cornac_mle.remedies.mmd_tuning",
     "Measurement": "cornac_mle.result",

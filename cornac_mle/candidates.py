@@ -15,11 +15,12 @@ from cornac.eval_methods import BaseMethod
 from cornac.metrics import RankingMetric
 from cornac.models import Recommender
 
-from cornac_mle.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.realism_evaluation import model_parameters
 from cornac_mle.intervals import mean_interval
 from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.pareto import non_dominated
-from cornac_mle.realism_evaluation import model_parameters
 from cornac_mle.result import Report, Score
 
 Parameters = dict[str, Any]
@@ -115,7 +116,7 @@ def fit_and_measure(
         start = perf_counter()
         # A value may be a model itself, which its wrapper might fit.
         own = copy.deepcopy(parameters)
-        fitted = model.clone(own).fit(method.train_set, method.val_set)
+        fitted = fresh_clone(model, own).fit(method.train_set, method.val_set)
         candidate.fit_seconds = perf_counter() - start
         start = perf_counter()
         candidate.measured = _measure(fitted, method, metrics, user_based)

@@ -102,7 +102,7 @@ def _compare(
     from cornac.models import EASE
 
     from cornac_mle.comparison import compare as compare_models
-    from cornac_mle.held_out_users import HeldOutUsers
+    from cornac_mle.eval_methods.held_out_users import HeldOutUsers
     from cornac_mle.metrics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.report.run_folder import hash_feedback, write_run
     from cornac_mle.report.table import output_console, score_table

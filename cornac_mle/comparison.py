@@ -8,7 +8,7 @@ from cornac.metrics import NDCG, Recall
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, refusal
-from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
     MMD,
     Authenticity,
@@ -33,6 +33,7 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
+from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.result import Report
 
 
@@ -150,7 +151,7 @@ def compare(
     for number, (model, parameters) in enumerate(fits):
         if on_fit is not None:
             on_fit(model.name, number)
-        fresh = model.clone(parameters)
+        fresh = fresh_clone(model, parameters)
         data.evaluate(fresh, chosen, user_based=True, show_validation=False)
     return data.report
 

@@ -7,6 +7,7 @@ from cornac.models import BPR, EASE, WBPR, MostPop, Recommender
 
 from cornac_mle.checks import refusal
 from cornac_mle.kernels import pattern
+from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.profiles import Profiles
 
 
@@ -40,7 +41,7 @@ def fitted(
     data = sets.to_dataset(seed=seed)
     for recommender in recommenders:
         unseeded = "seed" in recommender._get_init_params() and recommender.seed is None
-        yield recommender.clone({"seed": seed} if unseeded else None).fit(data)
+        yield fresh_clone(recommender, {"seed": seed} if unseeded else None).fit(data)
 
 
 def checked_recommenders(recommenders: Sequence[Recommender]) -> tuple[Recommender, ...]:

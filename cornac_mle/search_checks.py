@@ -11,8 +11,8 @@ from cornac.metrics import RankingMetric, RatingMetric
 from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
-from cornac_mle.held_out_users import HeldOutUsers
-from cornac_mle.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.metrics.base import RealismMetric
 
 

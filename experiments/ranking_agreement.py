@@ -7,7 +7,7 @@ regret of picking by the synthetic one, with intervals; the same where synthetic
 known quality: training users of whose items 25% and 50% are replaced by popular ones.
 
 Command: python experiments/ranking_agreement.py --data ../shared/data
-Minutes: about 12 on one core.
+Minutes: about 20 on one core.
 Writes: ranking_agreement.csv in experiments/results, .png in experiments/pictures
 """
 

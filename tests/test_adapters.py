@@ -17,8 +17,8 @@ from cornac_mle.adapters import ADAPTERS, OTHERS, Adapter, adapter_of, register,
 from cornac_mle.adapters import factors as factor_families
 from cornac_mle.adapters.factors import likely_points, poisson_fold_in, ridge, temperature
 from cornac_mle.adapters.rows import nearest_users
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.fold_in import fold_in_scores
-from cornac_mle.held_out_users import HeldOutUsers
 from cornac_mle.profiles import Profiles
 from worlds import profiles, rated, taste_world
 

@@ -61,6 +61,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert len(written) == 74
     users = pd.read_csv(run / "unrealistic_users.csv")
     assert users.groupby("model").size().to_dict() == {
+        "EASEᴿ": 74,
         "PMF": 74,
         "Popularity": 74,
         "TrainingUsers": 74,
@@ -69,9 +70,9 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert (users.q_value >= users.p_value - 1e-12).all()
     assert "flagged by the judge" in output
     assert re.search(r"PMF .*\*", output)  # the SVD judge is of its family
-    assert re.search(r"Differences in PlausibilityKS .* \d of 3 pairs|for all 3 pairs", output)
+    assert re.search(r"Differences in PlausibilityKS .* \d of 6 pairs|for all 6 pairs", output)
     preferences = pd.read_csv(run / "unrealistic_preferences.csv")
-    assert set(preferences.model) == {"PMF", "Popularity", "TrainingUsers"}
+    assert set(preferences.model) == {"EASEᴿ", "PMF", "Popularity", "TrainingUsers"}
     known = set(pd.read_csv(table).item)
     assert set(preferences.item) <= known
     first = preferences.merge(users, on=["model", "user"], suffixes=("", "_of_user"))

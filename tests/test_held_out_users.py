@@ -16,7 +16,7 @@ from cornac.models import (
     NextItemRecommender,
 )
 
-from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, PopularityJS, UnrealisticUsers
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.sampled import Sampled

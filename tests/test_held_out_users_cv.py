@@ -8,8 +8,8 @@ from cornac.metrics import NDCG, RMSE, Recall
 from cornac.models import EASE, MF, MostPop
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit
 
-from cornac_mle.held_out_users import HeldOutUsers
-from cornac_mle.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, PopularityJS, UnrealisticUsers
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers

@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.comparison import compare
-from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.kernels import pattern
 from cornac_mle.metrics import CopiedUsers, PopularityJS
 from cornac_mle.models import sampled as sampled_module

@@ -14,8 +14,9 @@ from cornac.metrics import AUC, NDCG, RMSE, Recall
 from cornac.models import BPR, MF, MostPop, Recommender
 
 from cornac_mle.datasets import complete_journey
-from cornac_mle.held_out_users import HeldOutUsers
-from cornac_mle.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.vanilla_splits import RatioSplit as OurRatioSplit
 from cornac_mle.metrics import (
     NeighbourCoverage,
     PlausibilityKS,
@@ -26,7 +27,6 @@ from cornac_mle.metrics import (
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.search import Continuous, Discrete, GridSearch, RandomSearch
-from cornac_mle.vanilla_splits import RatioSplit as OurRatioSplit
 from worlds import checkerboard, rated, taste_world
 
 KINDS = [Discrete("k", [1, 2])]

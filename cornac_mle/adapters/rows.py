@@ -32,7 +32,9 @@ def item_knn_scores(
     for user in range(matrix.shape[0]):
         row = np.ravel(centred[[user]].toarray())
         parts = similar.indptr, similar.indices, similar.data
-        compute_score(False, row, *parts, k=model.k, num_threads=1, output=scores[user])
+        compute_score(
+            False, row, *parts, k=model.k, num_threads=model.num_threads, output=scores[user]
+        )
     return scores + means[:, None]
 
 
@@ -48,7 +50,14 @@ def user_knn_scores(
     scores = np.zeros(matrix.shape)
     for user in range(matrix.shape[0]):
         parts = raters.indptr, raters.indices, raters.data
-        compute_score(True, similar[user], *parts, k=model.k, num_threads=1, output=scores[user])
+        compute_score(
+            True,
+            similar[user],
+            *parts,
+            k=model.k,
+            num_threads=model.num_threads,
+            output=scores[user],
+        )
     return scores + means[:, None]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from cornac.data import Dataset
-from cornac.models import Recommender
+from cornac.models import Recommender, SKMeans
 
 from cornac_mle.adapters.table import adapter_of, check_samplable
 from cornac_mle.adapters.unseen import unseen_scores
@@ -249,19 +249,25 @@ class Sampled(GenerativeRecommender):
     def score(self, user_idx: int, item_idx: int | None = None) -> Any:
         """Score of a training user for one item, or for all items (n_items,), by the model."""
         self._fitted_catalogue()
-        scores = np.asarray(self.model_.score(user_idx, item_idx), dtype=np.float64).ravel()
-        return scores[: self.num_items] if item_idx is None else float(scores[0])
+        # SKMeans looks for a single item among its clusters.
+        all_items = item_idx is None or isinstance(self.model_, SKMeans)
+        found = self.model_.score(user_idx, None if all_items else item_idx)
+        scores = np.asarray(found, dtype=np.float64).ravel()
+        if item_idx is None:
+            return scores[: self.num_items]
+        return float(scores[item_idx if all_items else 0])
 
 
-def fresh_clone(model: Recommender) -> Recommender:
-    """Clone a model, unfitted; an argument that it has forgotten has its default again.
+def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
+    """Clone a model, unfitted, with other arguments where `new_params` has some.
 
-    Cornac's `clone` fails for RecVAE, which does not keep `use_gpu`.
+    Cornac's `clone` fails for RecVAE, which does not keep `use_gpu`: an argument that a model has
+    forgotten has its default again.
     """
     kept = copy.copy(model)
     for name, argument in inspect.signature(type(model)).parameters.items():
         vars(kept).setdefault(name, argument.default)
-    return kept.clone()
+    return kept.clone(new_params)
 
 
 def frozen(model: Recommender) -> bool:

@@ -1,8 +1,8 @@
 """Evaluation methods: those that split users, and Cornac's splits of ratings with realism."""
 
-from cornac_mle.held_out_users import HeldOutUsers
-from cornac_mle.held_out_users_cv import HeldOutUsersCV
-from cornac_mle.vanilla_splits import (
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.eval_methods.vanilla_splits import (
     CrossValidation,
     RatioSplit,
     StratifiedSplit,

@@ -11,10 +11,7 @@ from cornac.experiment.result import Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_choice, check_count, check_seed, refusal
-from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import children
-from cornac_mle.realism_evaluation import (
+from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
     merged_report,
     no_realism,
@@ -23,8 +20,7 @@ from cornac_mle.realism_evaluation import (
     random_stream,
     realism_apart,
 )
-from cornac_mle.result import Report
-from cornac_mle.set_aside import (
+from cornac_mle.eval_methods.set_aside import (
     Row,
     as_rows,
     caution_of,
@@ -34,6 +30,10 @@ from cornac_mle.set_aside import (
     known_profiles,
     split_settings,
 )
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles
+from cornac_mle.randomness import children
+from cornac_mle.result import Report
 from cornac_mle.splitting import Groups
 
 ASIDE = ("reference", "held_out")

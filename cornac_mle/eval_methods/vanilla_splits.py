@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import refusal
+from cornac_mle.eval_methods.set_aside import Row, as_rows, check_apart
+from cornac_mle.eval_methods.with_realism import HELD_OUT_SHARE, WithRealism
 from cornac_mle.result import Report
-from cornac_mle.set_aside import Row, as_rows, check_apart
-from cornac_mle.with_realism import HELD_OUT_SHARE, WithRealism
 
 
 class RatioSplit(WithRealism, cornac.eval_methods.RatioSplit):  # type: ignore[misc]

@@ -12,12 +12,13 @@ from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_number, check_share, refusal
-from cornac_mle.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.eval_methods.realism_evaluation import merged_report, random_stream
+from cornac_mle.eval_methods.user_folds import Folds, Splitter, labelled_folds, split_by, users_of
+from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.randomness import children, cornac_seed
-from cornac_mle.realism_evaluation import merged_report, random_stream
 from cornac_mle.result import Report
 from cornac_mle.splitting import feedback_frame, keep_likes
-from cornac_mle.user_folds import Folds, Splitter, labelled_folds, split_by, users_of
 
 
 class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]
@@ -248,7 +249,9 @@ verbose
         for fold, method in enumerate(self.folds):
             self._enter(fold)
             method.verbose = self.verbose
-            found, _ = method.evaluate(model.clone(), metrics, user_based, show_validation=False)
+            found, _ = method.evaluate(
+                fresh_clone(model), metrics, user_based, show_validation=False
+            )
             result.append(found)
         self._enter(0)
         result.organize()

@@ -14,11 +14,7 @@ from cornac.experiment.result import Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_share
-from cornac_mle.fold_in import UnseenUsers, adapter_of, searched
-from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.profiles import Profiles
-from cornac_mle.realism_evaluation import (
+from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
     ResultsByName,
     note_accuracy,
@@ -26,6 +22,10 @@ from cornac_mle.realism_evaluation import (
     random_stream,
     realism_apart,
 )
+from cornac_mle.fold_in import UnseenUsers, adapter_of, searched
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.profiles import Profiles
 from cornac_mle.result import Report
 from cornac_mle.splitting import (
     Groups,
