@@ -40,9 +40,7 @@ HELD_OUT_USERS = {
     "cornac.eval_methods.RatioSplit": "conformance_runs.held_out_users_for_ratio",
     "cornac.eval_methods.CrossValidation": "conformance_runs.held_out_users_for_folds",
 }
-BASE_METHOD = {
-    "cornac.eval_methods.BaseMethod": "cornac_mle.eval_methods.held_out_users.HeldOutUsers"
-}
+BASE_METHOD = {"cornac.eval_methods.BaseMethod": "cornac_mle.eval_methods.HeldOutUsers"}
 FROM_SPLITS = {"cornac.eval_methods.BaseMethod": "cornac_mle.eval_methods.RatioSplit"}
 SEARCH = {
     f"cornac.hyperopt.{name}": f"cornac_mle.search.{name}"
