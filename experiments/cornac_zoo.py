@@ -84,7 +84,7 @@ def cornacs(seed: int) -> dict[str, Any]:
             k=50, encoder_structure=[200], n_epochs=30, use_gpu=False, seed=seed
         ),
         "RecVAE": cornac.RecVAE(
-            hidden_dim=200, latent_dim=50, n_epochs=10, use_gpu=False, seed=seed
+            hidden_dim=200, latent_dim=50, n_epochs=15, batch_size=100, use_gpu=False, seed=seed
         ),
         "GMF": cornac.GMF(num_factors=16, verbose=False, seed=seed, **network),
         "MLP": cornac.MLP(verbose=False, seed=seed, **network),
