@@ -5,6 +5,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import logsumexp, ndtr
 
+from cornac_mle.checks import refusal
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -45,7 +47,7 @@ def size_law(sizes: IntArray, n_items: int) -> FloatArray:
     Parameters
     ----------
     sizes : ndarray of int, shape (n_users,)
-        At least one user; each size at least 1 and at most `n_items`.
+        At least one above 0; at most `n_items`. Users without items do not count.
     n_items : int
 
     Returns
@@ -63,6 +65,9 @@ def size_law(sizes: IntArray, n_items: int) -> FloatArray:
     >>> size_law(np.array([2, 2, 3]), 4).round(3)
     array([0.144, 0.539, 0.242, 0.075])
     """
+    sizes = sizes[sizes > 0]
+    if len(sizes) == 0:
+        raise ValueError(refusal("train_set", "hold a user with items", "none"))
     n_users = len(sizes)
     bandwidth = max(0.9 * float(np.std(np.log(sizes))) * n_users**-0.2, 1e-3)
     edges = np.log(np.arange(0.5, n_items + 1))  # (n_items + 1,)

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from cornac import models
 from cornac.hyperopt import BaseSearch
 from cornac.models import Recommender
+from scipy.special import expit
 
 from cornac_mle import adapters
 from cornac_mle.adapters.adapter import Adapter, FloatArray
@@ -102,6 +104,20 @@ class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
         scores = np.empty_like(shuffled)
         scores[order] = shuffled
         return ranked, scores
+
+    def rate(self, user_idx: int, item_idx: int, clipping: bool = True) -> Any:
+        """Predict a rating: the score, or, as Cornac's PMF does, its link of it.
+
+        NaN for a model of ours that predicts values otherwise than it ranks: it cannot yet do that
+        for users whom it has not seen.
+        """
+        model = searched(self.model)
+        if isinstance(model, GenerativeRecommender) and type(model).rate is not Recommender.rate:
+            return np.float64("nan")
+        value = self.score(user_idx, item_idx)
+        if isinstance(model, models.PMF) and model.variant == "non_linear":
+            value = model.min_rating + (model.max_rating - model.min_rating) * expit(value)
+        return np.float64(np.clip(value, self.min_rating, self.max_rating) if clipping else value)
 
     def score(self, user_idx: int, item_idx: int | None = None) -> Any:
         """Score items for an unseen user; one block of users is kept, not all."""

@@ -438,7 +438,7 @@ def test_registered_families_come_first(monkeypatch):
             return self
 
     model = MyFactors("mine").fit(DATA)
-    assert adapter_of(model).family == "factors of likes (IBPR, WMF)"
+    assert adapter_of(model).family == "factors and item features (VMF)"
     mine = Adapter(
         family="my factors",
         holds=("P", "Q"),

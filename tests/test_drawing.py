@@ -248,3 +248,9 @@ def test_an_exponential_that_is_zero_does_not_win_against_every_weight():
     # At rate exp(-25) the item arrives at 6e-8 x exp(25) = 4,300, long after the other at 1.
     drawn = plackett_luce(np.array([0.0, -25.0]), np.array([1]), Zeros())
     assert drawn.toarray().tolist() == [[1.0, 0.0]]
+
+
+def test_users_without_items_have_no_say_in_the_sizes():
+    assert np.array_equal(size_law(np.array([0, 2, 2, 3]), 4), size_law(np.array([2, 2, 3]), 4))
+    with pytest.raises(ValueError, match="must hold a user with items; got none"):
+        size_law(np.zeros(3, dtype=int), 4)

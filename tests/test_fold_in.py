@@ -4,6 +4,7 @@ from cornac.models import BPR, EASE, MF, PMF, SVD, WBPR, GlobalAvg, MostPop
 
 from cornac_mle import fold_in
 from cornac_mle.fold_in import UnseenUsers, adapter_of, fold_in_scores
+from cornac_mle.models import pmf
 from worlds import rated, taste_world
 
 WORLD = rated(taste_world(150, n_items=40, mean_size=10, seed=3))
@@ -51,3 +52,14 @@ def test_a_view_scores_unseen_users_in_blocks(monkeypatch):
         assert np.allclose(view.score(user), whole[user - 100])
     assert view.score(120, 5) == pytest.approx(whole[20, 5])
     assert view._scores.shape == (7, 40)
+
+
+@pytest.mark.parametrize("variant", ["linear", "non_linear"])
+def test_ratings_of_unseen_users_go_through_the_models_own_link(variant):
+    model = fitted(PMF(k=3, max_iter=300, learning_rate=0.02, variant=variant, seed=1))
+    view = UnseenUsers(model, TRAIN, 100)
+    score = view.score(107, 5)
+    # On a scale from 1 to 5: 1 + 4 / (1 + exp(-score)), or the score itself, cut to the scale.
+    expected = 1 + 4 / (1 + np.exp(-score)) if variant == "non_linear" else np.clip(score, 1, 5)
+    assert view.rate(107, 5) == pytest.approx(expected)
+    assert np.isnan(UnseenUsers(fitted(pmf.PMF(k=2, max_iter=5, seed=1)), NEW, 100).rate(100, 5))

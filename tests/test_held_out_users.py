@@ -331,3 +331,12 @@ def test_several_samples_are_averaged_and_kept_apart(triplets):
     assert rows.sampling_seed.tolist() == [0, 1, 2]
     assert rows.value.nunique() == 3
     assert rows.value.mean() == pytest.approx(result.metric_avg_results["PopularityJS"])
+
+
+def test_a_model_that_cannot_be_drawn_from_leaves_the_others_alone(caplog):
+    method = HeldOutUsers(rated(taste_world(200, seed=1)).to_frame(), seed=1)
+    diverged = MF(k=2, learning_rate=50.0, max_iter=50, seed=1)
+    with np.errstate(all="ignore"):
+        result, _ = method.evaluate(diverged, [PopularityJS()], True, show_validation=False)
+    assert np.isnan(result.metric_avg_results["PopularityJS"])
+    assert "cannot be sampled" in caplog.text

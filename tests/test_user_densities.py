@@ -164,3 +164,10 @@ def test_degenerate_points(kind, points):
     still = points.std(axis=0) < 1e-12
     if points.size:  # what does not vary stays nearly where it was
         assert np.abs(drawn[:, still] - points[0, still]).max(initial=0) < 8
+
+
+def test_one_user_is_enough():
+    density = fit_density("mixture", np.ones((1, 2)), np.array([3]), 5, np.random.default_rng(1))
+    points, sizes = density.draw(50, np.random.default_rng(2))
+    assert np.allclose(points, 1, atol=0.2)
+    assert sizes.min() >= 1

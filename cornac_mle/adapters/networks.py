@@ -157,6 +157,12 @@ def bivae_scores(model: Any, points: FloatArray) -> FloatArray:
 
 def bivae_draw(model: Any, n_users: int, rng: np.random.Generator) -> FloatArray:
     """Draw theta from its prior, N(0, I)."""
+    if model.cap_priors.get("user", False):
+        msg = (
+            f"{model.name} has a prior that depends on a user's features, and a new user has none. "
+            'Use density="mixture".'
+        )
+        raise NotImplementedError(msg)
     return _normal_draw(model.k, n_users, rng)
 
 
@@ -218,7 +224,10 @@ def mlp_scores(model: Any, points: FloatArray) -> FloatArray:
     net = model.model
     with evaluating(net):
         return _pair_scores(
-            points, net.num_items, lambda users, items: net.logit(_mlp(net, users, items))
+            points,
+            net.num_items,
+            model.device,
+            lambda users, items: net.logit(_mlp(net, users, items)),
         )
 
 
@@ -244,7 +253,7 @@ def neumf_scores(model: Any, points: FloatArray) -> FloatArray:
         return scores
 
     with evaluating(net):
-        return _pair_scores(points, net.gmf.num_items, logits)
+        return _pair_scores(points, net.gmf.num_items, model.device, logits)
 
 
 def _mlp(net: Any, users: "Tensor", items: "Tensor") -> "Tensor":
@@ -254,15 +263,15 @@ def _mlp(net: Any, users: "Tensor", items: "Tensor") -> "Tensor":
     return hidden
 
 
-def _pair_scores(points: FloatArray, n_items: int, logits: Any) -> FloatArray:
+def _pair_scores(points: FloatArray, n_items: int, device: Any, logits: Any) -> FloatArray:
     """Score every pair of a point and an item, some pairs at a time."""
     import torch
 
     scores = np.empty((len(points), n_items))
-    items = torch.arange(n_items)
+    items = torch.arange(n_items, device=device)
     step = max(1, PAIRS // n_items)
     for start in range(0, len(points), step):
-        users = _tensor(points[start : start + step], "cpu")
+        users = _tensor(points[start : start + step], device)
         pairs = users.repeat_interleave(n_items, dim=0), items.repeat(len(users))
-        scores[start : start + step] = logits(*pairs).view(len(users), n_items).numpy()
+        scores[start : start + step] = logits(*pairs).view(len(users), n_items).cpu().numpy()
     return scores

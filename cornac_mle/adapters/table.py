@@ -146,6 +146,11 @@ ADAPTERS: list[Adapter] = [
         judge_family="svd",
     ),
     Adapter(
+        family="factors and item features (VMF)",
+        holds=("U", "V", "P", "Q"),
+        row_scores=rows.neighbour_scores,  # as any other: its scores are more than U times V
+    ),
+    Adapter(
         family="factors of likes (IBPR, WMF)",
         holds=("U", "V"),
         points=factors.dot_points,

@@ -15,7 +15,7 @@ from cornac_mle.checks import check_count, check_number, check_share, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.realism_evaluation import merged_report, random_stream
 from cornac_mle.eval_methods.user_folds import Folds, Splitter, labelled_folds, split_by, users_of
-from cornac_mle.models.sampled import fresh_clone
+from cornac_mle.models.sampled import fresh_clone, frozen
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.result import Report
 from cornac_mle.splitting import feedback_frame, keep_likes
@@ -245,6 +245,9 @@ verbose
         show_validation: bool = True,
     ) -> tuple[CVResult, Result | None]:
         """Fit and evaluate a clone of the model in each fold; called by `cornac.Experiment`."""
+        if model.is_fitted and frozen(model):
+            advice = "Set trainable=True: each fold fits a clone."
+            raise ValueError(refusal("model", "be trainable", "trainable=False", advice))
         result = CVResult(model.name)
         for fold, method in enumerate(self.folds):
             self._enter(fold)

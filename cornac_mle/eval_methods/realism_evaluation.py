@@ -158,6 +158,10 @@ class RealismEvaluation:
                 last = (fitted, Sampled(fitted).fit(), set())
             except NotImplementedError as error:
                 raise NotMeasurableError(str(error)) from error
+            except (ValueError, RuntimeError, ArithmeticError) as error:
+                # A fit that diverged, say: the other models and metrics stand.
+                reason = f"it cannot be sampled: {type(error).__name__}: {error}"
+                raise NotMeasurableError(reason) from error
         last[2].add(users)
         self._sampler = last
         self.samplers[model.name] = model_parameters(last[1], leave_out=("model", "trainable"))

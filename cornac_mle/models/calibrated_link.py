@@ -6,9 +6,11 @@ the other (`plackett_luce`) with log-weights ::
     slope * score + offset of the item
 
 The slope is the one of highest likelihood for items that were hidden while the users were folded
-in: a user that is scored for what it already holds would make any model look too sure. The offsets
-then give each item, over all synthetic users, the share of holders that it has in training. So the
-sizes and the popularity are the data's, and who holds what with what is the model's.
+in: a user that is scored for what it already holds would make any model look too sure. Some of that
+stays, since the model was trained on those items too: on items that are independent, where the
+slope should be 0, EASE and BPR get one above it. The offsets then give each item, over all
+synthetic users, the share of holders that it has in training. So the sizes and the popularity are
+the data's, and who holds what with what is the model's.
 """
 
 import numpy as np

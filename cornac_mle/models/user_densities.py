@@ -134,6 +134,8 @@ def fit_density(
     else:
         left_out = np.isin(np.arange(len(joint)), rng.permutation(len(joint))[: len(joint) // 5])
         n_components = choose_components(joint[~left_out], joint[left_out], rng)
+    if len(joint) == 1:  # scikit-learn wants two
+        joint = np.repeat(joint, 2, axis=0)
     fitted = fit_components(joint, n_components, rng)
     mixture = NormalMixture(fitted.weights_, fitted.means_, fitted.covariances_, law)
     return Standardised(mixture, mean, scale)
