@@ -15,11 +15,11 @@ from cornac.eval_methods import BaseMethod
 from cornac.metrics import RankingMetric
 from cornac.models import Recommender
 
+from cornac_mle.adapters.clones import fresh_clone
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.eval_methods.realism_evaluation import model_parameters
 from cornac_mle.intervals import mean_interval
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.pareto import non_dominated
 from cornac_mle.result import Report, Score
 

@@ -7,6 +7,7 @@ import pandas as pd
 from cornac.metrics import NDCG, Recall
 from cornac.models import Recommender
 
+from cornac_mle.adapters.clones import fresh_clone
 from cornac_mle.checks import check_count, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
@@ -33,7 +34,6 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.result import Report
 
 

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from cornac import models
 from cornac.hyperopt import BaseSearch
 from cornac.models import Recommender
-from scipy.special import expit
 
 from cornac_mle import adapters
-from cornac_mle.adapters.adapter import Adapter, FloatArray
+from cornac_mle.adapters.adapter import FloatArray
 from cornac_mle.models.base import GenerativeRecommender, dataset_matrix
 from cornac_mle.profiles import Profiles
 
@@ -53,12 +51,6 @@ def training_rows(model: Recommender) -> sp.csr_array:
 def searched(model: Recommender) -> Recommender:
     """Take the best model of a search, and any other as it is."""
     return model.best_model if isinstance(model, BaseSearch) else model
-
-
-def adapter_of(model: Recommender) -> Adapter | None:
-    """Find how unseen users of `model` are folded in; None where nothing is known of it."""
-    found = adapters.adapter_of(searched(model))
-    return None if found is adapters.OTHERS else found
 
 
 class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
@@ -106,7 +98,7 @@ class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
         return ranked, scores
 
     def rate(self, user_idx: int, item_idx: int, clipping: bool = True) -> Any:
-        """Predict a rating: the score, or, as Cornac's PMF does, its link of it.
+        """Predict a rating: the score, or what its family makes of it.
 
         NaN for a model of ours that predicts values otherwise than it ranks: it cannot yet do that
         for users whom it has not seen.
@@ -115,8 +107,9 @@ class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
         if isinstance(model, GenerativeRecommender) and type(model).rate is not Recommender.rate:
             return np.float64("nan")
         value = self.score(user_idx, item_idx)
-        if isinstance(model, models.PMF) and model.variant == "non_linear":
-            value = model.min_rating + (model.max_rating - model.min_rating) * expit(value)
+        ratings = adapters.adapter_of(model).ratings
+        if ratings is not None:
+            value = ratings(model, value)
         return np.float64(np.clip(value, self.min_rating, self.max_rating) if clipping else value)
 
     def score(self, user_idx: int, item_idx: int | None = None) -> Any:

@@ -1,7 +1,7 @@
 """Profiles: who likes what, as a sparse users x items matrix with ids."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from cornac.data import Dataset
+from cornac.models import Recommender
 
 from cornac_mle.arrays import read_arrays, write_arrays
 from cornac_mle.checks import refusal
@@ -302,10 +303,20 @@ def ids_index(ids: Sequence[Hashable]) -> pd.Index:
     return index
 
 
-def dataset_items(dataset: Dataset) -> pd.Index:
-    """Item ids of a Cornac Dataset, in the order of its columns (without later, unknown items)."""
-    ordered = sorted(dataset.iid_map.items(), key=lambda pair: pair[1])
-    return ids_index([name for name, index in ordered if index < dataset.num_items])
+def dataset_items(dataset: Dataset | Recommender) -> pd.Index:
+    """Item ids of a Cornac Dataset, or fitted model, in the order of its columns."""
+    return known_ids(dataset.iid_map, dataset.num_items)
+
+
+def dataset_users(dataset: Dataset | Recommender) -> pd.Index:
+    """User ids of a Cornac Dataset, or fitted model, in the order of its rows."""
+    return known_ids(dataset.uid_map, dataset.num_users)
+
+
+def known_ids(places: Mapping[Hashable, int], count: int) -> pd.Index:
+    """Ids of the first `count` places; Cornac's maps grow by unknown ones later."""
+    ordered = sorted(places.items(), key=lambda pair: pair[1])
+    return ids_index([name for name, place in ordered if place < count])
 
 
 def coo_to_csr(

@@ -5,9 +5,9 @@ from functools import cache
 
 from cornac.models import BPR, EASE, WBPR, MostPop, Recommender
 
+from cornac_mle.adapters.clones import fresh_clone
 from cornac_mle.checks import refusal
 from cornac_mle.kernels import pattern
-from cornac_mle.models.sampled import fresh_clone
 from cornac_mle.profiles import Profiles
 
 

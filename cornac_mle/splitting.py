@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, refusal
+from cornac_mle.hiding import hide_share
 from cornac_mle.profiles import Profiles, ids_index
 
 GROUPS = ("train", "validation", "reference", "held_out")
@@ -225,31 +224,18 @@ def join_groups(
 def hide_items(
     profiles: Profiles, share: float, rng: np.random.Generator
 ) -> tuple[Profiles, Profiles]:
-    """Split each user's items at random into shown and hidden.
-
-    Of n items ``round(share * n)`` are hidden, but at least one is shown and, from two items on,
-    at least one is hidden.
+    """Split each user's items at random into shown and hidden, as `hide_share` does.
 
     Returns
     -------
     shown, hidden : Profiles
         Same users and items; disjoint.
     """
-    matrix, sizes = profiles.matrix, profiles.sizes
-    users = np.repeat(np.arange(len(profiles)), sizes)
-    order = np.lexsort((rng.random(matrix.nnz), users))
-    place = np.empty(matrix.nnz, dtype=np.int64)
-    place[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
-    count = np.clip(np.round(share * sizes), np.minimum(1, sizes - 1), sizes - 1)
-    is_hidden: npt.NDArray[np.bool_] = place < count[users]
-    coo = matrix.tocoo()
-    parts = []
-    for mask in (~is_hidden, is_hidden):
-        part = sp.coo_array(
-            (coo.data[mask], (coo.coords[0][mask], coo.coords[1][mask])), shape=coo.shape
-        )
-        parts.append(Profiles.from_matrix(part.tocsr(), profiles.item_ids, profiles.user_ids))
-    return parts[0], parts[1]
+    shown, hidden = (
+        Profiles.from_matrix(part, profiles.item_ids, profiles.user_ids)
+        for part in hide_share(profiles.matrix, share, rng)
+    )
+    return shown, hidden
 
 
 def whole_data(

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from cornac.models import BPR, EASE, MF, PMF, SVD, WBPR, GlobalAvg, MostPop
+from cornac.models import BPR, EASE, MF, PMF, SVD, WBPR, BiVAECF, GlobalAvg, MostPop
 
 from cornac_mle import fold_in
-from cornac_mle.fold_in import UnseenUsers, adapter_of, fold_in_scores
+from cornac_mle.adapters import OTHERS, adapter_of
+from cornac_mle.fold_in import UnseenUsers, fold_in_scores
 from cornac_mle.models import pmf
 from worlds import rated, taste_world
 
@@ -40,7 +41,7 @@ def test_cornacs_pmf_ranks_a_training_user_much_as_it_does_itself(variant):
 def test_families_are_found_by_what_they_hold():
     assert adapter_of(fitted(WBPR(k=2, seed=1))) is adapter_of(fitted(BPR(k=2, seed=1)))
     assert adapter_of(fitted(SVD(k=2, seed=1))) is adapter_of(fitted(MF(k=2, seed=1)))
-    assert adapter_of(fitted(GlobalAvg())) is None
+    assert adapter_of(fitted(GlobalAvg())) is OTHERS
 
 
 def test_a_view_scores_unseen_users_in_blocks(monkeypatch):
@@ -63,3 +64,12 @@ def test_ratings_of_unseen_users_go_through_the_models_own_link(variant):
     expected = 1 + 4 / (1 + np.exp(-score)) if variant == "non_linear" else np.clip(score, 1, 5)
     assert view.rate(107, 5) == pytest.approx(expected)
     assert np.isnan(UnseenUsers(fitted(pmf.PMF(k=2, max_iter=5, seed=1)), NEW, 100).rate(100, 5))
+
+
+def test_bivae_rates_as_it_rates_a_training_user():
+    """The user's own row is folded in to its own point, so both ratings are the same."""
+    model = fitted(BiVAECF(k=2, n_epochs=3, use_gpu=False, likelihood="bern", seed=1))
+    own = np.ravel([model.rate(7, item) for item in range(40)])
+    view = UnseenUsers(model, TRAIN, 100)
+    assert np.array([view.rate(107, item) for item in range(40)]) == pytest.approx(own, abs=0.05)
+    assert own.std() > 0

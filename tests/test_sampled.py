@@ -21,12 +21,14 @@ from sklearn.utils import check_random_state
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.comparison import compare
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.hiding import hide_share
 from cornac_mle.kernels import pattern
 from cornac_mle.metrics import CopiedUsers, PopularityJS
 from cornac_mle.models import sampled as sampled_module
 from cornac_mle.models.base import CHUNK_USERS
+from cornac_mle.models.calibrated_link import centred
 from cornac_mle.models.popularity import Popularity
-from cornac_mle.models.sampled import Sampled, hide
+from cornac_mle.models.sampled import Sampled
 from cornac_mle.profiles import Profiles
 from worlds import checkerboard, communities, profiles, rated
 
@@ -540,23 +542,23 @@ def test_values_are_those_that_training_users_give_the_item():
 
 def test_items_that_are_hidden_are_a_fifth_of_each_profile():
     matrix = rated(WORLD).matrix
-    shown, hidden = hide(matrix, np.random.default_rng(1))
+    shown, hidden = hide_share(matrix, 0.2, np.random.default_rng(1))
     assert ((shown + hidden) != matrix).nnz == 0
     assert pattern(shown).multiply(pattern(hidden)).nnz == 0
     sizes = np.diff(matrix.indptr)
     assert np.array_equal(np.diff(hidden.indptr), np.maximum(1, np.round(0.2 * sizes)))
     lonely = sp.csr_array(np.array([[0, 2.0, 0], [0, 0, 0], [1, 1, 0]], dtype=np.float32))
-    shown, hidden = hide(lonely, np.random.default_rng(1))
+    shown, hidden = hide_share(lonely, 0.2, np.random.default_rng(1))
     assert np.diff(shown.indptr).tolist() == [1, 0, 1]
     assert np.diff(hidden.indptr).tolist() == [0, 0, 1]
-    again = hide(matrix, np.random.default_rng(1))[1]
-    assert (again != hide(matrix, np.random.default_rng(2))[1]).nnz > 0
+    again = hide_share(matrix, 0.2, np.random.default_rng(1))[1]
+    assert (again != hide_share(matrix, 0.2, np.random.default_rng(2))[1]).nnz > 0
 
 
 def test_a_hidden_item_is_any_of_the_profile():
     """Of 5 items each is hidden once in 5: 3,000 users, 5 s.e. are .037."""
     matrix = sp.csr_array(np.ones((3_000, 5), dtype=np.float32))
-    _, hidden = hide(matrix, np.random.default_rng(1))
+    _, hidden = hide_share(matrix, 0.2, np.random.default_rng(1))
     assert np.bincount(hidden.indices) / 3_000 == pytest.approx(np.full(5, 0.2), abs=0.037)
 
 
@@ -632,3 +634,29 @@ def test_chances_of_a_generative_law_are_not_calibrated(monkeypatch):
     assert np.isneginf(sampled.offsets_[~held]).all()
     with pytest.raises(AssertionError):
         Sampled(models.VAECF(k=2, n_epochs=1, seed=1), density="gaussian").fit(small_data())
+
+
+INDEPENDENT = {
+    "EASE": lambda: models.EASE(lamb=5, verbose=False),
+    "BPR": lambda: models.BPR(k=20, learning_rate=0.1, seed=1),
+}
+
+
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_items_that_say_nothing_of_each_other_have_slope_0(name):
+    """Independent items: users whom the model has seen would give .4 and .3."""
+    random = np.random.default_rng(1)
+    likes = random.random((700, 60)) < random.uniform(0.05, 0.5, 60)
+    likes[:, :2] = True
+    world = profiles(sp.csr_array(likes.astype(np.float32)))
+    train, new = world[:400], world[400:]
+    data = train.to_dataset(seed=1), new.to_dataset(first_user=400, seed=1)
+    slopes = []
+    for sets in (data, data[:1]):
+        sampled = Sampled(INDEPENDENT[name]()).fit(*sets)
+        spread = centred(sampled.fold_in(train)).std()
+        slopes.append(sampled.slope_ * spread)
+    assert slopes[0] < 0.15
+    assert slopes[1] > 0.25
+    given = INDEPENDENT[name]().fit(*data)
+    assert Sampled(given).fit().slope_ == pytest.approx(slopes[0] / spread, rel=1e-6)

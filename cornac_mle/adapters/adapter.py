@@ -45,6 +45,8 @@ class Adapter:
         (model, profiles (n, n_items), train (n_users, n_items), own) -> (n, n_items). `train` are
         the training users; `own`, (n,), says which of them each profile is a part of, and must not
         be a neighbour of itself; None: of nobody.
+    ratings : callable, optional
+        (model, scores) -> predicted ratings, of the same shape, where they are no scores.
     draw : callable, optional
         (model, n, rng) -> (n, k): points of the model's own generative law. `scores` are then
         logarithms of the rates at which items are chosen, and nothing is fitted to sample.
@@ -60,6 +62,7 @@ class Adapter:
     fold_in: FoldIn | None = None
     scores: Scores | None = None
     row_scores: RowScores | None = None
+    ratings: Scores | None = None
     draw: Draw | None = None
     values: bool = False
     judge_family: str | None = None

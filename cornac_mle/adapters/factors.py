@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import minimize_scalar
-from scipy.special import digamma, logit, logsumexp, softmax
+from scipy.special import digamma, expit, logit, logsumexp, softmax
 
 from cornac_mle.adapters.adapter import FloatArray, as_floats
 
@@ -231,19 +231,26 @@ def positive_fold_in(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> F
 # ---------------------------------------------------------------- PMF: ratings through a sigmoid
 
 
-def pmf_points(model: Any) -> FloatArray:
-    """Lay out each training user as its factors."""
+def dot_points(model: Any) -> FloatArray:
+    """Lay out each training user as its factors, of models that score by U and V alone."""
     return as_floats(model.U)[: model.num_users]
 
 
-def pmf_scores(model: Any, points: FloatArray) -> FloatArray:
-    """Rank by the product of factors, as PMF does."""
-    return as_floats(points @ as_floats(model.V).T)
+def dot_scores(model: Any, points: FloatArray) -> FloatArray:
+    """Rank by the product of factors."""
+    return as_floats(points @ as_floats(model.V)[: model.num_items].T)
+
+
+def pmf_ratings(model: Any, scores: FloatArray) -> FloatArray:
+    """Predict ratings through PMF's own link, where it has one; it ranks without."""
+    if model.variant != "non_linear":
+        return scores
+    return as_floats(model.min_rating + (model.max_rating - model.min_rating) * expit(scores))
 
 
 def pmf_fold_in(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> FloatArray:
     """Most probable factors, given ratings mapped to (0, 1) and to log-odds by PMF's own link."""
-    factors, fitted = as_floats(model.V), pmf_points(model)
+    factors, fitted = as_floats(model.V), dot_points(model)
 
     def linked(rows: sp.csr_array) -> sp.csr_array:
         target = rows.astype(np.float64)
@@ -274,16 +281,6 @@ def like_fold_in(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> Float
     n_items = matrix.shape[1]
     factors, biases = as_floats(model.i_factors)[:n_items], as_floats(model.i_biases)[:n_items]
     return likely_points(matrix, factors, biases, like_points(model), train)
-
-
-def dot_points(model: Any) -> FloatArray:
-    """Lay out each training user as its factors, of models that score by U and V alone."""
-    return as_floats(model.U)[: model.num_users]
-
-
-def dot_scores(model: Any, points: FloatArray) -> FloatArray:
-    """Rank by the product of factors."""
-    return as_floats(points @ as_floats(model.V)[: model.num_items].T)
 
 
 def dot_fold_in(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> FloatArray:

@@ -10,6 +10,7 @@ from scipy.special import expit, log_softmax, logit
 
 from cornac_mle.adapters.adapter import FloatArray, as_floats
 from cornac_mle.adapters.factors import likely_points
+from cornac_mle.kernels import pattern
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ def _tensor(values: FloatArray, device: Any) -> "Tensor":
 
 
 def _ones(matrix: sp.csr_array) -> FloatArray:
-    return as_floats((matrix > 0).toarray())
+    return as_floats(pattern(matrix).toarray())
 
 
 @contextmanager
@@ -42,10 +43,6 @@ def evaluating(module: Any) -> "Iterator[None]":
             yield
     finally:
         module.train(was)
-
-
-def _normal_draw(k: int, n_users: int, rng: np.random.Generator) -> FloatArray:
-    return rng.standard_normal((n_users, k))
 
 
 # ------------------------------------------------------------------------------------------- VAECF
@@ -71,7 +68,7 @@ def vaecf_scores(model: Any, points: FloatArray) -> FloatArray:
 
 def vaecf_draw(model: Any, n_users: int, rng: np.random.Generator) -> FloatArray:
     """Draw z from its prior, N(0, I)."""
-    return _normal_draw(model.k, n_users, rng)
+    return rng.standard_normal((n_users, model.k))
 
 
 def log_rates(chances: FloatArray, likelihood: str) -> FloatArray:
@@ -163,7 +160,13 @@ def bivae_draw(model: Any, n_users: int, rng: np.random.Generator) -> FloatArray
             'Use density="mixture".'
         )
         raise NotImplementedError(msg)
-    return _normal_draw(model.k, n_users, rng)
+    return rng.standard_normal((n_users, model.k))
+
+
+def bivae_ratings(model: Any, scores: FloatArray) -> FloatArray:
+    """Bring scores, as BiVAECF does for one item, to the scale of ratings."""
+    chances = expit(scores) if model.likelihood == "bern" else np.exp(scores)
+    return as_floats(model.min_rating + (model.max_rating - model.min_rating) * chances)
 
 
 # ------------------------------------------------------------------------------------------ RecVAE
@@ -192,7 +195,7 @@ def recvae_scores(model: Any, points: FloatArray) -> FloatArray:
 # ------------------------------------------------------------------------------- GMF, MLP and NeuMF
 
 
-def gmf_points(model: Any) -> FloatArray:
+def embedding_points(model: Any) -> FloatArray:
     """Lay out each training user as its embedding."""
     return as_floats(model.model.user_embedding.weight.detach().cpu())[: model.num_users]
 
@@ -204,7 +207,7 @@ def gmf_scores(model: Any, points: FloatArray) -> FloatArray:
 
 def gmf_fold_in(model: Any, matrix: sp.csr_array, train: sp.csr_array) -> FloatArray:
     """Most probable embedding (`likely_points`): scores are linear in it."""
-    return likely_points(matrix, gmf_items(model), None, gmf_points(model), train)
+    return likely_points(matrix, gmf_items(model), None, embedding_points(model), train)
 
 
 def gmf_items(model: Any) -> FloatArray:
@@ -212,11 +215,6 @@ def gmf_items(model: Any) -> FloatArray:
     net = model.model
     items = as_floats(net.item_embedding.weight.detach().cpu())
     return items * as_floats(net.logit.weight.detach().cpu())
-
-
-def mlp_points(model: Any) -> FloatArray:
-    """Lay out each training user as its embedding."""
-    return as_floats(model.model.user_embedding.weight.detach().cpu())[: model.num_users]
 
 
 def mlp_scores(model: Any, points: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from cornac.models.knn.recom_knn import compute_score
 
 from cornac_mle.adapters.adapter import FloatArray, IntArray, as_floats
-from cornac_mle.kernels import jaccard_similarity
+from cornac_mle.kernels import jaccard_similarity, pattern
 
 # ------------------------------------------------------------------------------------------- EASE
 
@@ -74,7 +74,7 @@ def user_similarities(model: Any, matrix: sp.csr_array) -> FloatArray:
     products = as_floats((mine @ theirs.T).toarray())
     held, squares = mine.copy(), theirs.copy()
     held.data, squares.data = mine.data**2, theirs.data**2
-    norms = (held @ _ones(theirs).T).toarray() * (_ones(mine) @ squares.T).toarray()
+    norms = (held @ pattern(theirs).T).toarray() * (pattern(mine) @ squares.T).toarray()
     similar = np.divide(products, np.sqrt(norms), out=np.zeros_like(products), where=norms > 0)
     return np.asarray(np.sign(similar) * np.abs(similar) ** model.amplify)
 
@@ -110,12 +110,6 @@ def centred_rows(model: Any, matrix: sp.csr_array) -> tuple[sp.csr_array, FloatA
     rows.data = rows.data - np.repeat(means, sizes)
     rows.data[rows.data == 0] = 1e-8  # Cornac's mark of a rating at the mean
     return rows, means
-
-
-def _ones(matrix: sp.csr_array) -> sp.csr_array:
-    ones = matrix.copy()
-    ones.data = np.ones_like(matrix.data)
-    return ones
 
 
 # ----------------------------------------------------------------------------------------- SKMeans

@@ -9,9 +9,6 @@ from cornac_mle.adapters.rows import nearest_users
 from cornac_mle.adapters.table import adapter_of
 from cornac_mle.kernels import pattern
 
-BLOCK_USERS = 256
-"""Users scored at once."""
-
 
 def unseen_points(
     adapter: Adapter,

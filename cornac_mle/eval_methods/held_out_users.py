@@ -13,6 +13,7 @@ from cornac.eval_methods.base_method import ranking_eval, rating_eval
 from cornac.experiment.result import Result
 from cornac.models import Recommender
 
+from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.checks import check_count, check_share
 from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
@@ -22,7 +23,7 @@ from cornac_mle.eval_methods.realism_evaluation import (
     random_stream,
     realism_apart,
 )
-from cornac_mle.fold_in import UnseenUsers, adapter_of, searched
+from cornac_mle.fold_in import UnseenUsers, searched
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.profiles import Profiles
@@ -252,7 +253,8 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         """Cornac's metrics on unseen users: their shown items are folded in."""
         if not (rating_metrics or ranking_metrics):
             return {}
-        if not isinstance(searched(model), GenerativeRecommender) and adapter_of(model) is None:
+        fitted = searched(model)
+        if not isinstance(fitted, GenerativeRecommender) and adapter_of(fitted) is OTHERS:
             logger.warning(
                 "%s: no formula for unseen users is known for %s; they are scored by their nearest "
                 "training users. Register an Adapter, see cornac_mle.adapters.table.",

@@ -11,11 +11,11 @@ from cornac.eval_methods import BaseMethod
 from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
+from cornac_mle.adapters.clones import fresh_clone, frozen
 from cornac_mle.checks import check_count, check_number, check_share, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.realism_evaluation import merged_report, random_stream
 from cornac_mle.eval_methods.user_folds import Folds, Splitter, labelled_folds, split_by, users_of
-from cornac_mle.models.sampled import fresh_clone, frozen
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.result import Report
 from cornac_mle.splitting import feedback_frame, keep_likes

@@ -6,18 +6,22 @@ the other (`plackett_luce`) with log-weights ::
     slope * score + offset of the item
 
 The slope is the one of highest likelihood for items that were hidden while the users were folded
-in: a user that is scored for what it already holds would make any model look too sure. Some of that
-stays, since the model was trained on those items too: on items that are independent, where the
-slope should be 0, EASE and BPR get one above it. The offsets then give each item, over all
-synthetic users, the share of holders that it has in training. So the sizes and the popularity are
-the data's, and who holds what with what is the model's.
+in: a user that is scored for what it already holds would make any model look too sure. They are
+users that the model has not seen, where there are some: on items that are independent, where the
+slope should be 0, EASE and BPR get one above it from training users, of whose items they learnt.
+The offsets then give each item, over all synthetic users, the share of holders that it has in
+training. So the sizes and the popularity are the data's, and who holds what with what is the
+model's.
 """
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.optimize import minimize_scalar
 
 from cornac_mle.drawing import FloatArray, IntArray
+
+Floats = npt.NDArray[np.floating]
 
 LEAST_SLOPE, LARGEST_SLOPE = 1e-2, 1e3
 """Slopes tried, in units of 1 / (standard deviation of the scores over users and items)."""
@@ -75,19 +79,22 @@ def fit_slope(
     target = popularity[held] / popularity.sum() * counts.sum()
     offsets = np.log(popularity[held]).astype(np.float32)
 
+    def shares(log_weights: Floats) -> tuple[Floats, Floats]:
+        """Weights of candidates over the largest, and their sum's logarithm, (n_users,)."""
+        top = log_weights.max(axis=1, keepdims=True)
+        weights = np.exp(log_weights - top) * candidates
+        total = np.maximum(weights.sum(axis=1), 1e-30)
+        return weights / total[:, None], np.log(total) + top[:, 0]
+
     def loss(slope: float) -> float:
         nonlocal offsets
         weights = slope * spread
         for _ in range(FITTING_STEPS):
-            chances = np.exp(weights + offsets - weights.max(axis=1, keepdims=True))
-            chances *= candidates
-            chances *= (counts / np.maximum(chances.sum(axis=1), 1e-30))[:, None]
-            step = np.log(target / np.maximum(chances.sum(axis=0), 1e-30))
+            expected = counts @ shares(weights + offsets)[0]
+            step = np.log(target / np.maximum(expected, 1e-30))
             offsets = offsets + np.clip(step, -LARGEST_STEP, LARGEST_STEP).astype(np.float32)
         log_weights = weights + offsets
-        top = log_weights.max(axis=1, keepdims=True)
-        totals = (np.exp(log_weights - top) * candidates).sum(axis=1)
-        log_totals = top[:, 0] + np.log(np.maximum(totals, 1e-30))
+        _, log_totals = shares(log_weights)
         return -float((log_weights[row, column] - log_totals[row]).sum())
 
     flat = loss(0.0)

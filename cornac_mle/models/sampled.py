@@ -1,31 +1,32 @@
 """Any Cornac model made samplable: a user by a density, its scores, and a profile by a link."""
 
 import copy
-import inspect
-import sys
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender, SKMeans
 
+from cornac_mle.adapters.clones import fresh_clone, frozen, to_evaluation
 from cornac_mle.adapters.table import adapter_of, check_samplable
 from cornac_mle.adapters.unseen import unseen_scores
 from cornac_mle.checks import check_seed, refusal
 from cornac_mle.drawing import IntArray, draw_sizes, draw_values, plackett_luce, size_law
+from cornac_mle.hiding import hide_share
 from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender
 from cornac_mle.models.calibrated_link import fit_offsets, fit_slope
 from cornac_mle.models.latent_densities import size_scores
 from cornac_mle.models.user_densities import DENSITIES, UserDensity, fit_density, sizes_near
 from cornac_mle.models.validation import Validation
-from cornac_mle.profiles import dataset_items, ids_index
+from cornac_mle.profiles import dataset_items, dataset_users
 
 CALIBRATED_USERS = 1024
-"""Training users that the slope is fitted to."""
+"""Users that the slope is fitted to."""
+LEAST_NEW_USERS = 30
+"""Validation users from which on the slope is fitted to them, not to training users."""
 HIDDEN_SHARE = 0.2
-"""Share of a training user's items that the slope is fitted to."""
+"""Share of a user's items that the slope is fitted to."""
 
 
 class Sampled(GenerativeRecommender):
@@ -41,7 +42,8 @@ class Sampled(GenerativeRecommender):
     2. *Scores*: the model's own, for all items.
     3. *Profile*: items one after the other, with probabilities in proportion to
        ``exp(slope * score + offset of the item)``. The slope is that of highest likelihood for
-       items hidden of training users; the offsets give each item its training popularity over all
+       hidden items of validation users, whom the model has not seen, where there are 30 or more,
+       otherwise of training users; the offsets give each item its training popularity over all
        synthetic users. A generative law needs neither: its scores are log-rates. Sizes
        follow the training users', smoothed; a value is that of a random training user who holds the
        item.
@@ -142,7 +144,7 @@ class Sampled(GenerativeRecommender):
                     "Call fit(train_set)."
                 )
                 raise RuntimeError(msg)
-            train_set = self.model.train_set
+            train_set, val_set = self.model.train_set, self.model.val_set
         return super().fit(train_set, val_set)
 
     # ------------------------------------------------------------------------------- formulas
@@ -157,7 +159,7 @@ class Sampled(GenerativeRecommender):
             if not ids(self.model_).equals(ids(self.train_set)):
                 rule = f"be fitted to the {what} of `train_set`, in the same order, as it is frozen"
                 raise ValueError(refusal("model", rule, "others", "Pass it with trainable=True."))
-        freeze(self.model_)
+        to_evaluation(self.model_)
         rng = np.random.default_rng(self.seed)
         adapter = adapter_of(self.model_)
         self.judge_family = adapter.judge_family
@@ -183,25 +185,32 @@ class Sampled(GenerativeRecommender):
             self.sampler_ = f"{adapter.family}, {kind} over users"
         else:
             return
-        self.slope_ = self._calibrated_slope(matrix, rng)
+        self.slope_ = self._calibrated_slope(matrix, validation, rng)
         scores, drawn = self._scored(CHUNK_USERS, rng)
         self.offsets_ = fit_offsets(self.slope_ * scores, drawn, self.popularity_)
 
-    def _calibrated_slope(self, matrix: sp.csr_array, rng: np.random.Generator) -> float:
+    def _calibrated_slope(
+        self, matrix: sp.csr_array, validation: Validation | None, rng: np.random.Generator
+    ) -> float:
         """Slope by hidden items, brought from folded-in points to fitted ones."""
         able = np.flatnonzero(np.diff(matrix.indptr) >= 2)
-        if not len(able):  # no profile has an item to hide
-            return 0.0
         own = rng.permutation(able)[:CALIBRATED_USERS]
-        rows = matrix[own]
-        shown, hidden = hide(rows, rng)
-        folded = self._unseen(shown, own)
-        slope = fit_slope(folded, shown, hidden, self.popularity_)
+        new = np.zeros(0) if validation is None else np.flatnonzero(validation.is_new)
+        if validation is not None and len(new) >= LEAST_NEW_USERS:
+            new = new[:CALIBRATED_USERS]
+            shown, hidden, places = validation.shown[new], validation.target[new], None
+        elif len(own):
+            shown, hidden = hide_share(matrix[own], HIDDEN_SHARE, rng)
+            places = own
+        else:  # no profile has an item to hide
+            return 0.0
+        slope = fit_slope(self._unseen(shown, places), shown, hidden, self.popularity_)
         adapter = adapter_of(self.model_)
         if slope == 0 or adapter.points is None or adapter.scores is None:
             return slope
         # Fitted points may be nearer to each other than folded-in ones, or further apart, or hardly
         # fitted at all: by how much, the profiles that both have seen say.
+        rows = matrix[own]
         nothing = sp.csr_array(rows.shape, dtype=rows.dtype)
         fitted = adapter.scores(self.model_, adapter.points(self.model_)[own])
         seen_folded, seen_fitted = (
@@ -216,7 +225,7 @@ class Sampled(GenerativeRecommender):
         if adapter.row_scores is not None:
             assert self.train_matrix_ is not None
             own = rng.integers(self.train_matrix_.shape[0], size=n_users)
-            shown, _ = hide(self.train_matrix_[own], rng)
+            shown, _ = hide_share(self.train_matrix_[own], HIDDEN_SHARE, rng)
             bandwidth = 0.9 * len(self.size_scores_) ** -0.2  # Silverman's, of normal scores
             sizes = sizes_near(self.size_scores_[own], bandwidth, self.size_law_, rng)
             return self._unseen(shown, own), sizes
@@ -256,54 +265,3 @@ class Sampled(GenerativeRecommender):
         if item_idx is None:
             return scores[: self.num_items]
         return float(scores[item_idx if all_items else 0])
-
-
-def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
-    """Clone a model, unfitted, with other arguments where `new_params` has some.
-
-    Cornac's `clone` fails for RecVAE, which does not keep `use_gpu`: an argument that a model has
-    forgotten has its default again.
-    """
-    kept = copy.copy(model)
-    for name, argument in inspect.signature(type(model)).parameters.items():
-        vars(kept).setdefault(name, argument.default)
-    return kept.clone(new_params)
-
-
-def frozen(model: Recommender) -> bool:
-    """Whether a user wants the model as it is; GlobalAvg is never trainable, and never frozen."""
-    return not model.trainable and "trainable" in inspect.signature(type(model)).parameters
-
-
-def dataset_users(dataset: Dataset | Recommender) -> pd.Index:
-    """User ids in the order of rows, without later, unknown users."""
-    ordered = sorted(dataset.uid_map.items(), key=lambda pair: pair[1])
-    return ids_index([name for name, index in ordered if index < dataset.num_users])
-
-
-def freeze(model: Recommender) -> None:
-    """Put a model's networks into evaluation mode: Cornac scores RecVAE with dropout."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        for part in vars(model).values():
-            if isinstance(part, torch.nn.Module):
-                part.eval()
-
-
-def hide(matrix: sp.csr_array, rng: np.random.Generator) -> tuple[sp.csr_array, sp.csr_array]:
-    """Split each profile: what is shown, and a fifth, one item at least, that is hidden.
-
-    A profile of one item is shown whole.
-    """
-    sizes = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((rng.random(matrix.nnz), rows))
-    place = np.empty(matrix.nnz, dtype=np.int64)
-    place[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
-    n_hidden = np.where(sizes >= 2, np.maximum(1, np.round(HIDDEN_SHARE * sizes)), 0)
-    is_hidden = place < np.repeat(n_hidden, sizes)
-    parts = []
-    for mask in (~is_hidden, is_hidden):
-        part = (matrix.data[mask], (rows[mask], matrix.indices[mask]))
-        parts.append(sp.csr_array(part, shape=matrix.shape))
-    return parts[0], parts[1]

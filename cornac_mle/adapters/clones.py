@@ -1,0 +1,34 @@
+"""What Cornac's models need before they can be cloned, kept as they are, or scored."""
+
+import copy
+import inspect
+import sys
+from typing import Any
+
+from cornac.models import Recommender
+
+
+def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
+    """Clone a model, unfitted, with other arguments where `new_params` has some.
+
+    Cornac's `clone` fails for RecVAE, which does not keep `use_gpu`: an argument that a model has
+    forgotten has its default again.
+    """
+    kept = copy.copy(model)
+    for name, argument in inspect.signature(type(model)).parameters.items():
+        vars(kept).setdefault(name, argument.default)
+    return kept.clone(new_params)
+
+
+def frozen(model: Recommender) -> bool:
+    """Whether a user wants the model as it is; GlobalAvg is never trainable, and never frozen."""
+    return not model.trainable and "trainable" in inspect.signature(type(model)).parameters
+
+
+def to_evaluation(model: Recommender) -> None:
+    """Put a model's networks into evaluation mode: Cornac scores RecVAE with dropout."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        for part in vars(model).values():
+            if isinstance(part, torch.nn.Module):
+                part.eval()
