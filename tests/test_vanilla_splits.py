@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from cornac.metrics import NDCG, RMSE, Recall
-from cornac.models import BPR, MF, MostPop
+from cornac.models import BPR, EASE, MF, MostPop
 
 from cornac_mle import eval_methods
 from cornac_mle.eval_methods import CrossValidation, RatioSplit, StratifiedSplit, TimestampSplit
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, ProfileSizeKS, UnrealisticUsers
+from cornac_mle.models.calibrated_link import centred
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.sampled import Sampled
 from cornac_mle.models.training_users import TrainingUsers
+from cornac_mle.profiles import Profiles
 from worlds import rated, taste_world
 
 ACCURACY = [RMSE(), Recall(k=10), NDCG(k=10)]
@@ -475,3 +478,18 @@ def test_filmtrust_in_three_lines(cornac_home):
     (expected,) = evaluated(theirs, BPR(k=10, max_iter=100, seed=123), [NDCG(k=20)])
     assert found["BPR"]["NDCG@20"] == expected["NDCG@20"]
     assert 0.59 < len({row[0] for row in method.data}) / len({row[0] for row in feedback}) < 0.61
+
+
+def test_the_link_is_calibrated_on_users_whom_the_model_has_not_seen():
+    """Independent items: training users would give EASE a slope of .4 deviations and more."""
+    random = np.random.default_rng(2)
+    likes = random.random((500, 60)) < random.uniform(0.05, 0.5, 60)
+    rows = [(f"u{user}", f"i{item}", 1.0) for user, item in np.argwhere(likes)]
+    method = RatioSplit(rows, seed=1)
+    model = EASE(lamb=5, verbose=False)
+    method.evaluate(model, [UnrealisticUsers(alpha=0.1)], user_based=True)
+    drawer = method._evaluation().sampler_of(model, "held-out")
+    train = Profiles.from_dataset(method.train_set)
+    assert drawer.slope_ * centred(drawer.fold_in(train)).std() < 0.15
+    alone = Sampled(model).fit()
+    assert alone.slope_ * centred(alone.fold_in(train)).std() > 0.3

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from cornac.data import Dataset
 from cornac.experiment.result import Result
 from cornac.models import Recommender
 
@@ -53,7 +54,8 @@ class RealismEvaluation:
     The evaluator is fitted when the first realism metric asks for it, once for all models. Users
     are drawn once for a model, a group of users and a sampling seed, whatever the metrics.
 
-    A model that is no `GenerativeRecommender` is sampled as it was fitted, by `Sampled`. A
+    A model that is no `GenerativeRecommender` is sampled as it was fitted, by `Sampled`, whose link
+    is calibrated on the validation users or, where a split has none, on the reference users. A
     parameter search of Cornac's is its ``best_model``. What has no value is NaN, with the reason
     logged: Cornac's table needs one for every model.
 
@@ -155,7 +157,7 @@ class RealismEvaluation:
         last = self._sampler
         if last is None or last[0] is not fitted or users in last[2]:
             try:
-                last = (fitted, Sampled(fitted).fit(), set())
+                last = (fitted, Sampled(fitted).fit(val_set=self._new_users()), set())
             except NotImplementedError as error:
                 raise NotMeasurableError(str(error)) from error
             except (ValueError, RuntimeError, ArithmeticError) as error:
@@ -166,6 +168,12 @@ class RealismEvaluation:
         self._sampler = last
         self.samplers[model.name] = model_parameters(last[1], leave_out=("model", "trainable"))
         return last[1]
+
+    def _new_users(self) -> Dataset | None:
+        """Give reference users to calibrate `Sampled` on, where models get no validation users."""
+        if self.groups.validation is not None:
+            return None
+        return self.groups.reference.to_dataset(first_user=len(self.groups.train), seed=self.seed)
 
     def measure(
         self, model: Recommender, users: str, metrics: Sequence[RealismMetric]

@@ -7,7 +7,7 @@ the other (`plackett_luce`) with log-weights ::
 
 The slope is the one of highest likelihood for items that were hidden while the users were folded
 in: a user that is scored for what it already holds would make any model look too sure. They are
-users that the model has not seen, where there are some: on items that are independent, where the
+users whom the model has not seen, where there are some: on items that are independent, where the
 slope should be 0, EASE and BPR get one above it from training users, of whose items they learnt.
 The offsets then give each item, over all synthetic users, the share of holders that it has in
 training. So the sizes and the popularity are the data's, and who holds what with what is the

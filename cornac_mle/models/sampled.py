@@ -94,7 +94,7 @@ class Sampled(GenerativeRecommender):
 
     Notes
     -----
-    Time to fit, beyond the model: scores of 3,072 users, some 300 passes over 1,024 x n_items of
+    Time to fit, beyond the model: scores of 4,096 users, some 300 passes over 1,024 x n_items of
     them, and the mixture. Memory: some arrays of 1,024 x n_items.
 
     Examples
@@ -135,7 +135,15 @@ class Sampled(GenerativeRecommender):
         self.seed = check_seed(seed)
 
     def fit(self, train_set: Dataset | None = None, val_set: Dataset | None = None) -> Self:
-        """Fit a clone of the model, or take the model as it was fitted, and calibrate the link."""
+        """Fit a clone of the model, or take the model as it was fitted, and calibrate the link.
+
+        Parameters
+        ----------
+        train_set : cornac.data.Dataset, optional
+            None: the model is taken as it was fitted, with its own sets.
+        val_set : cornac.data.Dataset, optional
+            Of users whom the model has not seen; the link is calibrated on them.
+        """
         self._as_it_is = train_set is None or (self.model.is_fitted and frozen(self.model))
         if train_set is None:
             if not self.model.is_fitted or getattr(self.model, "train_set", None) is None:
@@ -144,7 +152,8 @@ class Sampled(GenerativeRecommender):
                     "Call fit(train_set)."
                 )
                 raise RuntimeError(msg)
-            train_set, val_set = self.model.train_set, self.model.val_set
+            train_set = self.model.train_set
+            val_set = self.model.val_set if val_set is None else val_set
         return super().fit(train_set, val_set)
 
     # ------------------------------------------------------------------------------- formulas
