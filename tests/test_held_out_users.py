@@ -107,9 +107,9 @@ def test_users_are_drawn_once_for_a_model_a_group_and_a_seed(triplets, monkeypat
     wrapped, drawn = [], []
     fit, sample = Sampled.fit, Popularity._draw
 
-    def counted_fit(self, *sets):
+    def counted_fit(self, *sets, **named):
         wrapped.append(self.model.name)
-        return fit(self, *sets)
+        return fit(self, *sets, **named)
 
     def counted_draw(self, n_users, rng):
         drawn.append(n_users)
