@@ -5,32 +5,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
-    from cornac_mle.curveball_trades import curveball
+    from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs, implausible_pairs
+    from cornac_mle.diagnostics.rare_pairs import LowPairs
+    from cornac_mle.diagnostics.unrealistic_preferences import (
+        flagged_users,
+        unrealistic_preferences,
+    )
     from cornac_mle.eval_methods.held_out_users import HeldOutUsers
     from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.experiment import Experiment
     from cornac_mle.metrics.evaluator import Evaluator
-    from cornac_mle.metrics.forbidden_pairs import forbidden_pairs, implausible_pairs
-    from cornac_mle.metrics.low_pairs import LowPairs
-    from cornac_mle.metrics.unrealistic_preferences import (
-        flagged_users,
-        unrealistic_preferences,
-    )
     from cornac_mle.models.base import GenerativeRecommender
     from cornac_mle.models.lda import LDA
     from cornac_mle.models.mixture import Mixture
-    from cornac_mle.models.pmf import PMF
+    from cornac_mle.models.pmf.model import PMF
     from cornac_mle.models.popularity import Popularity
-    from cornac_mle.models.sampled import Sampled
+    from cornac_mle.models.sampled.model import Sampled
     from cornac_mle.models.training_users import TrainingUsers
-    from cornac_mle.models.vae import VAE
-    from cornac_mle.pareto import pareto_front
+    from cornac_mle.models.vae.model import VAE
+    from cornac_mle.null_models.curveball import curveball
     from cornac_mle.profiles import Profiles
-    from cornac_mle.ranking_agreement import RankingAgreement
     from cornac_mle.remedies.filtered import Filtered
     from cornac_mle.remedies.mmd_tuning import MMDTuning
-    from cornac_mle.result import Measurement, Report
-    from cornac_mle.search import GridSearch, RandomSearch
+    from cornac_mle.report.measurement import Measurement
+    from cornac_mle.report.report import Report
+    from cornac_mle.search.grid_search import GridSearch
+    from cornac_mle.search.pareto import pareto_front
+    from cornac_mle.search.random_search import RandomSearch
+    from cornac_mle.utility.ranking_agreement import RankingAgreement
 
 __version__ = "0.1.0"
 
@@ -40,32 +42,32 @@ _HOMES = {
     "Experiment": "cornac_mle.experiment",
     "Filtered": "cornac_mle.remedies.filtered",
     "GenerativeRecommender": "cornac_mle.models.base",
-    "GridSearch": "cornac_mle.search",
+    "GridSearch": "cornac_mle.search.grid_search",
     "HeldOutUsers": "cornac_mle.eval_methods.held_out_users",
     "HeldOutUsersCV": "cornac_mle.eval_methods.held_out_users_cv",
     "LDA": "cornac_mle.models.lda",
     "MMDTuning": "cornac_mle.remedies.mmd_tuning",
-    "Measurement": "cornac_mle.result",
+    "Measurement": "cornac_mle.report.measurement",
     "Mixture": "cornac_mle.models.mixture",
-    "PMF": "cornac_mle.models.pmf",
+    "PMF": "cornac_mle.models.pmf.model",
     "Popularity": "cornac_mle.models.popularity",
     "Profiles": "cornac_mle.profiles",
-    "RandomSearch": "cornac_mle.search",
-    "RankingAgreement": "cornac_mle.ranking_agreement",
-    "Report": "cornac_mle.result",
-    "Sampled": "cornac_mle.models.sampled",
+    "RandomSearch": "cornac_mle.search.random_search",
+    "RankingAgreement": "cornac_mle.utility.ranking_agreement",
+    "Report": "cornac_mle.report.report",
+    "Sampled": "cornac_mle.models.sampled.model",
     "TrainingUsers": "cornac_mle.models.training_users",
-    "VAE": "cornac_mle.models.vae",
+    "VAE": "cornac_mle.models.vae.model",
     "all_metrics": "cornac_mle.comparison",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
-    "LowPairs": "cornac_mle.metrics.low_pairs",
-    "curveball": "cornac_mle.curveball_trades",
-    "forbidden_pairs": "cornac_mle.metrics.forbidden_pairs",
-    "implausible_pairs": "cornac_mle.metrics.forbidden_pairs",
-    "flagged_users": "cornac_mle.metrics.unrealistic_preferences",
-    "pareto_front": "cornac_mle.pareto",
-    "unrealistic_preferences": "cornac_mle.metrics.unrealistic_preferences",
+    "LowPairs": "cornac_mle.diagnostics.rare_pairs",
+    "curveball": "cornac_mle.null_models.curveball",
+    "forbidden_pairs": "cornac_mle.diagnostics.forbidden_pairs",
+    "implausible_pairs": "cornac_mle.diagnostics.forbidden_pairs",
+    "flagged_users": "cornac_mle.diagnostics.unrealistic_preferences",
+    "pareto_front": "cornac_mle.search.pareto",
+    "unrealistic_preferences": "cornac_mle.diagnostics.unrealistic_preferences",
 }
 
 __all__ = [

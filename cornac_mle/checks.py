@@ -66,3 +66,11 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(refusal(name, f"be one of {allowed}", repr(value)))
     return value
+
+
+def check_jobs(n_jobs: object) -> None:
+    """Raise unless `n_jobs` is a number of threads."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(refusal("n_jobs", "be an integer", repr(n_jobs)))
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(refusal("n_jobs", "be at least 1, or -1 for one a core", n_jobs))

@@ -102,8 +102,8 @@ def _compare(
     from cornac.models import EASE
 
     from cornac_mle.comparison import compare as compare_models
+    from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-    from cornac_mle.metrics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.report.run_folder import hash_feedback, write_run
     from cornac_mle.report.table import output_console, score_table
 
@@ -188,9 +188,9 @@ def _sample(
     seed: int,
 ) -> None:
     from cornac_mle.checks import refusal
+    from cornac_mle.eval_methods.user_splits import whole_data
+    from cornac_mle.files.paths import table_suffix
     from cornac_mle.models import GenerativeRecommender
-    from cornac_mle.splitting import whole_data
-    from cornac_mle.tables import table_suffix
 
     fresh = _model(model)(seed)
     if not isinstance(fresh, GenerativeRecommender):

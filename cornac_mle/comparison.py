@@ -7,7 +7,6 @@ import pandas as pd
 from cornac.metrics import NDCG, Recall
 from cornac.models import Recommender
 
-from cornac_mle.adapters.clones import fresh_clone
 from cornac_mle.checks import check_count, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
@@ -34,7 +33,8 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.result import Report
+from cornac_mle.models.cloning import fresh_clone
+from cornac_mle.report.report import Report
 
 
 def default_metrics() -> list[Any]:

@@ -15,8 +15,8 @@ from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
+from cornac_mle.files.interactions import write_table
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.tables import write_table
 
 
 class Experiment(cornac.Experiment):  # type: ignore[misc]  # Cornac has no types

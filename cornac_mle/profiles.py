@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,11 @@ import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender
 
-from cornac_mle.arrays import read_arrays, write_arrays
 from cornac_mle.checks import refusal
-from cornac_mle.profile_files import (
+from cornac_mle.files.interactions import read_table, write_table
+from cornac_mle.files.npz import read_arrays, write_arrays
+from cornac_mle.files.paths import existing_file
+from cornac_mle.files.profile_layouts import (
     ARRAYS,
     from_arrays,
     from_table,
@@ -24,7 +25,7 @@ from cornac_mle.profile_files import (
     to_arrays,
     to_table,
 )
-from cornac_mle.tables import existing_file, read_table, write_table
+from cornac_mle.sparse import coo_to_csr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -317,15 +318,3 @@ def known_ids(places: Mapping[Hashable, int], count: int) -> pd.Index:
     """Ids of the first `count` places; Cornac's maps grow by unknown ones later."""
     ordered = sorted(places.items(), key=lambda pair: pair[1])
     return ids_index([name for name, place in ordered if place < count])
-
-
-def coo_to_csr(
-    values: npt.NDArray[Any],
-    rows: npt.NDArray[np.integer],
-    columns: npt.NDArray[np.integer],
-    shape: tuple[int, int],
-) -> sp.csr_array:
-    """Canonical float32 CSR from triplets of distinct pairs."""
-    matrix = sp.csr_array((values.astype(np.float32), (rows, columns)), shape=shape)
-    matrix.sort_indices()
-    return matrix

@@ -24,10 +24,11 @@ from scipy.sparse.linalg import svds
 
 from cornac_mle import PMF, VAE, HeldOutUsers, Mixture, Popularity, TrainingUsers, all_metrics
 from cornac_mle.metrics import Evaluator, prdc
-from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Split
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray
 
 DIMENSIONS = 32
 

@@ -2,10 +2,10 @@
 
 Every model of Cornac's that can be sampled (`Sampled`), and ours: ranking of unseen users, the
 share of made-up users that the worst of three judges flags at .05, coverage, copying, popularity,
-sizes, and seconds. Models with a generative law of their own are drawn from that, and once more
-from a mixture fitted over their training users. Settings are fixed beforehand, the same for both
-data sets; no model is tuned. CVAECF needs a graph of users and is left out; so are models that need
-texts, images or the order of items.
+sizes, and seconds. Models with a generative distribution of their own are drawn from that, and once
+more from a mixture fitted over their training users. Settings are fixed beforehand, the same for
+both data sets; no model is tuned. CVAECF needs a graph of users and is left out; so are models that
+need texts, images or the order of items.
 
 Command: python experiments/cornac_zoo.py --data ../shared/data
 Minutes: about 35 on one core, most of them for MovieLens-1M.
@@ -50,10 +50,15 @@ from cornac_mle.metrics import (
 
 RANKING = "NDCG@100"
 TIMED_USERS = 1_000
-DENSITY, OWN_LAW, OURS, TUNED = "Cornac, fitted density", "Cornac, own law", "ours", "ours, tuned"
+DENSITY, OWN_DISTRIBUTION, OURS, TUNED = (
+    "Cornac, fitted density",
+    "Cornac, own distribution",
+    "ours",
+    "ours, tuned",
+)
 KINDS = {
     DENSITY: ("tab:blue", "o"),
-    OWN_LAW: ("tab:orange", "s"),
+    OWN_DISTRIBUTION: ("tab:orange", "s"),
     OURS: ("tab:green", "D"),
     TUNED: ("tab:green", "*"),
 }
@@ -104,8 +109,8 @@ def models(
             model.fit(*data)
         fit_seconds = time.perf_counter() - start
         sampled = Sampled(model, seed=seed).fit()
-        own = "own generative law" in sampled.sampler_
-        yield name, OWN_LAW if own else DENSITY, sampled, fit_seconds
+        own = "own generative distribution" in sampled.sampler_
+        yield name, OWN_DISTRIBUTION if own else DENSITY, sampled, fit_seconds
         if own:
             mixture = Sampled(model, density="mixture", seed=seed).fit()
             yield f"{name} mixture", DENSITY, mixture, fit_seconds

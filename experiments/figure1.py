@@ -1,8 +1,8 @@
 """What does each way to fit one Gaussian make up, when the data are two? The post's figure.
 
 The data are 1/2 N(0, 1) + 1/2 N(16, 1), the model is one Gaussian. It is fitted by maximum
-likelihood and by four other divergences, each minimised numerically on the laws themselves (no
-sample, no noise) from 21 starts; maximum likelihood and Wasserstein 2 are checked against their
+likelihood and by four other divergences, each minimised numerically on the distributions themselves
+(no sample, no noise) from 21 starts; maximum likelihood and Wasserstein 2 are checked against their
 closed forms, maximum likelihood also on a sample. Then two Gaussians are fitted by maximum
 likelihood.
 
@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-from gaussian_laws import (
+from gaussian_distributions import (
     FloatArray,
     Gaussians,
     jensen_shannon,
@@ -95,9 +95,9 @@ def local_optima(divergence: Callable[[Gaussians], float]) -> list[Optimum]:
 
 
 def two_gaussians() -> Optimum:
-    """Fit two Gaussians by maximum likelihood to the data's law; the best of nine starts."""
+    """Fit two Gaussians by maximum likelihood to the data; the best of nine starts."""
 
-    def law(parameters: FloatArray) -> Gaussians:
+    def distribution(parameters: FloatArray) -> Gaussians:
         weight, *means = (float(value) for value in parameters[:3])
         share = float(1 / (1 + np.exp(-weight)))
         one, other = (float(value) for value in np.exp(parameters[3:]))
@@ -108,7 +108,7 @@ def two_gaussians() -> Optimum:
     ]
     results = [
         minimize(
-            lambda parameters: kullback_leibler(DATA, law(parameters)),
+            lambda parameters: kullback_leibler(DATA, distribution(parameters)),
             start,
             method="BFGS",
             tol=1e-9,
@@ -116,7 +116,7 @@ def two_gaussians() -> Optimum:
         for start in starts
     ]
     best = min(results, key=lambda result: result.fun)
-    return Optimum(law(best.x), best.fun, sum(r.fun < best.fun + 1e-6 for r in results))
+    return Optimum(distribution(best.x), best.fun, sum(r.fun < best.fun + 1e-6 for r in results))
 
 
 def moments() -> Gaussians:

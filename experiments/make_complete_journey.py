@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.arrays import write_arrays
+from cornac_mle.files.npz import write_arrays
 
 OUTPUT = Path(__file__).parents[1] / "cornac_mle" / "datasets" / "complete_journey.npz"
 MOST_BASKETS = 5

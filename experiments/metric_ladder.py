@@ -1,8 +1,8 @@
 """What does each metric see, what is it blind to, and do its intervals cover?
 
 `ladder` puts users through planted corruptions of growing size and through the classic ways to
-cheat a metric; `coverage_of_intervals` draws fresh users from a known law again and again. Used by
-`validity.py`.
+cheat a metric; `coverage_of_intervals` draws fresh users from a known distribution again and again.
+Used by `validity.py`.
 """
 
 from functools import partial
@@ -15,7 +15,6 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 
 from cornac_mle import all_metrics
-from cornac_mle.drawing import plackett_luce
 from cornac_mle.metrics import (
     Evaluator,
     MissingShare,
@@ -23,9 +22,10 @@ from cornac_mle.metrics import (
     RealismMetric,
     UnrealisticShare,
 )
-from cornac_mle.nulls import chimera, popularity_draws, swap
+from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.profiles import Profiles, ids_index
-from cornac_mle.result import Measurement
+from cornac_mle.report.measurement import Measurement
+from cornac_mle.sampling.plackett_luce import plackett_luce
 
 POOLS = (
     "real",
@@ -155,8 +155,8 @@ def draw_ladder(tables: dict[str, pd.DataFrame], path: Path) -> None:
     drawn.savefig(path, dpi=100)
 
 
-class KnownLaw:
-    """Users of one of a few tastes: a law from which fresh users can be drawn."""
+class KnownDistribution:
+    """Users of one of a few tastes: a distribution from which fresh users can be drawn."""
 
     def __init__(self, *, n_items: int, n_tastes: int, mean_size: float, seed: int) -> None:
         random = np.random.default_rng(seed)
@@ -177,18 +177,18 @@ class KnownLaw:
 
 
 def one_repeat(
-    law: KnownLaw, first: Evaluator, seed: int, *, n_users: int
+    distribution: KnownDistribution, first: Evaluator, seed: int, *, n_users: int
 ) -> list[tuple[str, str, float, float, float]]:
     """Measure fresh users against fresh held-out users: metric, users, value, low, high."""
     rows = []
     random = np.random.default_rng(seed)
-    held_out = as_profiles(law.draw(n_users, random), "h")
+    held_out = as_profiles(distribution.draw(n_users, random), "h")
     evaluator = first.with_held_out(held_out, rng=seed)
-    fresh = law.draw(n_users, random)
+    fresh = distribution.draw(n_users, random)
     pools = {
         "real": fresh,
-        "swap 25%": swap(fresh, 0.25, popularity=law.popularity, rng=random),
-        "popularity": popularity_draws(law.popularity, np.diff(fresh.indptr), rng=random),
+        "swap 25%": swap(fresh, 0.25, popularity=distribution.popularity, rng=random),
+        "popularity": popularity_draws(distribution.popularity, np.diff(fresh.indptr), rng=random),
     }
     for metric in pool_metrics():
         if isinstance(metric, UnrealisticShare | MissingShare):
@@ -205,15 +205,15 @@ def coverage_of_intervals(repeats: int, *, n_users: int = 200, seed: int = 0) ->
 
     The mean over repeats is the metric's expectation at the size compared, the estimand.
     """
-    law = KnownLaw(n_items=80, n_tastes=4, mean_size=12, seed=seed)
+    distribution = KnownDistribution(n_items=80, n_tastes=4, mean_size=12, seed=seed)
     random = np.random.default_rng(seed)
     train, reference, held_out = (
-        as_profiles(law.draw(count, random), prefix)
+        as_profiles(distribution.draw(count, random), prefix)
         for count, prefix in ((200, "t"), (200, "r"), (n_users, "x"))
     )
     first = Evaluator.fit(train, reference, held_out, rng=seed)
     first.features(held_out)  # all judges are fitted before the work is shared out
-    work = partial(one_repeat, law, first, n_users=n_users)
+    work = partial(one_repeat, distribution, first, n_users=n_users)
     workers = Parallel(n_jobs=2, backend="multiprocessing", batch_size=4)
     found = workers(delayed(work)(number) for number in range(1, repeats + 1))
     rows = [row for part in found for row in part]

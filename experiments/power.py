@@ -24,9 +24,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from real_data import SPARSE, TABLE, load, split
 
-from cornac_mle.conformal import conformal_p_values
-from cornac_mle.nulls import chimera, popularity_draws, swap
-from cornac_mle.plausibility import FAMILIES, PlausibilityModel
+from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
+from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
+from cornac_mle.stats.conformal import conformal_p_values
 
 ALPHA = 0.05
 COLUMNS = ("real", "popularity", "chimera", "swap 10%", "swap 25%", "swap 50%")

@@ -21,8 +21,8 @@ from scipy.stats import kendalltau
 
 from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture, Popularity, Profiles, TrainingUsers
 from cornac_mle.metrics import NeighbourCoverage, RealismMetric, UnrealisticUsers
-from cornac_mle.nulls import swap
-from cornac_mle.ranking_agreement import RankingAgreement
+from cornac_mle.null_models.corruption import swap
+from cornac_mle.utility.ranking_agreement import RankingAgreement
 
 TAU, REGRET = RankingAgreement(), RankingAgreement(statistic="regret")
 BLIND = RankingAgreement(test_on="synthetic")

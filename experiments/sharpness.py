@@ -19,10 +19,10 @@ import torch
 from real_data import evaluate, held_out_users, run
 
 from cornac_mle import VAE
-from cornac_mle.kernels import pattern
 from cornac_mle.metrics import UnrealisticUsers
+from cornac_mle.remedies._expected_mmd import Kernel
 from cornac_mle.remedies.mmd_tuning import CHECK_USERS, Monitor
-from cornac_mle.remedies.set_discrepancy import Kernel
+from cornac_mle.sparse import pattern
 
 FACTORS = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
 SETS = ("complete_journey", "movielens_100k", "lastfm", "movielens_1m")

@@ -11,8 +11,8 @@ import cornac
 from cornac.metrics import NDCG, RMSE, Recall
 from cornac.models import BPR, EASE, MF, MostPop
 
-from cornac_mle.eval_methods import RatioSplit  # was: from cornac.eval_methods import RatioSplit
-from cornac_mle.metrics import PlausibilityKS, UnrealisticUsers  # new
+from cornac_mle.eval_methods import RatioSplit
+from cornac_mle.metrics import PlausibilityKS, UnrealisticUsers
 
 data = cornac.datasets.movielens.load_feedback()
 split = RatioSplit(data, test_size=0.2, rating_threshold=4.0, seed=123)

@@ -31,10 +31,10 @@ from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
 from real_data import TABLE, load
 from scipy import stats
 
-from cornac_mle.certified import contamination_bound
-from cornac_mle.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 from cornac_mle.metrics.unrealistic_share import LEVELS
-from cornac_mle.plausibility import PlausibilityModel
+from cornac_mle.plausibility.judge import PlausibilityModel
+from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
+from cornac_mle.stats.contamination import contamination_bound
 
 LEAKED = ("complete_journey", "lastfm", "movietweetings")
 SETS = (*TABLE, "book_crossing", "movietweetings", "ta_feng")

@@ -12,11 +12,11 @@ from typing import Any
 import cornac
 
 from cornac_mle import VAE, eval_methods
-from cornac_mle.models.sampled import Sampled
+from cornac_mle.models.sampled.model import Sampled
 
 OUR_PMF = {
-    "cornac.models.MF": "cornac_mle.models.pmf.PMF",  # MF(1, 0) and PMF(1, 0): k, max_iter
-    "cornac.models.PMF": "cornac_mle.models.pmf.PMF",
+    "cornac.models.MF": "cornac_mle.models.pmf.model.PMF",  # MF(1, 0) and PMF(1, 0): k, max_iter
+    "cornac.models.PMF": "cornac_mle.models.pmf.model.PMF",
 }
 OUR_VAE = {
     "cornac.models.MF": "conformance_runs.vae_for_factors",
@@ -43,7 +43,7 @@ HELD_OUT_USERS = {
 BASE_METHOD = {"cornac.eval_methods.BaseMethod": "cornac_mle.eval_methods.HeldOutUsers"}
 FROM_SPLITS = {"cornac.eval_methods.BaseMethod": "cornac_mle.eval_methods.RatioSplit"}
 SEARCH = {
-    f"cornac.hyperopt.{name}": f"cornac_mle.search.{name}"
+    f"cornac.hyperopt.{name}": f"cornac_mle.search._base.{name}"
     for name in ("GridSearch", "RandomSearch")
 }
 EXPERIMENT = {"cornac.Experiment": "cornac_mle.experiment.Experiment"}

@@ -2,15 +2,14 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
+
+from paths import SHARED_DATA
 
 # Tests run in as many processes as there are cores. Two threads in each, waiting for one another
 # most of the time, made them take six times as long; set before anything loads a thread pool.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

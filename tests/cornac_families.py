@@ -17,10 +17,10 @@ def two_communities(n_users: int = 240, n_items: int = 104, seed: int = 0) -> Pr
     """The checkerboard with popular and rare items, and users of many items and of few."""
     random = np.random.default_rng(seed)
     half = n_items // 2
-    chances = np.tile(np.geomspace(0.8, 0.08, half), 2)
+    probabilities = np.tile(np.geomspace(0.8, 0.08, half), 2)
     of = np.arange(n_users) % 2 * half  # where the user's community begins
     mine = (np.arange(n_items) >= half)[None, :] == (of > 0)[:, None]
-    wanted = random.uniform(0.4, 1.2, n_users)[:, None] * chances
+    wanted = random.uniform(0.4, 1.2, n_users)[:, None] * probabilities
     likes = mine & (random.random((n_users, n_items)) < wanted)
     likes[np.arange(n_users), of] = likes[np.arange(n_users), of + 1] = True
     return profiles(sp.csr_array(likes.astype(np.float32)))
@@ -53,7 +53,9 @@ class Family:
 
 
 RATINGS = "predicts ratings, not who holds what"
-OWN_LAW = "nothing is fitted to the popularity, and the prior draws points between communities too"
+OWN_DISTRIBUTION = (
+    "nothing is fitted to the popularity, and the prior draws points between communities too"
+)
 NETWORK = {"backend": "pytorch", "seed": 1, "verbose": False}
 
 FAMILIES = {
@@ -71,7 +73,7 @@ FAMILIES = {
         lambda: models.HPF(k=5, max_iter=60, seed=1),
         communities=0.75,
         popularity=False,
-        why=OWN_LAW,
+        why=OWN_DISTRIBUTION,
     ),
     "EASE": Family(lambda: models.EASE(lamb=100, verbose=False)),
     "ItemKNN": Family(lambda: models.ItemKNN(k=50, verbose=False, seed=1)),
@@ -81,7 +83,7 @@ FAMILIES = {
         lambda: models.VAECF(k=5, n_epochs=20, batch_size=50, learning_rate=0.02, seed=1),
         communities=0.75,
         popularity=False,
-        why=OWN_LAW,
+        why=OWN_DISTRIBUTION,
     ),
     "CVAECF": Family(
         lambda: models.CVAECF(
@@ -89,13 +91,13 @@ FAMILIES = {
         ),
         communities=0.75,
         popularity=False,
-        why=OWN_LAW,
+        why=OWN_DISTRIBUTION,
     ),
     "BiVAECF": Family(
         lambda: models.BiVAECF(k=3, n_epochs=30, batch_size=50, learning_rate=0.02, seed=1),
         communities=0.7,
         popularity=False,
-        why=OWN_LAW,
+        why=OWN_DISTRIBUTION,
     ),
     "RecVAE": Family(
         lambda: models.RecVAE(
@@ -118,7 +120,7 @@ FAMILIES = {
 }
 ALSO = ("GlobalAvg", "OnlineIBPR")
 """In no family, and in that of IBPR."""
-OWN_LAWS = ("HPF", "VAECF", "CVAECF", "BiVAECF")
+OWN_DISTRIBUTIONS = ("HPF", "VAECF", "CVAECF", "BiVAECF")
 
 
 def same(one: Profiles, other: Profiles) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cornac_mle.neighbour_balls import expected_clipped_coverage
+from cornac_mle.neighbours.balls import expected_clipped_coverage
 
 
 def naive(real, synthetic, k, distance, apart=np.inf):

@@ -202,7 +202,7 @@ def test_a_full_disk_leaves_nothing_behind(table, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_keeps_what_is_done(table, tmp_path, monkeypatch):
-    from cornac_mle.models.pmf import PMF
+    from cornac_mle.models.pmf.model import PMF
 
     def interrupted(self, matrix, validation):
         raise KeyboardInterrupt

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cornac_mle.comparison import all_metrics, compare
 from cornac_mle.metrics import PlausibilityKS, PopularityJS
-from cornac_mle.models.pmf import PMF
+from cornac_mle.models.pmf.model import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.report.table import WIDTH, score_table

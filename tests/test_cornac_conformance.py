@@ -4,15 +4,7 @@ import pytest
 
 import cornac_conformance
 from conformance_runs import OUR_PMF, RUNS, Refusal, Run
-from cornac_conformance import (
-    describe,
-    differences,
-    main,
-    passed,
-    plain,
-    run_all,
-    run_file,
-)
+from cornac_conformance import describe, differences, main, passed, plain, run_all, run_file
 
 MADE_UP = """
 import unittest
@@ -128,7 +120,7 @@ def test_the_table_can_be_read(capsys, tmp_path):
     assert main([str(tmp_path), "--list"]) == 0
     text = capsys.readouterr().out
     assert "test_recommender.py, PMF: 6 should pass" in text
-    assert "cornac_mle.models.pmf.PMF for cornac.models.MF" in text
+    assert "cornac_mle.models.pmf.model.PMF for cornac.models.MF" in text
     assert "cannot pass: TestBaseMethod.test_init: likes are chosen before the split" in text
     assert len({run.label for run in RUNS}) == len(RUNS)
 

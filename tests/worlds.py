@@ -56,7 +56,7 @@ def rated(world: Profiles, seed: int = 0) -> Profiles:
 
 
 def every_profile(n_items: int = 5) -> Profiles:
-    """All item sets but the empty one: what a law of profiles can be held against in full."""
+    """All item sets but the empty one: what a distribution can be held against in full."""
     sets = list(itertools.product([0, 1], repeat=n_items))[1:]
     return profiles(sp.csr_array(np.array(sets, dtype=np.float32)))
 

@@ -6,11 +6,9 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from cornac_mle.sparse import FloatArray, IntArray
 
 FittedPoints = Callable[[Any], FloatArray]
 FoldIn = Callable[[Any, sp.csr_array, sp.csr_array], FloatArray]
@@ -48,8 +46,8 @@ class Adapter:
     ratings : callable, optional
         (model, scores) -> predicted ratings, of the same shape, where they are no scores.
     draw : callable, optional
-        (model, n, rng) -> (n, k): points of the model's own generative law. `scores` are then
-        logarithms of the rates at which items are chosen, and nothing is fitted to sample.
+        (model, n, rng) -> (n, k): points of the model's own generative distribution. `scores` are
+        then logarithms of the rates at which items are chosen, and nothing is fitted to sample.
     values : bool
         Whether profiles are handed over with their ratings; otherwise as ones.
     judge_family : str or None

@@ -13,8 +13,11 @@ import numpy as np
 import scipy.sparse as sp
 from cornac.models import NextBasketRecommender, NextItemRecommender, Recommender
 
-from cornac_mle.adapters import factors, networks, rows
-from cornac_mle.adapters.adapter import Adapter, FloatArray, as_floats
+from cornac_mle.adapters import _factors as factors
+from cornac_mle.adapters import _networks as networks
+from cornac_mle.adapters import _rows as rows
+from cornac_mle.adapters.adapter import Adapter, as_floats
+from cornac_mle.sparse import FloatArray
 
 
 def popularity_points(model: Any) -> FloatArray:

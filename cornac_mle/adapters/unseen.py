@@ -4,10 +4,10 @@ import numpy as np
 import scipy.sparse as sp
 from cornac.models import Recommender
 
-from cornac_mle.adapters.adapter import Adapter, FloatArray, IntArray
-from cornac_mle.adapters.rows import nearest_users
+from cornac_mle.adapters._rows import nearest_users
+from cornac_mle.adapters.adapter import Adapter
 from cornac_mle.adapters.table import adapter_of
-from cornac_mle.kernels import pattern
+from cornac_mle.sparse import FloatArray, IntArray, pattern
 
 
 def unseen_points(

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.arrays import read_arrays
-from cornac_mle.tables import text_column
+from cornac_mle.files.interactions import text_column
+from cornac_mle.files.npz import read_arrays
 
 ARRAYS = ("households", "row_counts", "item_steps", "baskets", "items")
 ITEM_ARRAYS = ("product_categories", "departments")

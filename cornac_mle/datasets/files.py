@@ -14,8 +14,9 @@ import pandas as pd
 from cornac_mle.checks import refusal
 from cornac_mle.datasets import complete_journey
 from cornac_mle.datasets.named import DATASETS, NamedDataset
-from cornac_mle.records import first_line
-from cornac_mle.tables import SEPARATORS, read_table, text_column
+from cornac_mle.files.interactions import read_table, text_column
+from cornac_mle.files.paths import SEPARATORS
+from cornac_mle.files.records import first_line
 
 
 def load(source: str | Path) -> pd.DataFrame:

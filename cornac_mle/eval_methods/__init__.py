@@ -2,7 +2,7 @@
 
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
-from cornac_mle.eval_methods.vanilla_splits import (
+from cornac_mle.eval_methods.rating_splits import (
     CrossValidation,
     RatioSplit,
     StratifiedSplit,

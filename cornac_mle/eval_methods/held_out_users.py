@@ -15,27 +15,25 @@ from cornac.models import Recommender
 
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.checks import check_count, check_share
+from cornac_mle.eval_methods._report_entries import ResultsByName, note_accuracy, ordered_result
 from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
-    ResultsByName,
-    note_accuracy,
-    ordered_result,
     random_stream,
     realism_apart,
 )
-from cornac_mle.fold_in import UnseenUsers, searched
-from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.profiles import Profiles
-from cornac_mle.result import Report
-from cornac_mle.splitting import (
+from cornac_mle.eval_methods.user_splits import (
     Groups,
     feedback_frame,
-    hide_items,
     join_groups,
     keep_likes,
     split_users,
 )
+from cornac_mle.item_holdout import hold_out_items
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.fold_in import UnseenUsers, searched
+from cornac_mle.profiles import Profiles
+from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
 
@@ -196,7 +194,7 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         hidden: dict[str, Profiles] = {}
         names = ["validation", "held-out"][-len(unseen) :]
         for name, part in zip(names, unseen, strict=True):
-            shown, hidden[name] = hide_items(part, self.hidden_share, random)
+            shown, hidden[name] = hold_out_items(part, self.hidden_share, random)
             self._shown[name] = (shown, first)
             if name == "validation":
                 self.val_set = part.to_dataset(first_user=first, seed=self.seed)

@@ -11,14 +11,15 @@ from cornac.eval_methods import BaseMethod
 from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
-from cornac_mle.adapters.clones import fresh_clone, frozen
 from cornac_mle.checks import check_count, check_number, check_share, refusal
+from cornac_mle.eval_methods._report_entries import merged_report
+from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by, users_of
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-from cornac_mle.eval_methods.realism_evaluation import merged_report, random_stream
-from cornac_mle.eval_methods.user_folds import Folds, Splitter, labelled_folds, split_by, users_of
+from cornac_mle.eval_methods.realism_evaluation import random_stream
+from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes
+from cornac_mle.models.cloning import fresh_clone, frozen
 from cornac_mle.randomness import children, cornac_seed
-from cornac_mle.result import Report
-from cornac_mle.splitting import feedback_frame, keep_likes
+from cornac_mle.report.report import Report
 
 
 class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]

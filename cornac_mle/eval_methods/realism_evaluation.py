@@ -1,29 +1,30 @@
 """Realism of the users that models make up, measured alike in every evaluation method."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from cornac.data import Dataset
-from cornac.experiment.result import Result
 from cornac.models import Recommender
 
-from cornac_mle.fold_in import searched
-from cornac_mle.intervals import mean_interval
+from cornac_mle.eval_methods._report_entries import (
+    ResultsByName,
+    model_parameters,
+    no_realism,
+    note_score,
+)
+from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.models.sampled import Sampled
+from cornac_mle.models.fold_in import searched
+from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.randomness import children
-from cornac_mle.result import Measurement, MetricNote, Report, Score
-from cornac_mle.splitting import Groups
+from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
 
-ResultsByName = dict[str, tuple[float, dict[int, float]]]
-"""Average and per-user values of each metric."""
 
 PURPOSES = ("split", "hide", "evaluator", "validation", "sample", "measure")
 
@@ -38,14 +39,6 @@ def realism_apart(metrics: Sequence[Any]) -> tuple[list[RealismMetric], list[Any
     """Tell realism metrics from Cornac's own."""
     realism = [metric for metric in metrics if isinstance(metric, RealismMetric)]
     return realism, [metric for metric in metrics if not isinstance(metric, RealismMetric)]
-
-
-def ordered_result(name: str, metrics: Sequence[Any], results: ResultsByName) -> Result:
-    """Cornac's result of one model, with a value for each of `metrics` in their order."""
-    names = [metric.name for metric in metrics]
-    averages = OrderedDict((metric, results[metric][0]) for metric in names)
-    by_user = OrderedDict((metric, results[metric][1]) for metric in names)
-    return Result(name, averages, by_user)
 
 
 class RealismEvaluation:
@@ -228,92 +221,3 @@ class RealismEvaluation:
                 by_user,
             )
         return results
-
-
-def note_accuracy(
-    report: Report,
-    model: Recommender,
-    users: str,
-    metrics: Sequence[Any],
-    evaluated: tuple[Sequence[float], Sequence[dict[int, float]]],
-    meaning: str,
-) -> ResultsByName:
-    """Take what Cornac's own metrics found into the report, with intervals over users."""
-    results: ResultsByName = {}
-    for metric, mean, by_user in zip(metrics, *evaluated, strict=True):
-        results[metric.name] = (float(mean), by_user)
-        values = np.asarray([by_user[user] for user in sorted(by_user)], dtype=np.float64)
-        higher = bool(getattr(metric, "higher_better", False))
-        low, high = mean_interval(values)
-        measurement = Measurement(
-            value=float(mean),
-            low=low,
-            high=high,
-            loss=-float(mean) if higher else float(mean),
-            n_real=len(values),
-            per_user=values,
-        )
-        note = MetricNote("high" if higher else "low", meaning)
-        note_score(report, model, users, metric.name, note, measurement, None)
-    return results
-
-
-def note_score(
-    report: Report,
-    model: Recommender,
-    users: str,
-    metric: str,
-    note: MetricNote,
-    measurement: Measurement,
-    sampling_seed: int | None,
-) -> None:
-    """Take one measurement into the report, under the name that the user gave the model."""
-    fitted = searched(model)
-    report.metrics[metric] = note
-    if isinstance(fitted, GenerativeRecommender):
-        report.judge_families[model.name] = fitted.judge_family
-    report.entries.append(
-        Score(
-            dataset=report.dataset,
-            model=model.name,
-            parameters=model_parameters(fitted),
-            metric=metric,
-            users=users,
-            fit_seed=getattr(fitted, "seed", None),
-            sampling_seed=sampling_seed,
-            measurement=measurement,
-        )
-    )
-
-
-def no_realism(
-    model: Recommender, users: str, metrics: Sequence[RealismMetric], reason: object
-) -> ResultsByName:
-    """NaN for each metric, with the reason logged: Cornac's table needs a value of every model."""
-    if metrics:
-        logger.warning("%s: no realism on %s users: %s", model.name, users, reason)
-    return {metric.name: (float("nan"), {}) for metric in metrics}
-
-
-def merged_report(reports: Sequence[Report], dataset: str) -> Report:
-    """One report of all folds of a cross-validation.
-
-    Rows say their fold in `dataset`. `Report.difference` and `Report.compare` average over folds.
-    Sizes of groups, what was dropped and the synthetic users are those of the first fold.
-    """
-    report = Report(dataset, groups=dict(reports[0].groups), dropped=dict(reports[0].dropped))
-    for part in reports:
-        report.entries += part.entries
-        report.metrics |= part.metrics
-        report.judge_families |= part.judge_families
-        report.synthetic = part.synthetic | report.synthetic
-        report.cautions = part.cautions | report.cautions
-    return report
-
-
-def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> str:
-    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
-    hidden = ("name", "verbose", *leave_out)
-    names = [name for name in model._get_init_params() if name not in hidden]
-    pairs = [(name, getattr(model, name, None)) for name in names]
-    return ", ".join(f"{name}={value!r}" for name, value in pairs)

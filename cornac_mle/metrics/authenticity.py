@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import refusal
-from cornac_mle.kernels import similarity_blocks
-from cornac_mle.metrics.base import FloatArray, NotMeasurableError, SplitMetric
+from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray
 
 
 class Authenticity(SplitMetric):

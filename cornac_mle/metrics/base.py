@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from typing import Any, Protocol, final
 
 import numpy as np
-import numpy.typing as npt
 from cornac.metrics import RankingMetric
 
 from cornac_mle.checks import refusal
-from cornac_mle.importance import LikelihoodEstimate
-from cornac_mle.intervals import POWER_SHIFT, share_error, split_interval
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike, generator
-from cornac_mle.result import Measurement, MetricNote, with_normalised
-
-FloatArray = npt.NDArray[np.float64]
+from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.sampling.importance import LikelihoodEstimate
+from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.intervals import POWER_SHIFT, share_error, split_interval
 
 
 class NotMeasurableError(ValueError):

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cornac_mle.kernels import IntArray
-from cornac_mle.metrics.base import FloatArray, NotMeasurableError
+from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.metrics.neighbours import (
     NeighbourMetric,
@@ -13,8 +12,9 @@ from cornac_mle.metrics.neighbours import (
     counts_on_splits,
     real_similarity,
 )
-from cornac_mle.neighbour_balls import clipped_coverage, clipped_density
-from cornac_mle.result import MetricNote
+from cornac_mle.neighbours.balls import clipped_coverage, clipped_density
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray, IntArray
 
 
 class ClippedDensity(NeighbourMetric):
@@ -66,7 +66,7 @@ class ClippedCoverage(NeighbourMetric):
     In [0, 1]; 1 is best. .31 says: real users are as well covered as by 31 good users of 100 and 69
     like no one. ``mean_i min(n_i / k, 1)`` over real users, n_i the number of synthetic users in
     the ball of real user i, passed through the inverse of its expectation when a share of the
-    synthetic users comes from the law of the real ones (n_i is beta-binomial then). A user
+    synthetic users comes from the distribution of the real ones (n_i is beta-binomial then). A user
     repeated, or a kind of user made too often, is worth no more than k.
 
     Exactly linear in the share of good users where there are no ties. Ties, and real users who

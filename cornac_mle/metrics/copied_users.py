@@ -4,12 +4,13 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import refusal
-from cornac_mle.intervals import POWER_SHIFT
-from cornac_mle.kernels import similarity_blocks
-from cornac_mle.metrics.base import FloatArray, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote
+from cornac_mle.report.measurement import Measurement, MetricNote
+from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.intervals import POWER_SHIFT
 
 
 class CopiedUsers(RealismMetric):

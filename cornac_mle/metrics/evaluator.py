@@ -6,18 +6,15 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
-from cornac_mle.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
-from cornac_mle.nulls import popularity_draws
-from cornac_mle.plausibility import FAMILIES, PlausibilityModel
+from cornac_mle.null_models.corruption import popularity_draws
+from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles, check_profiles
 from cornac_mle.randomness import RngLike, children, generator
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+from cornac_mle.sparse import FloatArray, IndexArray
+from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 
 _MEMORIES = ("_described", "_remembered")
 PRIMARY = next(iter(FAMILIES))
@@ -30,8 +27,8 @@ LEAST_LOG_GENUINE = -20.0
 class Split:
     """Rows of one matched comparison: `real` of the held-out users, `other` of the users judged."""
 
-    real: IntArray
-    other: IntArray
+    real: IndexArray
+    other: IndexArray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,7 +160,7 @@ class Evaluator:
         """Users whose popularity is known to the floor: training users, else reference users."""
         return self.reference if self.train is None else self.train
 
-    def judge_of(self, family: str) -> PlausibilityModel:
+    def judge_for_family(self, family: str) -> PlausibilityModel:
         """Judge of a family: "ease", "item-knn" or "svd"; the latter are fitted when asked for.
 
         Raises
@@ -218,7 +215,7 @@ class Evaluator:
         calibration_cells = self.cells_of(self.held_out, len(calibration), conditional_at)
         return conditional_p_values(scores, cells, calibration, calibration_cells)
 
-    def cells_of(self, profiles: Profiles, n_calibration: int, alpha: float) -> IntArray:
+    def cells_of(self, profiles: Profiles, n_calibration: int, alpha: float) -> IndexArray:
         """Cell of profile size x mean popularity of each user, shape (n_users,).
 
         Cut by the reference users, so that about three standard deviations more than the
@@ -259,7 +256,7 @@ class Evaluator:
         self.check_users("profiles", profiles)
         of_profiles = self._described.setdefault(profiles, {})
         if family not in of_profiles:
-            of_profiles[family] = self.judge_of(family).describe(profiles.matrix)
+            of_profiles[family] = self.judge_for_family(family).describe(profiles.matrix)
         return of_profiles[family]
 
     def half_size(self, n_synthetic: int) -> int:

@@ -1,30 +1,31 @@
-"""How probable held-out users are under the model's own law."""
+"""How probable held-out users are under the model's own distribution."""
 
 import logging
 
 import numpy as np
 
 from cornac_mle.checks import refusal
-from cornac_mle.drawing import set_log_probability, size_law
-from cornac_mle.intervals import mean_interval
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote
+from cornac_mle.report.measurement import Measurement, MetricNote
+from cornac_mle.sampling.plackett_luce import item_set_log_probability
+from cornac_mle.sampling.sizes import size_distribution
+from cornac_mle.stats.intervals import mean_interval
 
 logger = logging.getLogger(__name__)
 
 
 class HeldOutLogLikelihood(ModelMetric):
-    """Mean log-probability of held-out users, in nats a user, under the law that `sample` uses.
+    """Mean log-probability of held-out users, in nats a user, under the distribution of `sample`.
 
     At most 0; higher is better, and only differences mean something: a model that is 10 nats above
     another finds an average user e^10 times as probable, its size included. The negative mean is,
-    up to a constant of the data, the KL divergence from the model's law to that of real users, and
-    so it is a test of coverage above all: a model that gives some real user probability 0 has the
-    value -inf (that is what the divergence says; a warning tells of how many users), while
-    unbelievable users beside believable ones cost little. It says nothing of how real a synthetic
-    user looks.
+    up to a constant of the data, the KL divergence from the model's distribution to that of real
+    users, and so it is a test of coverage above all: a model that gives some real user probability
+    0 has the value -inf (that is what the divergence says; a warning tells of how many users),
+    while unbelievable users beside believable ones cost little. It says nothing of how real a
+    synthetic user looks.
 
     Models with latent points have an estimate in place of an exact value: a lower bound on average,
     printed with ">=" and with the median effective sample size in `effective_sample_size`; near 1
@@ -34,8 +35,9 @@ class HeldOutLogLikelihood(ModelMetric):
     `Filtered` has an estimated constant in its likelihood: an error common to all users, of
     `acceptance_rate_error_` / `acceptance_rate_` nats, which the interval leaves out.
 
-    It is the likelihood of item sets, size included, for every model: one that has a law of values
-    too (`PMF`, where training values differ) would otherwise be compared on more than the others.
+    It is the likelihood of item sets, size included, for every model: one that has a distribution
+    of values too (`PMF`, where training values differ) would otherwise be compared on more than the
+    others.
 
     *floor* is the value of independent popularity with smoothed sizes, of the training users (the
     reference users without them; None if it is -inf). There is no ceiling: nobody knows the entropy
@@ -87,7 +89,8 @@ class HeldOutLogLikelihood(ModelMetric):
         if impossible:
             text = "%s: %s is -inf, because %d of %d held-out users have probability 0."
             logger.warning(text, model.name, self.name, impossible, len(nats))
-            # A law under which real users have probability 0 is at -inf for every sample size.
+            # A distribution under which real users have probability 0 is at -inf for every sample
+            # size.
             low = high = -np.inf
         else:
             low, high = mean_interval(nats)
@@ -109,6 +112,6 @@ def _floor(evaluator: Evaluator) -> float | None:
     seen = evaluator.seen
     with np.errstate(divide="ignore"):
         log_weights = np.log(seen.item_counts)
-    sizes = size_law(seen.sizes[seen.sizes > 0], int(np.count_nonzero(seen.item_counts)))
-    value = float(np.mean(set_log_probability(log_weights, sizes, evaluator.held_out.matrix)))
+    sizes = size_distribution(seen.sizes[seen.sizes > 0], int(np.count_nonzero(seen.item_counts)))
+    value = float(np.mean(item_set_log_probability(log_weights, sizes, evaluator.held_out.matrix)))
     return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Marginal laws: how popular items are, and how many of them a user has."""
+"""Marginal distributions: how popular items are, and how many of them a user has."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
-from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
-from cornac_mle.metrics.plausibility_ks import ks_distance
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.kolmogorov_smirnov import ks_distance
 
 
 class PopularityJS(SplitMetric):

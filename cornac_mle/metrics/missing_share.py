@@ -4,14 +4,19 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from cornac_mle.certified import contamination_bound, minimum_detectable_share, shares_at_most
-from cornac_mle.metrics.base import FloatArray, ModelMetric, NotMeasurableError, Samplable
+from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.unrealistic_share import too_few
-from cornac_mle.nulls import popularity_draws
-from cornac_mle.plausibility import MIN_REFERENCE_USERS, PlausibilityModel
+from cornac_mle.null_models.corruption import popularity_draws
+from cornac_mle.plausibility.judge import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote, with_normalised
+from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.contamination import (
+    contamination_bound,
+    minimum_detectable_share,
+    shares_at_most,
+    too_few,
+)
 
 LEAST_USERS = 500
 """Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
@@ -62,7 +67,9 @@ class MissingShare(ModelMetric):
     bounds = (0.0, 1.0)
     ideal = 0.0
     is_bound = True
-    note = MetricNote("0", "real users who certainly do not follow the model's law, at least")
+    note = MetricNote(
+        "0", "real users who certainly do not follow the model's distribution, at least"
+    )
 
     def __init__(self) -> None:
         super().__init__(name="MissingShare")
@@ -127,7 +134,7 @@ class MissingShare(ModelMetric):
 def missing_share(
     evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
 ) -> tuple[float, float | None]:
-    """Bound the share of held-out users who do not follow the law of `synthetic`.
+    """Bound the share of held-out users who do not follow the distribution of `synthetic`.
 
     Returns
     -------

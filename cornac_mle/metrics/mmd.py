@@ -7,11 +7,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_count
-from cornac_mle.kernels import similarity_blocks
-from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray
 
 ROUNDING = 1e-12
 """Relabellings whose sums differ by rounding only are ties: they count as at least as extreme."""
@@ -25,8 +26,9 @@ class MMD(SplitMetric):
     with the floor. With k the Jaccard similarity, it is the mean of k over pairs of real users,
     plus that over pairs of synthetic users, minus twice that over mixed pairs. A value of .01 says
     that two users of the same group are by .005 more alike, on average, than a real and a synthetic
-    one. The U-statistic is unbiased, so that its expectation is 0 where the laws are equal, and one
-    value may be negative: that is chance, not better than real. The ceiling is 0 up to chance.
+    one. The U-statistic is unbiased, so that its expectation is 0 where the distributions are
+    equal, and one value may be negative: that is chance, not better than real. The ceiling is 0 up
+    to chance.
 
     The Jaccard kernel is positive definite (Bouchard et al. 2013), and with many users it sees
     every kind of difference: sizes, popularity, whole groups of users that are missing. It sees
@@ -36,7 +38,7 @@ class MMD(SplitMetric):
     An empty profile is like an empty profile (k = 1) and like no other: a kind of its own.
 
     `p_value` of a measurement is a permutation p-value over users, all synthetic against all
-    held-out users; small where the laws differ.
+    held-out users; small where the distributions differ.
 
     Parameters
     ----------

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import check_count
-from cornac_mle.kernels import LEAST_SIMILARITY, IntArray, similarity_blocks
-from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
-from cornac_mle.neighbour_balls import pairs_from
+from cornac_mle.neighbours.balls import pairs_from
+from cornac_mle.neighbours.similarity import LEAST_SIMILARITY, similarity_blocks
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray, IntArray
 
 POWERLESS_GAP = 0.1
 """Where the ceiling is not this far above the floor, a metric tells nobody apart."""

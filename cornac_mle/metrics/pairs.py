@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
-from cornac_mle.kernels import pattern
-from cornac_mle.metrics.base import FloatArray, NotMeasurableError, SplitMetric
+from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
-
-IntArray = npt.NDArray[np.intp]
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray, IndexArray, pattern
 
 MAX_ITEMS = 200
 """Most popular items whose pairs are compared: rarer pairs are noise at a few hundred users."""
@@ -82,7 +79,9 @@ class PairError(SplitMetric):
         return np.asarray(errors)
 
 
-def frequent_pairs(reference: Profiles, size: int) -> tuple[IntArray, tuple[IntArray, IntArray]]:
+def frequent_pairs(
+    reference: Profiles, size: int
+) -> tuple[IndexArray, tuple[IndexArray, IndexArray]]:
     """Find the pairs of popular items that one of `size` users at least would hold by chance.
 
     Returns

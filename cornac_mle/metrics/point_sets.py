@@ -8,16 +8,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_count, refusal
-from cornac_mle.conformal import conformal_p_values
-from cornac_mle.kernels import Closeness, EuclideanCloseness, JaccardCloseness
-from cornac_mle.neighbour_balls import (
+from cornac_mle.neighbours.balls import (
     ball_counts,
     clipped_coverage,
     clipped_density,
     kth_closeness,
     own_balls,
 )
+from cornac_mle.neighbours.similarity import Closeness, EuclideanCloseness, JaccardCloseness
 from cornac_mle.randomness import RngLike, generator
+from cornac_mle.stats.conformal import conformal_p_values
 
 Points: TypeAlias = npt.NDArray[np.floating] | sp.csr_array
 ALPHA = 0.1
@@ -59,7 +59,8 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
 
     A point's ball reaches to its k-th nearest neighbour among the other points of its own set, and
     holds whoever is as near (``<=``). Compare with the same of a second set of real points, the
-    ceiling: it depends on the law, on n and on k, and only the clipped metrics are 1 there, about.
+    ceiling: it depends on the distribution, on n and on k, and only the clipped metrics are 1
+    there, about.
 
     Parameters
     ----------
@@ -131,9 +132,9 @@ def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> floa
     *Precision* of an embedding is nearly blind, because a point passes that lies in any real ball:
     balls of outliers are wide, in many coordinates they overlap and let most of the space pass.
     Here all points face one and the same measure, how far new real points are, and its level is
-    known: of real points the same share fails whatever the embedding, the law and n. It is still
-    blind to what the embedding does not keep, to missing kinds of points and to copies. Do not use
-    it as the only measure.
+    known: of real points the same share fails whatever the embedding, the distribution and n. It is
+    still blind to what the embedding does not keep, to missing kinds of points and to copies. Do
+    not use it as the only measure.
 
     Parameters
     ----------

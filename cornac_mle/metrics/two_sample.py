@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from scipy import stats
 from sklearn.decomposition import TruncatedSVD
@@ -21,14 +20,12 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
-from cornac_mle.kernels import pattern
-from cornac_mle.metrics.base import FloatArray, SplitMetric
+from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children, cornac_seed
-from cornac_mle.result import MetricNote
-
-IntArray = npt.NDArray[np.intp]
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray, pattern
 
 FOLDS = 5
 MIN_USERS = 2 * FOLDS
@@ -61,10 +58,10 @@ class ClassifierTest(SplitMetric):
     In [0, 1]; .5 is best: nothing tells them apart. A value of .81 says that of a synthetic and a
     real user, both new to the classifier, it knows which is which 81 times in 100; 1 that it always
     does; .31, with few users, that it learnt nothing. The ceiling is about .5. It is one-sided in
-    effect: below .5 is chance, not better than real (the expectation for equal laws is .5, since an
-    AUC is taken within each fold, on users whom the regression has not seen; with few users a
-    single value scatters widely around it, and two small groups that happen to be alike can be far
-    below .5).
+    effect: below .5 is chance, not better than real (the expectation for equal distributions is .5,
+    since an AUC is taken within each fold, on users whom the regression has not seen; with few
+    users a single value scatters widely around it, and two small groups that happen to be alike can
+    be far below .5).
 
     The classifier is linear in its features, and sees only what these say: plausibility by item,
     profile size, popularity and main directions of taste. A model may fool it; `NeighbourCoverage`
@@ -72,7 +69,7 @@ class ClassifierTest(SplitMetric):
 
     `p_value` of a measurement is that of a classifier two-sample test: the classifier is fitted on
     one half of all held-out and all synthetic users, and a Mann-Whitney test, one-sided, compares
-    its scores of the others. Small where the laws differ.
+    its scores of the others. Small where the distributions differ.
 
     Notes
     -----
@@ -86,7 +83,7 @@ class ClassifierTest(SplitMetric):
     bounds = (0.0, 1.0)
     ideal = 0.5
     minimum_users = MIN_USERS
-    note = MetricNote("0.5", "chance that a classifier knows a synthetic user from a real one")
+    note = MetricNote("0.5", "probability that a classifier knows a synthetic user from a real one")
 
     def __init__(self) -> None:
         super().__init__(name="ClassifierTest")
@@ -111,9 +108,9 @@ class FrontierUnrealistic(SplitMetric):
     31% junk); 1 says that no user is like a real one. Always read it with `FrontierMissing`, its
     mirror. The estimate is not clipped, so that it may be slightly below 0, which is chance.
 
-    With P the law of real users, Q that of synthetic ones, M = (P + Q) / 2 and eta the probability
-    that a user of M is synthetic, twice the Jensen-Shannon divergence is KL(Q, M) + KL(P, M) =
-    E_Q log2(2 eta) + E_P log2(2 (1 - eta)). This metric is the part of the sum that comes from
+    With P the distribution of real users, Q that of synthetic ones, M = (P + Q) / 2 and eta the
+    probability that a user of M is synthetic, twice the Jensen-Shannon divergence is KL(Q, M) +
+    KL(P, M) = E_Q log2(2 eta) + E_P log2(2 (1 - eta)). This metric is the part of the sum from
     users with eta > 1/2, FrontierMissing the part from those with eta < 1/2; neither is negative,
     neither exceeds 1. Probabilities are calibrated and of a classifier that has not seen the user;
     a classifier that misses a difference gives less, never systematically more.

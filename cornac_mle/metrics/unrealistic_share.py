@@ -1,12 +1,18 @@
-"""A certified bound on the share of synthetic users who do not follow the law of real users."""
+"""Certified bound on the share of synthetic users who do not come from the real distribution."""
 
 import numpy as np
 
-from cornac_mle.certified import contamination_bound, minimum_detectable_share, shares_at_most
-from cornac_mle.metrics.base import FloatArray, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import Measurement, MetricNote, with_normalised
+from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.contamination import (
+    contamination_bound,
+    minimum_detectable_share,
+    shares_at_most,
+    too_few,
+)
 
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
@@ -16,10 +22,11 @@ class UnrealisticShare(RealismMetric):
     """Certified lower bound on the share of synthetic users who are not like real users.
 
     In [0, 1]; 0 is best. A value of .31 says: whatever real users may do, at least 31% of the
-    model's users come from another law than they do, and such a claim is wrong at most 5 times in
-    100 (`certified.contamination_bound`, on plausibility scores, lower tail only). 0 certifies
-    nothing; what would still have been found is `minimum_detectable`, the smallest share that gives
-    a value above 0 with probability .8, provided that those users are as implausible as can be.
+    model's users come from another distribution than they do, and such a claim is wrong at most 5
+    times in 100 (`certified.contamination_bound`, on plausibility scores, lower tail only). 0
+    certifies nothing; what would still have been found is `minimum_detectable`, the smallest share
+    that gives a value above 0 with probability .8, provided that those users are as implausible as
+    can be.
 
     Thresholds are low quantiles of real users, so that the value is about users that real ones
     hardly ever are. Real users whom the model makes r times too often add at most .25 (r - 1), and
@@ -39,7 +46,9 @@ class UnrealisticShare(RealismMetric):
     bounds = (0.0, 1.0)
     ideal = 0.0
     is_bound = True
-    note = MetricNote("0", "users who certainly do not follow the law of real users, at least")
+    note = MetricNote(
+        "0", "users who certainly do not follow the distribution of real users, at least"
+    )
 
     def __init__(self) -> None:
         super().__init__(name="UnrealisticShare")
@@ -95,8 +104,3 @@ class UnrealisticShare(RealismMetric):
 def fixed_thresholds(evaluator: Evaluator) -> FloatArray:
     """Thresholds that neither synthetic nor held-out users have a say in, (n_levels,)."""
     return np.quantile(evaluator.reference_scores, LEVELS, method="inverted_cdf")
-
-
-def too_few(n: int, who: str, n_others: int, others: str) -> str:
-    """Say why there is no bound."""
-    return f"{n} {who} and {n_others} {others} users are too few to certify any share at all"

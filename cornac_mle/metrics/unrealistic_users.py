@@ -6,12 +6,13 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
-from cornac_mle.conformal import conditional_p_values
-from cornac_mle.metrics.base import FloatArray, SplitMetric
-from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, IntArray, Split
-from cornac_mle.plausibility import FAMILIES
+from cornac_mle.metrics.base import SplitMetric
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, Split
+from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
-from cornac_mle.result import MetricNote
+from cornac_mle.report.measurement import MetricNote
+from cornac_mle.sparse import FloatArray, IntArray
+from cornac_mle.stats.conformal import conditional_p_values
 
 WORST = "worst"
 
@@ -173,11 +174,11 @@ def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: floa
     >>> round(flagged_p_value(2, [(2, 1)], 0.5), 6)
     0.333333
     """
-    law = np.ones(1)
+    distribution = np.ones(1)
     for n_synthetic, n_real in counts:
         rank = int(np.floor(alpha * (n_real + 1) + 1e-9))
         if rank == 0:  # no p-value of this cell can be as small as alpha
             continue
         cell = stats.betabinom.pmf(np.arange(n_synthetic + 1), n_synthetic, rank, n_real + 1 - rank)
-        law = np.convolve(law, cell)
-    return float(min(1.0, law[flagged:].sum()))
+        distribution = np.convolve(distribution, cell)
+    return float(min(1.0, distribution[flagged:].sum()))

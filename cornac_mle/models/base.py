@@ -2,11 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any, Self, final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from cornac.data import Dataset
@@ -15,20 +13,18 @@ from cornac.models import Recommender
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from cornac_mle.checks import check_count, refusal
-from cornac_mle.importance import LikelihoodEstimate
+from cornac_mle.checks import check_count, check_jobs, refusal
 from cornac_mle.models.validation import Validation, validation_users
 from cornac_mle.profiles import Profiles, dataset_items
 from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.sampling.importance import LikelihoodEstimate
+from cornac_mle.sparse import FloatArray
 
 CHUNK_USERS = 1024
-"""Users that are drawn from one seed. Part of the law of `sample`: another value, other users."""
+"""Users that are drawn from one seed. Part of the definition of `sample`: another value, others."""
 
 LIKELIHOOD_DRAWS = 100
 """Latent points a user from which a log-likelihood is estimated, unless told otherwise."""
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 
 class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has no types
@@ -72,18 +68,18 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     def _log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
-        """Log-probability in nats, (n_users,), of one block of users under the law of `_draw`."""
+        """Log-probability in nats, (n_users,), of one block of users, drawn as by `_draw`."""
         msg = f"{self.name} has no log-likelihood: {self._why_no_log_likelihood()}"
         raise NotImplementedError(msg)
 
-    def _set_log_likelihood(
+    def _item_set_log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
-        """Do the same for item sets alone; a model with a law of values overrides it."""
+        """Do the same for item sets alone; a model with a distribution of values overrides it."""
         return self._log_likelihood(matrix, n_draws, rng)
 
     def _why_no_log_likelihood(self) -> str:
-        return "its sampling law has no density that it can evaluate."
+        return "its sampling distribution has no density that it can evaluate."
 
     # ----------------------------------------------------------------------------- public, final
 
@@ -218,7 +214,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     def log_likelihood(
         self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
     ) -> FloatArray:
-        """Log-probability of each profile, size included, under the law that `sample` uses.
+        """Log-probability of each profile, size included, under the distribution of `sample`.
 
         Exact, or a lower bound on average: `estimate_log_likelihood` says which.
 
@@ -260,10 +256,10 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
             As in `log_likelihood`, whose errors and cost this has.
         values : bool
             False: of the item sets alone, whatever their values. It makes a difference only to
-            models with a law of values (`PMF`), and makes them comparable with the others.
+            models with a distribution of values (`PMF`), and makes them comparable with the others.
         """
         check_count("n_draws", n_draws)
-        estimate = self._log_likelihood if values else self._set_log_likelihood
+        estimate = self._log_likelihood if values else self._item_set_log_likelihood
         matrix, random = self._checked(profiles).matrix, generator(rng)
         blocks = [
             estimate(matrix[start : start + CHUNK_USERS], n_draws, random)
@@ -323,14 +319,6 @@ def check_dataset(name: str, value: object) -> None:
     if not isinstance(value, Dataset):
         rule, advice = "be a cornac.data.Dataset", "profiles.to_dataset() makes one."
         raise TypeError(refusal(name, rule, type(value).__name__, advice))
-
-
-def check_jobs(n_jobs: object) -> None:
-    """Raise unless `n_jobs` is a number of threads."""
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
-        raise TypeError(refusal("n_jobs", "be an integer", repr(n_jobs)))
-    if n_jobs < 1 and n_jobs != -1:
-        raise ValueError(refusal("n_jobs", "be at least 1, or -1 for one a core", n_jobs))
 
 
 def check_frozen(model: GenerativeRecommender, catalogue: pd.Index | None) -> None:

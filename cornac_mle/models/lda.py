@@ -5,23 +5,23 @@ import scipy.sparse as sp
 from scipy.special import logsumexp
 
 from cornac_mle.checks import check_count, check_number, check_seed
-from cornac_mle.drawing import (
-    draw_own_sizes,
-    draw_values,
-    plackett_luce,
-    plackett_luce_log_probability,
-)
-from cornac_mle.importance import LikelihoodEstimate, importance_estimate
-from cornac_mle.models.base import CHUNK_USERS, FloatArray, GenerativeRecommender
-from cornac_mle.models.choose_k import choose_k
-from cornac_mle.models.mixture import size_laws
-from cornac_mle.models.topics import (
+from cornac_mle.models._choose_k import choose_k
+from cornac_mle.models._lda_topics import (
     dirichlet_log_density,
     fit_topics,
     log_dirichlet,
     user_evidence,
 )
+from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
 from cornac_mle.models.validation import Validation
+from cornac_mle.sampling.importance import LikelihoodEstimate, importance_estimate
+from cornac_mle.sampling.plackett_luce import (
+    draw_values,
+    plackett_luce,
+    plackett_luce_log_probability,
+)
+from cornac_mle.sampling.sizes import draw_own_sizes, size_distributions
+from cornac_mle.sparse import FloatArray
 
 TEMPERS = (1.0, 0.5, 0.25, 0.1, 0.0)
 """Shares of the evidence that the proposals for topic shares take in: the wider ones are there
@@ -34,14 +34,15 @@ CHOICE_DRAWS = 30
 class LDA(GenerativeRecommender):
     """Latent Dirichlet allocation: a user's taste is a blend of `k` topics.
 
-    A synthetic user draws topic shares theta from a Dirichlet law, a size by the sizes of training
-    users with the same main topics (smoothed, `size_law`; the laws of topics blended by theta), and
-    items one after the other in proportion to sum over k of theta_k phi_ki. Fitted by variational
-    EM; `alpha`, one for each topic, by Minka's fixed point. The ranking score is the expected item
-    weight given the items that are known.
+    A synthetic user draws topic shares theta from a Dirichlet distribution, a size by the sizes of
+    training users with the same main topics (smoothed, `size_distribution`; the distributions of
+    topics blended by theta), and items one after the other in proportion to sum over k of theta_k
+    phi_ki. Fitted by variational EM; `alpha`, one for each topic, by Minka's fixed point. The
+    ranking score is the expected item weight given the items that are known.
 
-    `log_likelihood` is that of the item set under the law of the samples, estimated by importance
-    sampling: a lower bound on average (`estimate_log_likelihood` gives the effective sample size).
+    `log_likelihood` is that of the item set under the distribution of the samples, estimated by
+    importance sampling: a lower bound on average (`estimate_log_likelihood` gives the effective
+    sample size).
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ class LDA(GenerativeRecommender):
 
     Given topics t of the arrivals, the posterior is approximated by Dirichlet(evidence) times
     Poisson counts of arrivals that are at least 1 for held and 0 for other items: a mean field on
-    the Bernoulli-Poisson link, which is close to the law of sets (there the time is such that the
-    size comes out, here it is estimated for each user).
+    the Bernoulli-Poisson link, which is close to the distribution of sets (there the time is such
+    that the size comes out, here it is estimated for each user).
 
     References
     ----------
@@ -129,7 +130,7 @@ class LDA(GenerativeRecommender):
         )
         held = int(np.count_nonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])))
         main_topics = topics.evidence.argmax(axis=1)
-        self.size_laws_ = size_laws(np.diff(matrix.indptr), main_topics, k, held)
+        self.size_distributions_ = size_distributions(np.diff(matrix.indptr), main_topics, k, held)
 
     def _choice_nats(self, left_out: sp.csr_array) -> FloatArray:
         rng = np.random.default_rng(self.seed)
@@ -141,7 +142,7 @@ class LDA(GenerativeRecommender):
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         shares = rng.dirichlet(self.alpha_, size=n_users)  # (n_users, k)
-        sizes = draw_own_sizes(shares @ self.size_laws_, rng)
+        sizes = draw_own_sizes(shares @ self.size_distributions_, rng)
         drawn = plackett_luce(self._log_weights(shares), sizes, rng)
         return draw_values(drawn, self.by_item_, rng)
 
@@ -172,10 +173,10 @@ class LDA(GenerativeRecommender):
             )
             shares = np.exp(log_shares).reshape(-1, len(self.alpha_))
             copies = sp.csr_array(sp.vstack([matrix] * len(drawn), format="csr"))
-            log_chances = plackett_luce_log_probability(self._log_weights(shares), copies)
-            log_chances += self._log_size_chance(shares, np.diff(copies.indptr))
+            log_probabilities = plackett_luce_log_probability(self._log_weights(shares), copies)
+            log_probabilities += self._log_size_probability(shares, np.diff(copies.indptr))
             log_prior = dirichlet_log_density(log_shares, self.alpha_)
-            log_ratios.append(log_chances.reshape(-1, n_users) + log_prior - log_proposal)
+            log_ratios.append(log_probabilities.reshape(-1, n_users) + log_prior - log_proposal)
         return importance_estimate(np.concatenate(log_ratios))
 
     def _log_weights(self, shares: FloatArray) -> FloatArray:
@@ -183,9 +184,11 @@ class LDA(GenerativeRecommender):
         with np.errstate(divide="ignore"):  # an item that no training user holds
             return np.asarray(np.log(shares @ self.weights_.T))
 
-    def _log_size_chance(self, shares: FloatArray, sizes: np.ndarray) -> FloatArray:
+    def _log_size_probability(self, shares: FloatArray, sizes: np.ndarray) -> FloatArray:
         """Log-probability (n_users,) of each user's size; -inf if there is no such size."""
-        possible = (sizes >= 1) & (sizes <= self.size_laws_.shape[1])
-        chance = (shares * self.size_laws_[:, np.where(possible, sizes - 1, 0)].T).sum(axis=1)
+        possible = (sizes >= 1) & (sizes <= self.size_distributions_.shape[1])
+        probability = (
+            shares * self.size_distributions_[:, np.where(possible, sizes - 1, 0)].T
+        ).sum(axis=1)
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.where(possible, chance, 0.0)))
+            return np.asarray(np.log(np.where(possible, probability, 0.0)))

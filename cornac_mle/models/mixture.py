@@ -7,18 +7,13 @@ import scipy.sparse as sp
 from scipy.special import logsumexp
 
 from cornac_mle.checks import check_count, check_number, check_seed
-from cornac_mle.drawing import (
-    draw_own_sizes,
-    draw_values,
-    plackett_luce,
-    set_log_probability,
-    size_law,
-)
-from cornac_mle.importance import LikelihoodEstimate
-from cornac_mle.kernels import pattern
-from cornac_mle.models.base import FloatArray, GenerativeRecommender
-from cornac_mle.models.choose_k import choose_k
+from cornac_mle.models._choose_k import choose_k
+from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.validation import Validation
+from cornac_mle.sampling.importance import LikelihoodEstimate
+from cornac_mle.sampling.plackett_luce import draw_values, item_set_log_probability, plackett_luce
+from cornac_mle.sampling.sizes import draw_own_sizes, size_distributions
+from cornac_mle.sparse import FloatArray, pattern
 
 
 class Mixture(GenerativeRecommender):
@@ -27,11 +22,11 @@ class Mixture(GenerativeRecommender):
     Fitted by EM for a mixture of multinomials over the items held, in log space, from several
     random starts; the start of the highest objective counts. A synthetic user has a kind in
     proportion to the kinds' weights, a size by the sizes of training users of that kind (smoothed,
-    `size_law`) and items drawn one after the other in proportion to the kind's weights. The
-    ranking score is the expected item weight given the items that are known.
+    `size_distribution`) and items drawn one after the other in proportion to the kind's weights.
+    The ranking score is the expected item weight given the items that are known.
 
-    `log_likelihood` is exact, of the item set, under the law of the samples: distinct items are
-    drawn, which multinomials do not do, so the objective of EM is another number.
+    `log_likelihood` is exact, of the item set, under the distribution of the samples: distinct
+    items are drawn, which multinomials do not do, so the objective of EM is another number.
 
     Parameters
     ----------
@@ -112,11 +107,13 @@ class Mixture(GenerativeRecommender):
             starts.append(_em(items, prior, k, passes, np.random.default_rng(seed)))
         _, self.log_shares_, self.log_weights_, kinds = max(starts, key=lambda start: start[0])
         held = int(np.count_nonzero(counts))
-        self.size_laws_ = size_laws(np.diff(matrix.indptr), kinds, k, held)  # (k, n_held_items)
+        self.size_distributions_ = size_distributions(
+            np.diff(matrix.indptr), kinds, k, held
+        )  # (k, n_held_items)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         kinds = rng.choice(self.k_, size=n_users, p=np.exp(self.log_shares_))
-        sizes = draw_own_sizes(self.size_laws_[kinds], rng)
+        sizes = draw_own_sizes(self.size_distributions_[kinds], rng)
         drawn = plackett_luce(self.log_weights_[kinds], sizes, rng)
         return draw_values(drawn, self.by_item_, rng)
 
@@ -133,36 +130,12 @@ class Mixture(GenerativeRecommender):
 
     def _exact_nats(self, matrix: sp.csr_array) -> FloatArray:
         of_kinds = [
-            share + set_log_probability(weights, law, matrix)
-            for share, weights, law in zip(
-                self.log_shares_, self.log_weights_, self.size_laws_, strict=True
+            share + item_set_log_probability(weights, distribution, matrix)
+            for share, weights, distribution in zip(
+                self.log_shares_, self.log_weights_, self.size_distributions_, strict=True
             )
         ]
         return np.asarray(logsumexp(of_kinds, axis=0))
-
-
-def size_laws(sizes: np.ndarray, kinds: np.ndarray, k: int, n_items: int) -> FloatArray:
-    """Smooth the sizes of the users of each kind, of all users where it has none.
-
-    Parameters
-    ----------
-    sizes, kinds : ndarray of int, shape (n_users,)
-        Profile sizes; numbers from 0 to k - 1.
-    k, n_items : int
-        Kinds, and the largest size that there can be.
-
-    Returns
-    -------
-    ndarray, shape (k, n_items)
-        Probabilities of sizes 1, 2, ..., `n_items`.
-    """
-    everyone = size_law(sizes, n_items)
-    return np.stack(
-        [
-            size_law(sizes[kinds == kind], n_items) if np.any(kinds == kind) else everyone
-            for kind in range(k)
-        ]
-    )
 
 
 def _em(

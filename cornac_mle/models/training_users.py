@@ -3,9 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.kernels import jaccard_similarity, pattern
-from cornac_mle.models.base import FloatArray, GenerativeRecommender
+from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.validation import Validation
+from cornac_mle.neighbours.similarity import jaccard_similarity
+from cornac_mle.sparse import FloatArray, pattern
 
 
 class TrainingUsers(GenerativeRecommender):

@@ -1,11 +1,10 @@
 """Users to stop early on: what a model is shown of them, and what it should predict."""
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from cornac.data import Dataset
 
-BoolArray = npt.NDArray[np.bool_]
+from cornac_mle.sparse import BoolArray
 
 
 class Validation:

@@ -1,8 +1,8 @@
 """Remedy C: draw from a model, and keep the users whom a classifier cannot tell from real ones.
 
 Rejection sampling turns a density ratio into users: who is r times as frequent among real users as
-among the model's is kept with a chance in proportion to r. The ratio is learnt from training users
-and users that the model makes up.
+among the model's is kept with a probability in proportion to r. The ratio is learnt from training
+users and users that the model makes up.
 """
 
 import copy
@@ -13,16 +13,11 @@ import scipy.sparse as sp
 from scipy.optimize import brentq
 
 from cornac_mle.checks import check_seed, check_share, refusal
-from cornac_mle.importance import LikelihoodEstimate
-from cornac_mle.models.base import (
-    CHUNK_USERS,
-    FloatArray,
-    GenerativeRecommender,
-    check_frozen,
-    chunk_sizes,
-)
+from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender, check_frozen, chunk_sizes
 from cornac_mle.models.validation import Validation
-from cornac_mle.remedies.discriminator import PairDiscriminator
+from cornac_mle.remedies._pair_discriminator import PairDiscriminator
+from cornac_mle.sampling.importance import LikelihoodEstimate
+from cornac_mle.sparse import FloatArray
 
 COUNTED_PER_USER = 4
 """Synthetic users a training user whose pairs are counted."""
@@ -44,14 +39,15 @@ class Filtered(GenerativeRecommender):
 
     and drawn again otherwise, until there are enough. c is the largest D among 16,384 draws, which
     is plain rejection sampling, or the smaller one at which a share `least_acceptance` of the draws
-    is kept: of all filters that keep so many, this one comes closest to the real law, by any
-    f-divergence, if D is right (Verine et al. 2024). Scores, ranks and ratings are those of
+    is kept: of all filters that keep so many, this one comes closest to the real distribution, by
+    any f-divergence, if D is right (Verine et al. 2024). Scores, ranks and ratings are those of
     `model`: ranking loses nothing. A model that was fitted to other users than the filter scores
     the filter's training users by `fold_in`, and rates them as users that it does not know.
 
-    What it can do is limited by the discriminator, and that by the number of training users. A law
-    that is far from the real one (a variational autoencoder's prior) has few users to find; a law
-    that is close leaves nothing to learn. `auc_` says which it is, before any judge does.
+    What it can do is limited by the discriminator, and that by the number of training users. A
+    distribution that is far from the real one (a variational autoencoder's prior) has few users to
+    find; a distribution that is close leaves nothing to learn. `auc_` says which it is, before any
+    judge does.
 
     Not for a model that gives back training users: they pass.
 
@@ -175,11 +171,11 @@ class Filtered(GenerativeRecommender):
     ) -> LikelihoodEstimate:
         return self._filtered(self.model_._log_likelihood(matrix, n_draws, rng), matrix)
 
-    def _set_log_likelihood(
+    def _item_set_log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
         # Values do not count in the acceptance.
-        return self._filtered(self.model_._set_log_likelihood(matrix, n_draws, rng), matrix)
+        return self._filtered(self.model_._item_set_log_likelihood(matrix, n_draws, rng), matrix)
 
     def _filtered(self, of_model: LikelihoodEstimate, matrix: sp.csr_array) -> LikelihoodEstimate:
         filtered = self._log_acceptance(matrix) - np.log(self.acceptance_rate_)
@@ -201,7 +197,7 @@ class Filtered(GenerativeRecommender):
     # -------------------------------------------------------------------------------- the filter
 
     def _log_acceptance(self, matrix: sp.csr_array) -> FloatArray:
-        """Log of the chance that a drawn user is kept, (n_users,); at most 0."""
+        """Log of the probability that a drawn user is kept, (n_users,); at most 0."""
         ratios = self.discriminator_.log_ratio(matrix)
         return np.asarray(np.minimum(ratios - self.log_ceiling_, 0.0))
 

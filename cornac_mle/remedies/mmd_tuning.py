@@ -9,18 +9,15 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
-from cornac_mle.importance import LikelihoodEstimate
-from cornac_mle.kernels import pattern
-from cornac_mle.models.base import FloatArray, GenerativeRecommender, check_frozen
-from cornac_mle.models.vae import VAE
-from cornac_mle.models.vae_decoder import Decoder, log_times
-from cornac_mle.models.vae_network import Layers
-from cornac_mle.models.vae_training import (
+from cornac_mle.models.base import GenerativeRecommender, check_frozen
+from cornac_mle.models.vae.decoder import Decoder, log_times
+from cornac_mle.models.vae.model import VAE
+from cornac_mle.models.vae.network import Layers
+from cornac_mle.models.vae.training import (
     check_finite,
     import_torch,
     into_last,
@@ -28,14 +25,15 @@ from cornac_mle.models.vae_training import (
     validation_ndcg,
 )
 from cornac_mle.models.validation import Validation
-from cornac_mle.remedies.set_discrepancy import Kernel, among_real, set_gradients
+from cornac_mle.remedies._expected_mmd import Kernel, among_real, set_gradients
+from cornac_mle.sampling.importance import LikelihoodEstimate
+from cornac_mle.sparse import FloatArray, IntArray, pattern
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     TorchLayers = list[tuple[Tensor, Tensor]]
 
-IntArray = npt.NDArray[np.int64]
 
 REAL_USERS = 4096
 """Training users at most that a step compares with, so that memory does not grow with them."""
@@ -48,9 +46,9 @@ CHECK_USERS = 512
 SCALES = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25)
 """Of the decoder's outputs, tried before the first step: one number does much of the work."""
 SHARPNESS_RATE = 1e-2
-"""Learning rate of the one scale between the law of the samples and that of the ranking."""
-NEVER = -80.0
-"""Log-rate of an item that is never drawn: exp(-80) is 0 in every sum, and has a slope of 0."""
+"""Learning rate of the scale between the distribution of the samples and that of the ranking."""
+LOG_RATE_NEVER = -80.0
+"""Log-rate of an item that is never drawn: exp(-80) is 0 in every sum, and has a gradient of 0."""
 
 
 class MMDTuning(GenerativeRecommender):
@@ -69,11 +67,12 @@ class MMDTuning(GenerativeRecommender):
     (`experiments/sharpness.py`), and one factor on its outputs, at the same ranking, mends much of
     it. So tuning starts at the best of a few scales.
 
-    A draw of distinct items has no gradient, and its chances do: given point and size, an item is
-    held with the chance that it has arrived by the time at which that many are expected. Kernels
-    are averaged over these chances, to second order, as if items were then held independently. So a
-    step is free of the noise of drawn sets, and needs no relaxation; but sets of some ten items and
-    fewer are less independent than that, and the discrepancy of what is drawn falls less there.
+    A draw of distinct items has no gradient, and its probabilities do: given point and size, an
+    item is held with the probability that it has arrived by the time at which that many are
+    expected. Kernels are averaged over these probabilities, to second order, as if items were then
+    held independently. So a step is free of the noise of drawn sets, and needs no relaxation; but
+    sets of some ten items and fewer are less independent than that, and the discrepancy of what is
+    drawn falls less there.
 
     Scores, samples and likelihood are those of the tuned autoencoder, `vae_`. It learns from
     training users only, and from none of the judges that realism is measured with.
@@ -206,10 +205,10 @@ class MMDTuning(GenerativeRecommender):
     ) -> Layers:
         torch = import_torch()
         device = torch.device("cuda" if self.use_gpu and torch.cuda.is_available() else "cpu")
-        law, density = self.vae_._decoder(), self.vae_.densities_[self.vae_.latent]
+        distribution, density = self.vae_._decoder(), self.vae_.densities_[self.vae_.latent]
         layers = [
             tuple(torch.from_numpy(part.copy()).to(device).requires_grad_() for part in layer)
-            for layer in law.layers
+            for layer in distribution.layers
         ]
         sharpness = torch.ones((), device=device, requires_grad=True)
         optimizer = torch.optim.Adam(
@@ -225,12 +224,12 @@ class MMDTuning(GenerativeRecommender):
         if validation is not None:
             left_out = pattern(sp.csr_array(validation.shown + validation.target))
             monitor = Monitor(torch, kernel, left_out, *density.draw(CHECK_USERS, rng))
-        best = law.layers
+        best = distribution.layers
         if monitor is not None and validation is not None:
-            self._look(torch, monitor, layers, law, validation)  # as fitted
+            self._look(torch, monitor, layers, distribution, validation)  # as fitted
         points, sizes = density.draw(CHECK_USERS, rng)
         some = held[rng.permutation(len(means))[:REAL_USERS]]
-        start = best_scale(torch, layers, Monitor(torch, kernel, some, points, sizes), law)
+        start = best_scale(torch, layers, Monitor(torch, kernel, some, points, sizes), distribution)
         with torch.no_grad():
             sharpness /= start
             for part in layers[-1]:
@@ -238,7 +237,7 @@ class MMDTuning(GenerativeRecommender):
         progress = tqdm(range(self.n_steps + 1), disable=not self.verbose, desc=self.name)
         for step in progress:
             if monitor is not None and validation is not None and step % CHECK_STEPS == 0:
-                if self._look(torch, monitor, layers, law, validation):
+                if self._look(torch, monitor, layers, distribution, validation):
                     best = to_numpy(layers)
                 newest = len(self.validation_mmd_) - 1
                 if newest - int(np.argmin(self.validation_mmd_)) >= PATIENCE:
@@ -246,15 +245,17 @@ class MMDTuning(GenerativeRecommender):
             if step == self.n_steps:
                 break
             optimizer.zero_grad()
-            chances = held_chances(torch, layers, law, *density.draw(self.batch_size, rng))
+            probabilities = held_probabilities(
+                torch, layers, distribution, *density.draw(self.batch_size, rng)
+            )
             users = rng.permutation(len(means))[:REAL_USERS]
-            loss = set_gradients(torch, chances, kernel, held[users])
+            loss = set_gradients(torch, probabilities, kernel, held[users])
             check_finite(self.learning_rate, loss)
             if self.reconstruction_weight:
                 users = rng.integers(len(means), size=self.batch_size)
                 noise = rng.standard_normal((self.batch_size, means.shape[1]))
                 points = means[users] + deviations[users] * noise
-                rates = log_rates(torch, layers, law, points)
+                rates = log_rates(torch, layers, distribution, points)
                 cost = reconstruction(torch, sharpness * rates, held[users])
                 check_finite(self.learning_rate, cost.item())
                 torch.autograd.backward(self.reconstruction_weight * cost)
@@ -264,7 +265,7 @@ class MMDTuning(GenerativeRecommender):
         if monitor is not None:
             return best
         with torch.no_grad():  # the last step has no loss after it
-            last = log_rates(torch, layers, law, points).cpu().numpy()
+            last = log_rates(torch, layers, distribution, points).cpu().numpy()
         check_finite(self.learning_rate, last)
         return to_numpy(layers)
 
@@ -273,12 +274,12 @@ class MMDTuning(GenerativeRecommender):
         torch: Any,
         monitor: "Monitor",
         layers: "TorchLayers",
-        law: Decoder,
+        distribution: Decoder,
         validation: Validation,
     ) -> bool:
         """Measure the decoder on validation users; say whether it is the best so far."""
         ndcg = validation_ndcg(self.vae_.encoder_, to_numpy(layers), validation)
-        self.validation_mmd_.append(monitor.discrepancy(torch, layers, law))
+        self.validation_mmd_.append(monitor.discrepancy(torch, layers, distribution))
         self.validation_ndcg_.append(ndcg)
         place = best_look(self.validation_mmd_, self.validation_ndcg_, self.max_ndcg_loss)
         return place == len(self.validation_mmd_) - 1
@@ -294,11 +295,13 @@ def best_look(mmd: list[float], ndcg: list[float], max_loss: float) -> int:
     return int(np.argmin(np.where(kept, mmd, np.inf)))
 
 
-def best_scale(torch: Any, layers: "TorchLayers", monitor: "Monitor", law: Decoder) -> float:
+def best_scale(
+    torch: Any, layers: "TorchLayers", monitor: "Monitor", distribution: Decoder
+) -> float:
     """Choose the scale of the decoder's outputs with the smallest discrepancy."""
     weights, biases = layers[-1]
     looks = [
-        monitor.discrepancy(torch, [*layers[:-1], (weights * scale, biases * scale)], law)
+        monitor.discrepancy(torch, [*layers[:-1], (weights * scale, biases * scale)], distribution)
         for scale in SCALES
     ]
     return SCALES[int(np.argmin(looks))]
@@ -307,38 +310,44 @@ def best_scale(torch: Any, layers: "TorchLayers", monitor: "Monitor", law: Decod
 # ------------------------------------------------------------------------- what users are made of
 
 
-def log_rates(torch: Any, layers: "TorchLayers", law: Decoder, points: FloatArray) -> "Tensor":
+def log_rates(
+    torch: Any, layers: "TorchLayers", distribution: Decoder, points: FloatArray
+) -> "Tensor":
     """Log-rates (n_users, n_items) at which items arrive, differentiable by the layers."""
     device = layers[0][0].device
     hidden = into_last(torch, layers, torch.from_numpy(points.astype(np.float32)).to(device))
     weights, biases = layers[-1]
     eta = torch.addmm(biases, hidden, weights)
     numbers = eta.detach().cpu().numpy()
-    rates = law.likelihood.log_rates(numbers, law.least)
-    slopes = law.likelihood.log_rate_slopes(numbers, law.least)
-    # Of this value and this slope, whatever the likelihood.
-    linear = torch.from_numpy(slopes).to(device) * eta
+    rates = distribution.likelihood.log_rates(numbers, distribution.least)
+    gradients = distribution.likelihood.log_rate_gradients(numbers, distribution.least)
+    # Of this value and this gradient, whatever the likelihood.
+    linear = torch.from_numpy(gradients).to(device) * eta
     result = linear + (torch.from_numpy(rates).to(device) - linear).detach()
-    masked: Tensor = result.masked_fill(torch.from_numpy(law.never).to(device), NEVER)
+    masked: Tensor = result.masked_fill(
+        torch.from_numpy(distribution.never).to(device), LOG_RATE_NEVER
+    )
     return masked
 
 
-def held_chances(
-    torch: Any, layers: "TorchLayers", law: Decoder, points: FloatArray, sizes: IntArray
+def held_probabilities(
+    torch: Any, layers: "TorchLayers", distribution: Decoder, points: FloatArray, sizes: IntArray
 ) -> "Tensor":
-    """Chance (n_users, n_items) that each item is drawn, given point and size of the profile.
+    """Probability (n_users, n_items) that each item is drawn, given point and size of the profile.
 
     An item of rate r has arrived by time t with probability 1 - exp(-r t), and t is such that
     `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
     """
-    rates = log_rates(torch, layers, law, points)
+    rates = log_rates(torch, layers, distribution, points)
     times = log_times(rates.detach().cpu().numpy(), sizes)
     elapsed = torch.exp(rates + torch.from_numpy(times).to(rates.device)[:, None])
-    chances = -torch.expm1(-elapsed)
-    slope = (elapsed * (1 - chances)).detach().sum(dim=1, keepdim=True).clamp(min=1e-12)
-    missing = (chances.detach() - chances).sum(dim=1, keepdim=True)  # 0, with a slope
+    probabilities = -torch.expm1(-elapsed)
+    gradient = (elapsed * (1 - probabilities)).detach().sum(dim=1, keepdim=True).clamp(min=1e-12)
+    missing = (probabilities.detach() - probabilities).sum(
+        dim=1, keepdim=True
+    )  # 0, with a gradient
     # The implicit derivative of the time: one step of Newton's method, of length 0.
-    moved: Tensor = -torch.expm1(-elapsed * torch.exp(missing / slope))
+    moved: Tensor = -torch.expm1(-elapsed * torch.exp(missing / gradient))
     return moved
 
 
@@ -365,8 +374,8 @@ class Monitor:
         self.real = sp.csr_array(real[:REAL_USERS])
         self.among = among_real(torch, kernel, self.real)
 
-    def discrepancy(self, torch: Any, layers: "TorchLayers", law: Decoder) -> float:
-        """Unbiased MMD^2, of the model's users by their chances; it may be negative."""
+    def discrepancy(self, torch: Any, layers: "TorchLayers", distribution: Decoder) -> float:
+        """Unbiased MMD^2, of the model's users by their probabilities; it may be negative."""
         with torch.no_grad():
-            chances = held_chances(torch, layers, law, self.points, self.sizes)
-            return self.among + set_gradients(torch, chances, self.kernel, self.real)
+            probabilities = held_probabilities(torch, layers, distribution, self.points, self.sizes)
+            return self.among + set_gradients(torch, probabilities, self.kernel, self.real)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from cornac_mle.result import Report
+from cornac_mle.report.report import Report
 
 PACKAGES = ("cornac-mle", "cornac", "numpy", "scipy", "pandas", "scikit-learn", "torch")
 

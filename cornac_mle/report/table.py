@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cornac_mle.datasets import NamedDataset
-from cornac_mle.plausibility import FAMILIES
-from cornac_mle.result import PRIMARY_METRIC, Report
+from cornac_mle.plausibility.judge import FAMILIES
+from cornac_mle.report.report import PRIMARY_METRIC, Report
 
 WIDTH = 100
 MOST_COLUMNS = 9

@@ -20,7 +20,7 @@ from cornac_mle.metrics.neighbours import (
     NeighbourRecall,
 )
 from cornac_mle.metrics.point_sets import prdc
-from cornac_mle.nulls import popularity_draws
+from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.profiles import Profiles
 from worlds import taste_world
 

@@ -9,8 +9,8 @@ import pytest
 from cornac.models import VAECF
 from timing import seconds
 
-from cornac_mle.models.vae import VAE
-from cornac_mle.plausibility import PlausibilityModel
+from cornac_mle.models.vae.model import VAE
+from cornac_mle.plausibility.judge import PlausibilityModel
 from cornac_mle.profiles import Profiles
 
 pytestmark = pytest.mark.benchmark

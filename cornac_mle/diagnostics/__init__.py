@@ -1,0 +1,1 @@
+"""Diagnostics: tables that name users, preferences and pairs."""

@@ -1,0 +1,273 @@
+"""Which preferences make a synthetic user unrealistic, and which held items speak against them."""
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.stats import false_discovery_control
+
+from cornac_mle.checks import check_count, check_share, refusal
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
+from cornac_mle.plausibility.preference_p_values import (
+    JudgedPreferences,
+    PreferenceCells,
+    peel,
+    preference_p_values,
+)
+from cornac_mle.profiles import Profiles
+from cornac_mle.sparse import FloatArray, IndexArray, pattern, user_of
+
+BLOCK_USERS = 1024
+"""Users judged together; results do not depend on it."""
+BLOCK_ITEMS = 256
+"""Items whose weights are held at once, for all items."""
+REASONS = 3
+"""Held items that `why` names, at most."""
+NEGLIGIBLE_WEIGHT = 1e-4
+"""Weights nearer to zero than this speak neither for nor against an item."""
+
+
+def unrealistic_preferences(
+    evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1, worst: int | None = 5
+) -> pd.DataFrame:
+    """List the least believable preferences of each synthetic user, worst first.
+
+    *Users* are found with an error rate: among those flagged, a share `q` at most is as believable
+    as real users, on average (`flagged_users`). *Preferences* inside a user are only ranked. Each
+    has a p-value, but the worst of a user is chosen for being low, so that no error rate holds for
+    it: read `flagged` first, then `rank`, then `why`.
+
+    An item is judged by the judge's log P(genuine), given the user's other items. The worst are
+    taken out and the rest is judged again, several times (`preference_p_values.peel`), because
+    planted items spoil the context of genuine ones.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Its held-out users calibrate; they are judged and peeled once for all models.
+    synthetic : Profiles
+        On the items of the evaluator.
+    q : float
+        False discovery rate over users, in (0, 1).
+    worst : int or None
+        Preferences listed of each user, at least 1; None lists all.
+
+    Returns
+    -------
+    DataFrame
+        A row for each listed preference, users in their order, worst first, with the columns
+
+        - ``user``, ``item``: ids.
+        - ``rank``: 1 is the user's worst: items in the order in which they were taken out, then
+          the others by their score.
+        - ``percentile``: EASE's percentile of the item among those the user does not hold, given
+          all other items of the user. In (0, 1); about .5 says that nothing is known, .01 that
+          99% of all other items would fit better.
+        - ``p_value``: in (0, 1], small is implausible: .02 says that 2% of the preferences of real
+          users, for items about as popular in profiles about as large, are as bad. Valid for a
+          random preference of a user, not for the worst.
+        - ``user_p_value``: conformal p-value of the whole user (`Evaluator.p_values`).
+        - ``user_q_value``: smallest `q` at which the user is flagged.
+        - ``flagged``: whether ``user_q_value`` is at most `q`.
+        - ``why``: held items that speak most against the preference, with their EASE weights: "IPA
+          BEER -.021; DIAPERS -.017" says that holding IPA BEER takes .021 from a prediction that is
+          about 1 for items that are held and 0 for others. Or "no held item speaks against it";
+          or, if none speaks for it either (nobody holds it together with any of them, say), "no
+          held item supports it". Items taken out earlier have no say.
+
+        An empty user has no row, though it may be flagged. A one-item user has one, of which
+        percentile and p-value are NaN.
+
+        `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_calibration`
+        (held-out users) and `minimum_detectable_users`: fewer flagged users than that can not be
+        found, however implausible, since p-values are at least 1 / (n_calibration + 1); None
+        where even all of them could not.
+
+    Raises
+    ------
+    ValueError
+        If `q` or `worst` is out of range, there is no synthetic user, or items differ.
+
+    Notes
+    -----
+    Costs PEELING_ROUNDS + 1 times as much as scoring the users, and a row of weights for each item
+    held by a listed user.
+    """
+    check_share("q", q)
+    most = None if worst is None else check_count("worst", worst)
+    users = flagged_users(evaluator, synthetic, q=q)
+    cells, calibration = evaluator.remember(
+        ("unrealistic preferences",), lambda: _calibration(evaluator)
+    )
+    parts = []
+    for first in range(0, len(synthetic), BLOCK_USERS):
+        block = pattern(synthetic.matrix[first : first + BLOCK_USERS])
+        table = _listed(evaluator, synthetic.item_ids, block, cells, calibration, most)
+        parts.append(table.assign(row=table["row"] + first))
+    table = pd.concat(parts, ignore_index=True)
+    of_user = users.iloc[table["row"]].reset_index(drop=True)
+    table = pd.concat([of_user[["user"]], table, of_user.drop(columns="user")], axis=1)
+    columns = ["user", "item", "rank", "percentile", "p_value"]
+    columns += ["user_p_value", "user_q_value", "flagged", "why"]
+    table = table[columns]
+    table.attrs = users.attrs
+    return table
+
+
+def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
+    """Flag synthetic users who are less plausible than real users, at a false discovery rate.
+
+    Benjamini-Hochberg over the conformal p-values of users. They share their calibration users,
+    which makes them positively dependent, so that the rate holds (Bates et al. 2023): of the users
+    flagged a share `q` at most is as believable as real users are, on average.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    synthetic : Profiles
+        On the items of the evaluator.
+    q : float
+        False discovery rate, in (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        A row for each user, in their order: ``user``, ``user_p_value``, ``user_q_value``,
+        ``flagged``. `DataFrame.attrs` as those of `unrealistic_preferences`.
+
+    Raises
+    ------
+    ValueError
+        If `q` is out of range, there is no synthetic user, or items differ.
+
+    Notes
+    -----
+    Benjamini & Hochberg (1995), JRSS B 57(1). Bates, Candes, Lei, Romano & Sesia (2023), "Testing
+    for outliers with conformal p-values", Annals of Statistics 51(1). With n calibration users, k
+    flagged users of m need k >= m / (q (n + 1)).
+    """
+    check_share("q", q)
+    n_users, n_calibration = len(synthetic), len(evaluator.held_out)
+    if n_users == 0:
+        raise ValueError(refusal("synthetic", "hold at least 1 user", 0, "Sample some."))
+    p_values = evaluator.p_values(synthetic)
+    q_values = false_discovery_control(p_values)
+    table = pd.DataFrame(
+        {
+            "user": synthetic.user_ids,
+            "user_p_value": p_values,
+            "user_q_value": q_values,
+            "flagged": q_values <= q,
+        }
+    )
+    fewest = int(np.ceil(n_users / (q * (n_calibration + 1)) - 1e-9))
+    table.attrs = {
+        "q": q,
+        "n_users": n_users,
+        "n_users_flagged": int(table["flagged"].sum()),
+        "n_empty_users": int(np.sum(synthetic.sizes == 0)),
+        "n_calibration": n_calibration,
+        "minimum_detectable_users": fewest if fewest <= n_users else None,
+    }
+    return table
+
+
+def _calibration(evaluator: Evaluator) -> tuple[PreferenceCells, JudgedPreferences]:
+    """Cells of the reference users, and the held-out users' preferences in them, peeled."""
+    held_out = evaluator.held_out.matrix
+    cells = PreferenceCells.fit(evaluator.reference.matrix, held_out.shape[0])
+    users = pattern(held_out[np.diff(held_out.indptr) >= 2])  # a lone item is not judged
+    scores = np.empty(users.nnz)
+    for first in range(0, users.shape[0], BLOCK_USERS):
+        block = users[first : first + BLOCK_USERS]
+        start = users.indptr[first]
+        scores[start : start + block.nnz] = peel(block, evaluator.judge.log_genuine)[1]
+    return cells, JudgedPreferences(user_of(users), cells.of(users), scores)
+
+
+def _listed(
+    evaluator: Evaluator,
+    item_ids: pd.Index,
+    block: sp.csr_array,
+    cells: PreferenceCells,
+    calibration: JudgedPreferences,
+    worst: int | None,
+) -> pd.DataFrame:
+    """Rows of one block of users: row number in the block, item, rank, percentile, p_value, why."""
+    judge, user, sizes = evaluator.judge, user_of(block), np.diff(block.indptr)
+    has_context = sizes[user] >= 2  # (nnz,)
+    rounds = np.zeros(block.nnz, dtype=np.intp)
+    scores, percentiles, p_values = (np.full(block.nnz, np.nan) for _ in range(3))
+    judged = block[np.flatnonzero(sizes >= 2)]
+    if judged.nnz:
+        rounds[has_context], scores[has_context] = peel(judged, judge.log_genuine)
+        percentiles[has_context] = held_percentiles(judged, judge.predictor.scores(judged))
+        preferences = JudgedPreferences(user_of(judged), cells.of(judged), scores[has_context])
+        p_values[has_context] = preference_p_values(preferences, calibration)
+    order = np.lexsort((scores, rounds, user))
+    ranks = np.arange(block.nnz) - block.indptr[user] + 1  # of the preferences in `order`
+    listed = order if worst is None else order[ranks <= worst]
+    return pd.DataFrame(
+        {
+            "row": user[listed],
+            "item": item_ids.take(block.indices[listed]),
+            "rank": ranks if worst is None else ranks[ranks <= worst],
+            "percentile": percentiles[listed],
+            "p_value": p_values[listed],
+            "why": _reasons(evaluator, item_ids, block, listed, rounds),
+        }
+    )
+
+
+def _reasons(
+    evaluator: Evaluator,
+    item_ids: pd.Index,
+    block: sp.csr_array,
+    listed: IndexArray,
+    rounds: IndexArray,
+) -> list[str]:
+    """Say what speaks against each listed preference (places among the stored entries)."""
+    # All pairs of a listed preference and an item that was in the profile when it was judged; the
+    # preference itself is one of them, with weight 0.
+    user = user_of(block)[listed]
+    sizes = np.diff(block.indptr)[user]
+    preference = np.repeat(np.arange(listed.size), sizes)  # (n_pairs,)
+    place = np.arange(preference.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    other = block.indptr[user][preference] + place
+    target = listed[preference]
+    both = rounds[other] >= rounds[target]
+    preference, other, target = preference[both], other[both], target[both]
+    weights = _weights(evaluator, block.indices[other], block.indices[target])
+
+    worst_first = np.lexsort((weights, preference))
+    against = worst_first[weights[worst_first] <= -NEGLIGIBLE_WEIGHT]
+    of = preference[against]
+    against = against[np.arange(of.size) - np.searchsorted(of, of) < REASONS]
+    named: list[list[str]] = [[] for _ in range(listed.size)]
+    for pair in against:
+        weight = f"{weights[pair]:.2g}".replace("-0.", "-.")
+        named[preference[pair]].append(f"{item_ids[block.indices[other[pair]]]} {weight}")
+    supported = np.zeros(listed.size, dtype=np.bool_)
+    supported[preference[weights >= NEGLIGIBLE_WEIGHT]] = True
+    nothing = ("no held item supports it", "no held item speaks against it")
+    return [
+        "; ".join(names) if names else nothing[support]
+        for names, support in zip(named, supported.astype(int), strict=True)
+    ]
+
+
+def _weights(evaluator: Evaluator, held: IndexArray, target: IndexArray) -> FloatArray:
+    """Weight of each held item in the score of its target item, (n_pairs,)."""
+    weights = np.empty(held.size)
+    by_held = np.argsort(held, kind="stable")
+    items, starts = np.unique(held[by_held], return_index=True)
+    ends = np.append(starts[1:], held.size)
+    for first in range(0, items.size, BLOCK_ITEMS):
+        some = slice(first, min(first + BLOCK_ITEMS, items.size))
+        rows = evaluator.judge.predictor.scores(
+            unit_profiles(items[some], evaluator.reference.matrix.shape[1])
+        )  # (block, n_items)
+        pairs = by_held[starts[some.start] : ends[some.stop - 1]]
+        row = np.searchsorted(items[some], held[pairs])
+        weights[pairs] = rows[row, target[pairs]]
+    return weights

@@ -1,0 +1,311 @@
+"""The mixin that gives Cornac's splits of ratings realism: whole users are set aside first."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from cornac.data import Dataset
+from cornac.eval_methods import BaseMethod
+from cornac.experiment.result import Result
+from cornac.models import Recommender
+
+from cornac_mle.checks import check_choice, check_count, check_seed, refusal
+from cornac_mle.eval_methods._rating_split_users import (
+    Row,
+    as_rows,
+    caution_of,
+    check_apart,
+    checked_shares,
+    halves_of_test,
+    known_profiles,
+    split_settings,
+)
+from cornac_mle.eval_methods._report_entries import (
+    merged_report,
+    no_realism,
+    note_accuracy,
+    ordered_result,
+)
+from cornac_mle.eval_methods.realism_evaluation import (
+    RealismEvaluation,
+    random_stream,
+    realism_apart,
+)
+from cornac_mle.eval_methods.user_splits import Groups
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles
+from cornac_mle.randomness import children
+from cornac_mle.report.report import Report
+
+ASIDE = ("reference", "held_out")
+HELD_OUT_SHARE = (0.2, 0.2)
+
+
+class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
+    """Mixin that gives one of Cornac's splits of ratings realism metrics.
+
+    Realism needs real users that no model has seen. So whole users are set aside at random, as
+    reference and as held-out users, before Cornac splits the ratings of the others. Whether a
+    realism metric is asked for makes no difference to the split: accuracy is that of Cornac's own
+    method on the ratings of the users who are left.
+
+    **What a profile is.** Cornac's models are fitted on all training pairs, whatever the rating,
+    and `rating_threshold` concerns the ranking metrics only. So a profile, real or synthetic, is
+    everything that a user *rated*. To compare what users *like*, drop low ratings from the data,
+    or use `HeldOutUsers`. And models see a part of each training user only, so of the users set
+    aside that part is taken which would have been training data: the same share of their ratings,
+    their first ones, or those of the training period.
+
+    Parameters
+    ----------
+    held_out_share : tuple of float
+        Shares of all users, drawn with `seed`, that are set aside as reference and as held-out
+        users; below 1 together. They are neither trained on nor tested on by Cornac's metrics:
+        with more of them realism is known better, and accuracy less well.
+    against : {"users", "test"}
+        "test": nobody is set aside, so that accuracy is that of Cornac on all data, and synthetic
+        users are compared with what the test set holds of half of its users, the other half being
+        reference users. That loses much: these users are training users, at another time or on
+        other items, and have as many test items as the split left them. Sizes differ by design,
+        and with them most metrics, and `CopiedUsers` overstates copying, since synthetic users are
+        like training profiles in size. The report says so. On MovieLens-100K, split at random, 12%
+        of users drawn from popularity alone are flagged at a level of 5%; where users are set
+        aside, 96%.
+    min_items : int
+        Users set aside who are left with fewer items are dropped, and counted. Training users are
+        left to Cornac.
+    n_splits, n_samples, dataset_name
+        As for `HeldOutUsers`.
+    """
+
+    def _begin(
+        self,
+        data: Any,
+        seed: int | None,
+        held_out_share: tuple[float, float],
+        against: str,
+        settings: dict[str, Any],
+    ) -> tuple[Any, dict[str, Any]]:
+        """Check the settings and set users aside; give what is left, and Cornac's settings."""
+        own, of_cornac = split_settings(settings)
+        self.against = check_choice("against", against, ("users", "test"))
+        self.min_items = check_count("min_items", own["min_items"], minimum=2)
+        self.n_splits = check_count("n_splits", own["n_splits"], minimum=2)
+        self.n_samples = check_count("n_samples", own["n_samples"])
+        self.dataset_name = str(own["dataset_name"])
+        self.held_out_share = checked_shares(held_out_share)
+        known_seed = check_seed(seed)
+        fresh = int(np.random.SeedSequence().generate_state(1)[0])
+        self._realism_seed = fresh if known_seed is None else known_seed
+        self._reports = [Report(dataset=self.dataset_name)]
+        self._evaluations: dict[int, RealismEvaluation] = {}
+        self._aside: dict[str, list[Row]] = {}
+        self._aside_places: dict[str, npt.NDArray[np.intp]] = {}
+        self._is_own_split = False
+        return self._set_aside(as_rows(data)), of_cornac
+
+    def _set_aside(self, rows: Any) -> Any:
+        """Draw the users that are set aside; give the rows of the others, in their order."""
+        if self.against == "test" or rows is None:
+            self._kept = np.arange(0 if rows is None else len(rows))
+            return rows
+        users = list(dict.fromkeys(row[0] for row in rows))
+        drawn = random_stream(self._realism_seed, "split").permutation(len(users))
+        edges = np.cumsum([round(share * len(users)) for share in self.held_out_share])
+        group_of = dict.fromkeys(users, "")
+        for name, places in zip(ASIDE, np.split(drawn, edges), strict=False):
+            group_of |= {users[place]: name for place in places}
+        groups = np.array([group_of[row[0]] for row in rows], dtype=object)
+        self._aside_places = {name: np.flatnonzero(groups == name) for name in ASIDE}
+        self._aside = {
+            name: [rows[place] for place in places] for name, places in self._aside_places.items()
+        }
+        self._kept = np.flatnonzero(groups == "")
+        return [rows[place] for place in self._kept]
+
+    @classmethod
+    def from_splits(
+        cls,
+        train_data: Any,
+        test_data: Any,
+        val_data: Any = None,
+        fmt: str = "UIR",
+        rating_threshold: float = 1.0,
+        exclude_unknowns: bool = False,
+        seed: int | None = None,
+        verbose: bool = False,
+        *,
+        reference_data: Any = None,
+        held_out_data: Any = None,
+        **settings: Any,
+    ) -> Self:
+        """Take your own split.
+
+        Parameters
+        ----------
+        train_data, test_data, val_data, fmt, rating_threshold, exclude_unknowns, seed, verbose
+            As for Cornac's `BaseMethod.from_splits`; data may be a DataFrame. `CrossValidation`
+            takes lists with one set a fold.
+        reference_data, held_out_data
+            Interactions of users that are in no other set; they are taken as they are, so let
+            them be such as training users have in `train_data`. Without them realism is measured
+            against the test set, see `against`.
+        **settings
+            `min_items`, `n_splits`, `n_samples`, `dataset_name` and Cornac's modalities.
+
+        Raises
+        ------
+        ValueError
+            If only one of `reference_data` and `held_out_data` is there, or a user is in a set of
+            these and in `train_data`.
+        """
+        aside = {"reference": reference_data, "held_out": held_out_data}
+        given = {name: as_rows(data) for name, data in aside.items() if data is not None}
+        if len(given) == 1:
+            got, advice = f"only `{next(iter(given))}_data`", "Realism needs both."
+            rule = "come together"
+            raise ValueError(refusal("reference_data` and `held_out_data", rule, got, advice))
+        method = cls.__new__(cls)
+        against = "users" if given else "test"
+        _, of_cornac = method._begin(None, seed, HELD_OUT_SHARE, against, settings)
+        method._aside, method._is_own_split = given, True
+        BaseMethod.__init__(
+            method,
+            fmt=fmt,
+            rating_threshold=rating_threshold,
+            seed=seed,
+            exclude_unknowns=exclude_unknowns,
+            verbose=verbose,
+            **of_cornac,
+        )
+        method._take_splits(train_data, test_data, val_data)
+        return method
+
+    def _take_splits(self, train_data: Any, test_data: Any, val_data: Any) -> None:
+        train_rows = as_rows(train_data)
+        if train_rows is not None:  # Cornac refuses that
+            check_apart(train_rows, self._aside)
+        self.build(train_rows, as_rows(test_data), as_rows(val_data))
+
+    # ---------------------------------------------------------------------------------- realism
+
+    def _training_part(self, name: str) -> list[Row]:
+        """Of the rows of a group set aside those that would have been training data."""
+        raise NotImplementedError
+
+    def _hiding(self, name: str) -> np.random.Generator:
+        """Random stream of what is left out of a group set aside."""
+        seeds = children(random_stream(self._realism_seed, "hide"), len(ASIDE))
+        return np.random.default_rng(seeds[ASIDE.index(name)])
+
+    def _random_part(self, name: str, share: float) -> list[Row]:
+        """Draw a share of the rows of a group set aside."""
+        rows = self._aside[name]
+        order = self._hiding(name).permutation(len(rows))
+        return [rows[place] for place in np.sort(order[: round(share * len(rows))])]
+
+    @property
+    def _fold(self) -> int:
+        return 0
+
+    @property
+    def report(self) -> Report:
+        """Everything measured so far, with intervals, ceilings and floors."""
+        if len(self._reports) == 1:
+            return self._reports[0]
+        return merged_report(self._reports, self.dataset_name)
+
+    @property
+    def samplers(self) -> dict[str, str]:
+        """Settings of the `Sampled` that drew the users of models without a sampler, by model."""
+        of_folds = [evaluation.samplers for evaluation in self._evaluations.values()]
+        return {name: text for samplers in of_folds for name, text in samplers.items()}
+
+    @property
+    def groups(self) -> Groups:
+        """Users that realism is measured with (of the current fold)."""
+        return self._evaluation().groups
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """Evaluator against the held-out users (of the current fold); fitted at the first call."""
+        return self._evaluation().evaluator
+
+    def _evaluation(self) -> RealismEvaluation:
+        """Realism against the users set aside, or the test users; made at the first call."""
+        if self._fold not in self._evaluations:
+            groups = self._real_users()
+            self._evaluations[self._fold] = RealismEvaluation(
+                groups,
+                self._reports[self._fold],
+                seed=self._realism_seed,
+                n_splits=self.n_splits,
+                n_samples=self.n_samples,
+                caution=caution_of(groups, self.against, self.min_items),
+            )
+        return self._evaluations[self._fold]
+
+    def _real_users(self) -> Groups:
+        train = Profiles.from_dataset(self.train_set)
+        if self.against == "test":
+            random = random_stream(self._realism_seed, "split")
+            reference, held_out, counts = halves_of_test(
+                self.test_set, train.item_ids, self.min_items, random
+            )
+            return Groups(train, None, reference, held_out, counts)
+        counts = {}
+        parts = []
+        for name in ASIDE:
+            rows = self._aside[name] if self._is_own_split else self._training_part(name)
+            part, dropped = known_profiles(rows, train.item_ids, self.min_items)
+            parts.append(part)
+            counts |= {reason: counts.get(reason, 0) + lost for reason, lost in dropped.items()}
+        return Groups(train, None, parts[0], parts[1], counts)
+
+    # ------------------------------------------------------------------------ Cornac's interface
+
+    def eval(
+        self,
+        model: Recommender,
+        train_set: Dataset,
+        test_set: Dataset,
+        val_set: Dataset | None,
+        rating_threshold: float,
+        exclude_unknowns: bool,
+        user_based: bool,
+        rating_metrics: Sequence[Any],
+        ranking_metrics: Sequence[Any],
+        verbose: bool,
+    ) -> Result:
+        """Evaluate a fitted model: Cornac's metrics as Cornac does, realism metrics by sampling."""
+        users = "validation" if test_set is self.val_set else "held-out"
+        realism, ranking = realism_apart(ranking_metrics)
+        found = BaseMethod.eval(
+            model=model,
+            train_set=train_set,
+            test_set=test_set,
+            val_set=val_set,
+            rating_threshold=rating_threshold,
+            exclude_unknowns=exclude_unknowns,
+            user_based=user_based,
+            rating_metrics=rating_metrics,
+            ranking_metrics=ranking,
+            verbose=verbose,
+        )
+        metrics = [*rating_metrics, *ranking]
+        evaluated = (
+            [found.metric_avg_results[metric.name] for metric in metrics],
+            [found.metric_user_results[metric.name] for metric in metrics],
+        )
+        meaning = "on ratings of training users that were held out"
+        report = self._reports[self._fold]
+        results = note_accuracy(report, model, users, metrics, evaluated, meaning)
+        if realism:
+            try:
+                _ = self.evaluator  # fits it
+            except ValueError as error:  # too few users, or no profiles: accuracy need not suffer
+                results |= no_realism(model, users, realism, error)
+            else:
+                results |= self._evaluation().measure(model, users, realism)
+        return ordered_result(model.name, [*rating_metrics, *ranking_metrics], results)

@@ -1,0 +1,1 @@
+"""Reading and writing: interactions, profiles and their layouts, each file whole or not at all."""

@@ -1,0 +1,229 @@
+"""Long tables (user, item, rating) in CSV, TSV and Parquet files; files appear whole or not at all.
+
+Reading checks every line and stops at the first that is wrong, with its number and its value.
+Writing goes to a temporary file beside the target, which takes the target's name only when it is
+complete.
+"""
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cornac_mle.checks import refusal
+from cornac_mle.files.paths import SEPARATORS, atomic_path, existing_file, table_suffix
+from cornac_mle.files.records import Record, parquet_records, pyarrow_parquet, text_records
+
+COLUMNS = ("user", "item", "rating", "timestamp")
+# What people call these columns, without case, blanks and punctuation: for a hint, never a guess.
+NEAR_MISSES = {
+    "user": {"user", "users", "userid", "uid", "customer", "customerid", "householdid"},
+    "item": {"item", "items", "itemid", "iid", "movie", "movieid", "product", "productid", "isbn"},
+    "rating": {"rating", "ratings"},
+}
+
+
+def read_table(path: str | Path, *, empty_ids: bool = False) -> pd.DataFrame:
+    """Read a long table with the columns user, item[, rating[, timestamp]].
+
+    Other columns are left out and blank lines are skipped. Repeated pairs and ratings of 0 or less
+    are kept: whether they mean something is the caller's to say.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .csv, .tsv, .txt (tab-separated), .csv.gz, .tsv.gz or .parquet file. Text is UTF-8 with a
+        header line; a field that holds the separator, a quote or a line break is in double quotes.
+    empty_ids : bool
+        Accept rows with a user but no item or an item but no user, and no rating: the empty users
+        and unheld items of ``Profiles.write``. The missing id is ``""`` and the rating NaN.
+
+    Returns
+    -------
+    DataFrame
+        ``user`` and ``item`` are text exactly as written ("01" stays "01"; integers of a Parquet
+        file become text). ``rating`` is float64 and finite. ``timestamp`` is float64 with NaN
+        where blank if all of it is numbers, and as written otherwise.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or at the first line that is wrong. The message is one line.
+    ImportError
+        If a Parquet file is to be read and pyarrow is not installed.
+    """
+    path = existing_file(path)
+    suffix = table_suffix(path)
+    separator = SEPARATORS[suffix]
+    if separator is None:
+        return _collect(path, parquet_records(path, COLUMNS), "row", empty_ids=empty_ids)
+    records = text_records(path, separator, packed=suffix.endswith(".gz"))
+    return _collect(path, records, "line", empty_ids=empty_ids)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table, without its index, in the format of the suffix; whole or not at all.
+
+    Folders are created where they are missing. The same table gives the same bytes each time.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of .csv, .tsv, .txt, .csv.gz, .tsv.gz, .parquet.
+    ImportError
+        If Parquet is asked for and pyarrow is not installed.
+    OSError
+        If the disk is full, the folder is not writable, and so on.
+    """
+    path = Path(path)
+    suffix = table_suffix(path)
+    separator = SEPARATORS[suffix]
+    if separator is None:
+        pyarrow_parquet()
+    with atomic_path(path) as temporary:
+        if separator is None:
+            frame.to_parquet(temporary, engine="pyarrow", index=False)
+        else:
+            _write_text(frame, temporary, separator, packed=suffix.endswith(".gz"))
+
+
+def shorten(value: object) -> str:
+    """Spell a value in at most 60 characters: a stray quote can make one field of a whole file."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _collect(path: Path, records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.DataFrame:
+    """Check the records, the header first, and put them into columns."""
+    header = next(records, (1, ()))[1]
+    _check_header(path, header)
+    user_at, item_at = header.index("user"), header.index("item")
+    rating_at = header.index("rating") if "rating" in header else None
+    timestamp_at = header.index("timestamp") if "timestamp" in header else None
+    users: list[str] = []
+    items: list[str] = []
+    ratings: list[float] = []
+    timestamps: list[Any] = []
+    known: dict[str, str] = {}  # one copy of every id, however often it occurs
+    numbers: dict[Any, float] = {}
+
+    number = 0
+
+    def refuse(name: str, rule: str, got: object, advice: str) -> NoReturn:
+        where = f"{word} {number} of {path}"
+        raise ValueError(refusal(name, rule, got, advice, context=where))
+
+    for number, record in records:  # noqa: B007 -- refuse() says the number
+        if len(record) != len(header):
+            rule = f"have {len(header)} fields, as the header has"
+            advice = "Put double quotes around a field that holds the separator."
+            refuse("line", rule, len(record), advice)
+        user, item = record[user_at] or "", record[item_at] or ""
+        paired = bool(user and item)
+        if not paired and (not empty_ids or user == item):
+            name, at = ("item", item_at) if user else ("user", user_at)
+            refuse(name, "not be empty", repr(record[at]), f"Fill it in or remove the {word}.")
+        users.append(known.setdefault(user, user))
+        items.append(known.setdefault(item, item))
+        if rating_at is not None:
+            field = record[rating_at]
+            rating = numbers.get(field)
+            if rating is None:
+                rating = numbers[field] = finite_number(field)
+            if paired and math.isnan(rating):
+                advice = f"Correct it or remove the {word}."
+                refuse("rating", "be a finite number", shorten(field), advice)
+            if not paired and not math.isnan(rating):
+                rule = f"be empty in a {word} without a user or an item"
+                refuse("rating", rule, shorten(field), "Fill in the missing id.")
+            ratings.append(rating)
+        if timestamp_at is not None:
+            timestamps.append(record[timestamp_at])
+    if not users and not empty_ids:
+        got = f"a header and no {word}s"
+        raise ValueError(refusal(str(path), "hold interactions", got, "Name another file."))
+    columns: dict[str, Any] = {"user": text_column(users), "item": text_column(items)}
+    if rating_at is not None:
+        columns["rating"] = np.array(ratings, dtype=np.float64)
+    if timestamp_at is not None:
+        columns["timestamp"] = _timestamps(timestamps)
+    return pd.DataFrame(columns)
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    """Raise if user or item is missing, a column is there twice, or rating is misspelt."""
+    if not header:
+        advice = "Its first line must name the columns: user, item[, rating]."
+        raise ValueError(refusal(str(path), "hold a table", "an empty file", advice))
+    rule = "have the columns user, item[, rating[, timestamp]]"
+    got = shorten(", ".join(header))
+    plain = {name: "".join(filter(str.isalnum, name)).lower() for name in header}
+    for column in ("user", "item", "rating"):
+        if column in header:
+            continue
+        near = [name for name in header if plain[name] in NEAR_MISSES[column]]
+        if near:
+            advice = f"Rename {near[0]!r} to {column!r}."
+        elif column == "rating":
+            continue
+        elif len(header) == 1:
+            advice = "Separate the fields by commas in .csv, by tabs in .tsv and .txt."
+        elif all(not math.isnan(finite_number(name)) for name in header):
+            advice = "Add a header line, for example user, item, rating."
+        else:
+            advice = f"There is no column {column!r}."
+        raise ValueError(refusal(str(path), rule, got, advice))
+    for column in COLUMNS:
+        if list(header).count(column) > 1:
+            rule = f"have one column {column!r}"
+            raise ValueError(refusal(str(path), rule, got, "Remove or rename the others."))
+
+
+def text_column(texts: Sequence[str] | npt.NDArray[Any]) -> "pd.Series[Any]":
+    """Column of text as Python objects: the same with every pandas, with and without pyarrow."""
+    return pd.Series(np.array(texts, dtype=object), dtype=object)
+
+
+def finite_number(value: Any) -> float:
+    """Return the finite number that a field holds, or NaN where it holds none."""
+    if isinstance(value, str) and "_" in value:  # Python's own way of writing 1000 as 1_000
+        return math.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def _timestamps(values: list[Any]) -> npt.NDArray[Any]:
+    """Make float64 of numbers and blanks; leave anything else as it is."""
+    numbers = [finite_number(value) for value in values]
+    for number, value in zip(numbers, values, strict=True):
+        if math.isnan(number) and value not in ("", None):
+            return np.array(values, dtype=object)
+    return np.array(numbers, dtype=np.float64)
+
+
+def _write_text(frame: pd.DataFrame, path: Path, separator: str, *, packed: bool) -> None:
+    """Write CSV or TSV; gzip without name and time, so that the bytes do not change."""
+    names = frame.select_dtypes(exclude="number").columns
+    texts = (frame[name].dropna().unique() for name in names)
+    # Python before 3.13 leaves a lone carriage return unquoted, and would not read it back.
+    returns = any(isinstance(text, str) and "\r" in text for column in texts for text in column)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) if packed else nullcontext(raw) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8", newline="") as text,
+    ):
+        frame.to_csv(text, sep=separator, index=False, lineterminator="\n", quoting=quoting)

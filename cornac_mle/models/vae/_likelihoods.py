@@ -1,0 +1,129 @@
+"""Four likelihoods of a profile given the decoder's outputs, as one table.
+
+All are exponential families in the natural parameters eta, (n_users, n_items)::
+
+    log p(profile | eta) = sum of eta at the items held - A(eta) + what does not depend on eta
+
+so that training needs A and its gradient only, and sampling the rates at which items arrive.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cornac_mle.sparse import Float32Array, FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+TINY = float(np.finfo(np.float32).tiny)
+MOST_CERTAIN = 1 - float(np.finfo(np.float32).eps)
+"""Highest probability of holding an item whose arrival rate is still finite in float32."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """One exponential family.
+
+    Attributes
+    ----------
+    normaliser : callable
+        (torch, natural parameters (n_users, n_items), sizes (n_users,)) -> A (n_users,) and its
+        gradient, of the parameters' shape. It may overwrite the parameters.
+    start : callable
+        Share of users who hold each item, in (0, 1), -> the natural parameters of independence.
+    log_rates : callable
+        (Natural parameters, least probability) -> log of the rates at which items arrive.
+    log_rate_gradients : callable
+        (Natural parameters, least probability) -> gradient of `log_rates` by the parameters.
+    """
+
+    normaliser: "Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]"
+    start: Callable[[FloatArray], FloatArray]
+    log_rates: Callable[[Float32Array, float], Float32Array]
+    log_rate_gradients: Callable[[Float32Array, float], Float32Array]
+
+
+def _multinomial(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Compute A = size x log sum exp(eta)."""
+    top = eta.amax(dim=1, keepdim=True)
+    weights = eta.sub_(top).exp_()
+    total = weights.sum(dim=1, keepdim=True)
+    normaliser = sizes * (torch.log(total) + top)[:, 0]
+    return normaliser, weights.mul_(sizes[:, None] / total)
+
+
+def _bernoulli(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Compute A = sum log(1 + exp(eta))."""
+    return torch.nn.functional.softplus(eta).sum(dim=1), eta.sigmoid_()
+
+
+def _poisson(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Compute A = sum exp(eta)."""
+    means = eta.exp_()
+    return means.sum(dim=1), means
+
+
+def _gaussian(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
+    """Compute A = sum eta^2 / 2, for indicators of variance 1; `scale` brings theirs in."""
+    return (eta**2).sum(dim=1) / 2, eta
+
+
+def _logits(shares: FloatArray) -> FloatArray:
+    return np.asarray(np.log(shares) - np.log1p(-shares))
+
+
+def _same_rates(eta: Float32Array, least: float) -> Float32Array:
+    return eta
+
+
+def _same_gradients(eta: Float32Array, least: float) -> Float32Array:
+    return np.ones_like(eta)
+
+
+def _rates_of_odds(eta: Float32Array, least: float) -> Float32Array:
+    """Log of log(1 + odds): items arriving at this rate are there after unit time at these odds."""
+    rates = np.logaddexp(np.float32(0), eta)
+    np.maximum(rates, np.float32(TINY), out=rates)
+    return np.asarray(np.log(rates))
+
+
+def _gradients_of_odds(eta: Float32Array, least: float) -> Float32Array:
+    """sigmoid(eta) / log(1 + exp(eta)); 1 far below 0, where both are exp(eta)."""
+    rates = np.logaddexp(np.float32(0), eta)
+    return np.where(eta < -15, np.float32(1), -np.expm1(-rates) / np.maximum(rates, TINY))
+
+
+def _rates_of_probabilities(eta: Float32Array, least: float) -> Float32Array:
+    """Log of -log(1 - eta): the same, of an indicator's mean brought into [least, 1)."""
+    probability = np.clip(eta, np.float32(least), np.float32(MOST_CERTAIN))
+    return np.asarray(np.log(-np.log1p(-probability)))
+
+
+def _gradients_of_probabilities(eta: Float32Array, least: float) -> Float32Array:
+    probability = np.clip(eta, np.float32(least), np.float32(MOST_CERTAIN))
+    inside = (eta > least) & (eta < MOST_CERTAIN)
+    return np.where(inside, -1 / ((1 - probability) * np.log1p(-probability)), np.float32(0))
+
+
+LIKELIHOODS = {
+    "mult": Likelihood(_multinomial, np.log, _same_rates, _same_gradients),
+    "bern": Likelihood(_bernoulli, _logits, _rates_of_odds, _gradients_of_odds),
+    "gaus": Likelihood(_gaussian, np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
+    "pois": Likelihood(_poisson, np.log, _same_rates, _same_gradients),
+}
+
+
+def scale(likelihood: str, n_held: int, n_pairs: int) -> float:
+    """Weight of the log-likelihood beside the KL term.
+
+    That of a Gaussian is one over the variance of the indicators, density (1 - density) with
+    density the share `n_held` / `n_pairs` of user-item pairs; at variance 1 the KL term would swamp
+    it. Where every pair is held, the variance is that of half a pair.
+    """
+    density = n_held / n_pairs
+    least = 1 / (2 * n_pairs)
+    return 1 / max(density * (1 - density), least) if likelihood == "gaus" else 1.0

@@ -1,0 +1,77 @@
+"""The variational autoencoder's two networks, run in numpy: ranking and sampling need no torch."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from cornac_mle.sparse import Float32Array
+
+Layers = list[tuple[Float32Array, Float32Array]]
+"""Weights (n_in, n_out) and biases (n_out,) of each layer, tanh between them."""
+
+
+class Network(NamedTuple):
+    """What training leaves behind.
+
+    Attributes
+    ----------
+    encoder : layers
+        From unit rows (n_users, n_items) to posterior means and log-variances (n_users, 2 k).
+    decoder : layers
+        From latent points (n_users, k) to natural parameters (n_users, n_items); the last layer
+        also sees the points themselves.
+    pseudo_inputs : ndarray, shape (n_pseudo_inputs, n_items), or None
+        Unit rows whose posteriors make up the prior; None: the prior is N(0, I).
+    """
+
+    encoder: Layers
+    decoder: Layers
+    pseudo_inputs: Float32Array | None
+
+
+def forward(layers: Layers, inputs: sp.csr_array | Float32Array) -> Float32Array:
+    """Run layers with tanh between them: (n_users, n_in) -> (n_users, n_out).
+
+    A last layer with more rows than the one before has outputs sees the inputs too, below them.
+    """
+    hidden = inputs
+    for weights, biases in layers[:-1]:
+        hidden = np.tanh(hidden @ weights + biases)
+    weights, biases = layers[-1]
+    if len(weights) > hidden.shape[1]:
+        hidden = np.concatenate([hidden, inputs], axis=1)
+    outputs: Float32Array = hidden @ weights + biases
+    return outputs
+
+
+def posterior(
+    encoder: Layers, inputs: sp.csr_array | Float32Array
+) -> tuple[Float32Array, Float32Array]:
+    """Mean and log-variance, each (n_users, k), of the latent points of users."""
+    mean, log_variance = np.split(forward(encoder, inputs), 2, axis=1)
+    return mean, log_variance
+
+
+def gradients(decoder: Layers, points: Float32Array) -> Float32Array:
+    """Differentiate natural parameters by the points (n_users, k): (n_users, k, n_items)."""
+    n_users, k = points.shape
+    chain = np.broadcast_to(np.eye(k, dtype=np.float32), (n_users, k, k))
+    hidden = points
+    for weights, biases in decoder[:-1]:
+        hidden = np.tanh(hidden @ weights + biases)
+        chain = (chain @ weights) * (1 - hidden**2)[:, None, :]
+    last = decoder[-1][0]
+    if len(last) > chain.shape[2]:
+        itself = np.broadcast_to(np.eye(k, dtype=np.float32), (n_users, k, k))
+        chain = np.concatenate([chain, itself], axis=2)
+    # One product of matrices, which is several times faster than one a user.
+    flat = chain.reshape(n_users * k, -1) @ last
+    return np.asarray(flat.reshape(n_users, k, -1))
+
+
+def unit_rows(matrix: sp.csr_array) -> sp.csr_array:
+    """Replace the values of each user by 1 / sqrt(profile size): Euclidean length 1."""
+    sizes = np.diff(matrix.indptr)
+    values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes).astype(np.float32)
+    return sp.csr_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)

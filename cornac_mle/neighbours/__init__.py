@@ -1,0 +1,1 @@
+"""Neighbours: similarity of item sets and of points, and balls around them."""

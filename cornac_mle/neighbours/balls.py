@@ -1,0 +1,254 @@
+"""Balls around users that reach to their k-th neighbour, and how many others lie within.
+
+The ball of a user is closed: it holds whoever is at least as close as the k-th neighbour. What all
+neighbour metrics need is how many points each ball holds, and how many balls hold each point.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from cornac_mle.neighbours.similarity import Closeness
+from cornac_mle.sparse import Float32Array, FloatArray, IntArray
+
+MAX_PAIRS = 2**20
+"""Members of balls that are kept for a second use; results do not depend on it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Incidence of balls around the rows of a `Closeness` and points, its columns.
+
+    Attributes
+    ----------
+    of_ball : ndarray of int, shape (n_rows,)
+        Points in each ball.
+    of_point : ndarray of int, shape (n_columns,)
+        Balls that hold each point.
+    of_point_clipped : ndarray of int, shape (n_columns,)
+        The same with no ball wider than the median one.
+    in_reach : ndarray of bool, shape (n_rows,)
+        Whether each row lies within a ball around a column; all False without such balls.
+    """
+
+    of_ball: IntArray
+    of_point: IntArray
+    of_point_clipped: IntArray
+    in_reach: npt.NDArray[np.bool_]
+
+
+def kth_closeness(closeness: Closeness, k: int, *, themselves: bool = False) -> FloatArray:
+    """Find the closeness of each row's k-th closest column, which it takes to be in its ball.
+
+    Parameters
+    ----------
+    closeness : Closeness
+        Of at least k columns, k + 1 if `themselves`.
+    k : int
+    themselves : bool
+        Row i and column i are the same user, who is not their own neighbour.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        At least ``closeness.least``.
+
+    Notes
+    -----
+    Time n_rows x n_columns.
+    """
+    kth = np.empty(closeness.shape[0])
+    for rows in closeness.blocks():
+        upper = _upper(closeness, rows, themselves)
+        kth[rows] = _nearest_of_block(closeness, rows, upper, k)[0]
+    return kth
+
+
+def own_balls(closeness: Closeness, k: int) -> tuple[FloatArray, IntArray]:
+    """Find each row's ball among the other rows, and count the clipped balls around each.
+
+    Parameters
+    ----------
+    closeness : Closeness
+        Of rows to themselves, more than k.
+    k : int
+
+    Returns
+    -------
+    needed : ndarray, shape (n_rows,)
+        By `kth_closeness`.
+    of_point_clipped : ndarray of int, shape (n_rows,)
+        By `ball_counts`, in the same pass as long as the balls hold no more than `MAX_PAIRS`.
+    """
+    n_rows = closeness.shape[0]
+    needed, pairs, n_pairs = np.empty(n_rows), [], 0
+    for rows in closeness.blocks():
+        upper = _upper(closeness, rows, themselves=True)
+        needed[rows], row, column, values = _nearest_of_block(closeness, rows, upper, k)
+        n_pairs += len(row)
+        if n_pairs <= MAX_PAIRS:
+            pairs.append((rows.start + row, column, values))
+    if n_pairs > MAX_PAIRS:
+        return needed, ball_counts(closeness, needed, themselves=True).of_point_clipped
+    row, column, values = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    clipped = np.maximum(needed, closeness.median(needed))
+    return needed, np.bincount(column[values >= clipped[row]], minlength=n_rows)
+
+
+def ball_counts(
+    closeness: Closeness,
+    needed: FloatArray,
+    needed_of_points: FloatArray | None = None,
+    *,
+    themselves: bool = False,
+) -> Counts:
+    """Count the points in each ball and the balls around each point.
+
+    Parameters
+    ----------
+    closeness : Closeness
+        Rows are the centres of balls, columns the points.
+    needed : ndarray, shape (n_rows,)
+        Closeness it takes to be in a ball, by `kth_closeness`.
+    needed_of_points : ndarray, shape (n_columns,), optional
+        Balls around the points, to see which rows they reach.
+    themselves : bool
+        Row i and column i are the same user, who does not count in their own ball.
+
+    Notes
+    -----
+    Time n_rows x n_columns.
+    """
+    n_rows, n_columns = closeness.shape
+    clipped = np.maximum(needed, closeness.median(needed))
+
+    of_ball, in_reach = np.zeros(n_rows, dtype=np.intp), np.zeros(n_rows, dtype=np.bool_)
+    of_point, of_point_clipped = (np.zeros(n_columns, dtype=np.intp) for _ in range(2))
+    for rows in closeness.blocks():
+        upper = _upper(closeness, rows, themselves)
+        row, column = pairs_from(upper, needed[rows, np.newaxis])
+        held = closeness.reaches(rows, upper, row, column, needed[rows][row])
+        row, column = row[held], column[held]
+        inner = closeness.reaches(rows, upper, row, column, clipped[rows][row])
+        of_ball[rows] = np.bincount(row, minlength=len(upper))
+        of_point += np.bincount(column, minlength=n_columns)
+        of_point_clipped += np.bincount(column[inner], minlength=n_columns)
+        if needed_of_points is not None:
+            row, column = pairs_from(upper, needed_of_points[np.newaxis])
+            held = closeness.reaches(rows, upper, row, column, needed_of_points[column])
+            in_reach[rows.start + row[held]] = True
+    return Counts(of_ball, of_point, of_point_clipped, in_reach)
+
+
+def expected_clipped_coverage(n_real: int, n_good: npt.ArrayLike, k: int) -> FloatArray:
+    """Mean of min(count / k, 1) over real users when `n_good` synthetic users are like them.
+
+    In [0, 1], grows with `n_good`. The ball of a real user around the k-th of n_real - 1 others
+    holds a share of the distribution that is Beta(k, n_real - k), whatever the distribution, as
+    long as it has no ties; so the count is beta-binomial.
+
+    Parameters
+    ----------
+    n_real : int
+        More than k.
+    n_good : array of int
+    k : int
+
+    Examples
+    --------
+    One good user, k = 1: in the ball with probability 1 / n_real.
+
+    >>> expected_clipped_coverage(4, [0, 1], 1).tolist()
+    [0.0, 0.25]
+    """
+    fewer = np.arange(k)  # counts that are worth less than 1
+    probability = stats.betabinom.pmf(fewer, np.asarray(n_good)[..., np.newaxis], k, n_real - k)
+    return np.asarray(1 - probability @ (1 - fewer / k))
+
+
+def clipped_density(
+    counts: npt.NDArray[np.integer], own_counts: npt.NDArray[np.integer], k: int
+) -> float:
+    """Clipped density from how many clipped balls hold each synthetic and each real user.
+
+    In [0, 1]; 1 is best. mean min(counts / k, 1) of synthetic users over the same of real users,
+    who do not count in their own balls; at most 1. NaN where real users are in no other's ball.
+    """
+    own = np.minimum(own_counts / k, 1).mean()
+    return float(min(np.minimum(counts / k, 1).mean() / own, 1)) if own > 0 else float("nan")
+
+
+def clipped_coverage(counts: npt.NDArray[np.integer], n_synthetic: int, k: int) -> float:
+    """Clipped coverage from how many of `n_synthetic` users each real user's ball holds.
+
+    In [0, 1]; 1 is best. The share of good synthetic users of which `expected_clipped_coverage` is
+    mean min(counts / k, 1); linear between whole numbers of good users.
+    """
+    n_good = np.arange(n_synthetic + 1)
+    expected = expected_clipped_coverage(len(counts), n_good, k)
+    covered = np.minimum(counts / k, 1).mean()
+    return float(np.interp(covered, expected, n_good / n_synthetic))
+
+
+def pairs_from(upper: Float32Array, start: npt.NDArray[np.floating]) -> tuple[IntArray, IntArray]:
+    """Row and column of all entries that are at least `start`, in the order of rows."""
+    place = np.flatnonzero(upper >= start.astype(np.float32))
+    row, column = np.divmod(place, upper.shape[1])
+    return row, column
+
+
+def kth_bound(values: Float32Array, k: int) -> Float32Array:
+    """Lower bound of the k-th largest of each row, (n_rows,), which is exact or nearly so.
+
+    The k-th largest of the maxima of groups: cheaper than to sort, since groups are maximised many
+    at a time.
+    """
+    n_rows, n_columns = values.shape
+    n_groups = max(128, 16 * k)
+    depth = n_columns // n_groups
+    if depth > 1:
+        grouped = values[:, : depth * n_groups].reshape(n_rows, depth, n_groups)
+        values = grouped.max(axis=1)
+    return np.asarray(np.partition(values, -k, axis=1)[:, -k])
+
+
+def kth_of_rows(values: FloatArray, row: IntArray, n_rows: int, k: int, least: float) -> FloatArray:
+    """Return the k-th largest of the values of each row, (n_rows,); `least` of fewer than k.
+
+    Parameters
+    ----------
+    values, row : ndarray, shape (n_values,)
+        In the order of rows.
+    """
+    kth = np.full(n_rows, least)
+    first = np.searchsorted(row, np.arange(n_rows + 1))
+    enough = np.flatnonzero(np.diff(first) >= k)
+    kth[enough] = values[np.lexsort((-values, row))][first[enough] + k - 1]
+    return kth
+
+
+def _nearest_of_block(
+    closeness: Closeness, rows: slice, upper: Float32Array, k: int
+) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+    """Find the k-th closeness of each row, and row, column and closeness of all pairs up to it."""
+
+    def pairs(start: FloatArray) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+        row, column = pairs_from(upper, start[:, np.newaxis])
+        values = closeness.exact(rows, upper, row, column)
+        return kth_of_rows(values, row, len(upper), k, closeness.least), row, column, values
+
+    start = np.maximum(kth_bound(upper, k) - closeness.slack(rows), closeness.least)
+    found = pairs(start)
+    kth = found[0]
+    if np.any(kth < start):  # someone below `start` may be closer than the k-th from it
+        found = pairs(np.minimum(start, kth))
+    return found
+
+
+def _upper(closeness: Closeness, rows: slice, themselves: bool) -> Float32Array:
+    upper = closeness.upper(rows)
+    if themselves:
+        upper[np.arange(len(upper)), np.arange(rows.start, rows.stop)] = -np.inf
+    return upper

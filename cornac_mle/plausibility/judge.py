@@ -1,0 +1,311 @@
+"""How plausible is it that a real user has this profile? Reference users judge, item by item.
+
+1. *Leave one out.* A predictor fitted on the reference users scores every held item by the other
+   items of the profile. There are three families of them: EASE, item nearest neighbours and the
+   residual of an SVD, so that no model is judged by its own kind alone.
+2. *Evidence.* The score of a held item is read in two ways: its percentile among the items that the
+   user does not hold, and its lift over the share of reference users who hold the item.
+3. *Judgement.* A logistic regression on this evidence, the item's popularity and the profile's size
+   tells items that reference users really hold from items planted in their profiles, most of them
+   drawn by popularity.
+   The raw score of a profile is the mean, over its items, of the log probability of being genuine.
+4. *Adjustment.* Location and scale of the raw score are regressed on size and popularity.
+5. *Calibration*, outside: `conformal.conformal_p_values` against users that nothing above has seen.
+
+Whatever steps 3 and 4 learn from is cross-fitted: a reference user is scored by weights fitted
+without that user. EASE needs no refitting for that, since leaving users out of a ridge regression
+has a closed form.
+
+What it cannot see: an item that hardly any reference user holds speaks neither for nor against a
+profile. On very sparse data, profiles made of nothing else pass as plausible. Where reference users
+and items are both many, `MAX_USERS` of the users judge: the evidence of the others is given up, so
+that memory and time stay bounded.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from cornac_mle.checks import check_choice, refusal
+from cornac_mle.null_models.corruption import swap
+from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._item_knn import ItemKnnPredictor
+from cornac_mle.plausibility._svd import SvdPredictor
+from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, held_percentiles
+from cornac_mle.randomness import RngLike, generator
+from cornac_mle.sparse import pattern, user_of
+
+FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
+    "ease": EasePredictor,
+    "item-knn": ItemKnnPredictor,
+    "svd": SvdPredictor,
+}
+"""Families of judges; the first is the primary one."""
+BLOCK_USERS = 1024
+"""Profiles scored together: the largest dense array is one of 1,024 users x all items."""
+FOLDS = 10
+"""Groups of reference users; each is scored by weights fitted on the others."""
+PLANTED_SHARE = 0.25
+"""Share of the items of a reference profile that planted items replace."""
+UNIFORM_SHARE = 0.1
+"""Weight of uniform draws among planted items, the rest following popularity: without them an item
+too rare to be planted would count as genuine whatever the profile."""
+ADJUSTED_RANGE = (0.05, 0.95)
+"""Quantiles of the reference users' circumstances beyond which the adjustment stays as it is, so
+that no profile is excused for being unlike real ones in size or popularity."""
+MIN_REFERENCE_USERS = 20
+MAX_USERS = 4000
+"""Reference users that judge where the catalogue, too, has more items than that: time is cubic and
+memory quadratic in the smaller of the two."""
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Quantiles of the evidence on a profile's items that describe it."""
+
+
+def item_evidence(
+    profiles: sp.csr_array,
+    predictor: LeaveOneOutPredictor,
+    user_counts: NDArray[np.float64],
+    n_users: int,
+) -> NDArray[np.float64]:
+    """Collect what speaks for and against every held item, (profiles.nnz, 4).
+
+    The columns are the logit of the score's percentile; the log lift of the score over the item's
+    share of the reference users, both smoothed by one user; the log of the number of reference
+    users who hold the item, plus 1; and the log of the profile's size.
+
+    Parameters
+    ----------
+    profiles : (n_block, n_items) profiles.
+    predictor : fitted on reference users.
+    user_counts : (n_items,) number of reference users who hold the item.
+    n_users : number of reference users that the counts are of; the predictor may know fewer.
+    """
+    scores = predictor.scores(profiles)
+    user, item = user_of(profiles), profiles.indices
+    percentile = held_percentiles(profiles, scores)
+    predicted = n_users * np.maximum(scores[user, item].astype(np.float64), 0)  # users
+    counts = user_counts[item]
+    return np.column_stack(
+        [
+            np.log(percentile / (1 - percentile)),
+            np.log((predicted + 1) / (counts + 1)),
+            np.log(counts + 1),
+            np.log(np.diff(profiles.indptr)[user]),
+        ]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PlausibilityModel:
+    """A judge of profiles, fitted on reference users. Higher scores are more believable.
+
+    Attributes
+    ----------
+    predictor : leave-one-out predictor, at the setting that told planted items best.
+    user_counts : (n_items,) number of reference users who hold the item.
+    judge : logistic regression of "planted" on `item_evidence`, its squares and products.
+    location, log_scale : (5,) coefficients of the adjustment, see `_circumstances`.
+    bounds : (2, 5) range of circumstances beyond which the adjustment stays as it is.
+    reference_scores : (n_users,) cross-fitted scores of the users that it was fitted on.
+    """
+
+    predictor: LeaveOneOutPredictor
+    user_counts: NDArray[np.float64]
+    judge: Pipeline
+    location: NDArray[np.float64]
+    log_scale: NDArray[np.float64]
+    bounds: NDArray[np.float64]
+    reference_scores: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, reference: sp.csr_array, *, family: str = "ease", rng: RngLike) -> Self:
+        """Fit the judge.
+
+        Parameters
+        ----------
+        reference : (n_users, n_items) profiles of real users; those of fewer than 2 items are left
+            out. No user of it may be a user that p-values are computed for or calibrated on.
+        family : "ease", "item-knn" or "svd".
+        rng : seed or generator, for the folds and the planted items.
+
+        Raises
+        ------
+        ValueError
+            If fewer than 20 reference users hold 2 items or more.
+        """
+        random = generator(rng)
+        kind = FAMILIES[check_choice("family", family, FAMILIES)]
+        users = pattern(reference[np.diff(reference.indptr) >= 2])
+        n_users = users.shape[0]
+        if n_users < MIN_REFERENCE_USERS:
+            rule = f"hold at least {MIN_REFERENCE_USERS} users of 2 items or more"
+            advice = "Give more users to the reference group."
+            raise ValueError(refusal("reference", rule, n_users, advice))
+        users = users[random.permutation(n_users)]
+        if min(users.shape) > MAX_USERS:
+            users, n_users = users[:MAX_USERS], MAX_USERS
+        folds = np.array_split(np.arange(n_users), FOLDS)
+        counts = _user_counts(users)
+        weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
+        altered = swap(users, PLANTED_SHARE, popularity=weights, rng=random)
+        is_planted = ~_held_in(altered, users)
+        # A user's own items would count one user more than a new user's do.
+        blind_counts = [
+            (counts - _user_counts(users[fold])) * n_users / (n_users - fold.size) for fold in folds
+        ]
+
+        def cross_fitted(
+            predictor: LeaveOneOutPredictor, profiles: sp.csr_array
+        ) -> NDArray[np.float64]:
+            """Evidence on profiles made of each user's items, from what is blind to that user."""
+            parts = zip(folds, blind_counts, strict=True)
+            return np.concatenate(
+                [
+                    item_evidence(profiles[f], predictor.without(f), blind, n_users)
+                    for f, blind in parts
+                ]
+            )
+
+        candidates = kind.candidates(users)
+        judged = [_fitted_judge(cross_fitted(each, altered), is_planted) for each in candidates]
+        best = int(np.argmin([loss for _, loss in judged]))
+        predictor, (judge, _) = candidates[best], judged[best]
+
+        raw = _mean_by_user(users, _log_genuine(judge, cross_fitted(predictor, users)))
+        circumstances = np.concatenate(
+            [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
+        )
+        location = np.linalg.lstsq(circumstances, raw)[0]
+        spread = np.abs(raw - circumstances @ location)
+        log_scale = np.linalg.lstsq(circumstances, np.log(spread + 1e-3))[0]
+        bounds = np.quantile(circumstances, ADJUSTED_RANGE, axis=0)
+        within = circumstances.clip(*bounds)
+        scores = (raw - within @ location) / np.exp(within @ log_scale)
+        return cls(predictor, counts, judge, location, log_scale, bounds, scores)
+
+    def score(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Score profiles: (n_users,) float64; higher is more believable, about 0 for a real user.
+
+        Profiles of fewer than 2 items get -inf. A score depends on the profile's items alone.
+
+        Parameters
+        ----------
+        profiles : (n_users, n_items) over the catalogue of the reference users.
+
+        Raises
+        ------
+        ValueError
+            If the catalogue has another size.
+        """
+        return self.describe(profiles)[:, 0]
+
+    def describe(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Score profiles and tell what the score is made of, (n_users, 2 + len(QUANTILES)).
+
+        The columns are the score, the mean over the profile's items of log P(genuine), and its
+        `QUANTILES`; all are -inf for profiles of fewer than 2 items.
+
+        Raises
+        ------
+        ValueError
+            If the catalogue has another size.
+        """
+        if profiles.shape[1] != self.user_counts.size:
+            rule = f"have the {self.user_counts.size} items of the reference users"
+            advice = "Align the profiles with their catalogue."
+            raise ValueError(refusal("profiles", rule, f"{profiles.shape[1]} items", advice))
+        described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
+        judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
+        for first in range(0, judged.size, BLOCK_USERS):
+            rows = judged[first : first + BLOCK_USERS]
+            block = pattern(profiles[rows])
+            log_genuine = self.log_genuine(block)
+            raw = _mean_by_user(block, log_genuine)
+            within = _circumstances(block, self.user_counts).clip(*self.bounds)
+            described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
+            described[rows, 1] = raw
+            described[rows, 2:] = _quantiles_by_user(block, log_genuine)
+        return described
+
+    def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Log probability that each held item is genuine, (nnz,), for a block of profiles.
+
+        Profiles hold 1 wherever something is stored, and every user has an item.
+        """
+        n_users = self.predictor.reference.shape[0]
+        evidence = item_evidence(profiles, self.predictor, self.user_counts, n_users)
+        return _log_genuine(self.judge, evidence)
+
+
+def _fitted_judge(
+    evidence: NDArray[np.float64], is_planted: NDArray[np.bool_]
+) -> tuple[Pipeline, float]:
+    """Fit the judge, genuine and planted items weighing alike; return it and its mean log loss."""
+    weight = np.where(is_planted, 0.5 / is_planted.mean(), 0.5 / (~is_planted).mean())
+    judge = make_pipeline(
+        StandardScaler(),
+        PolynomialFeatures(degree=2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    )
+    judge.fit(evidence, is_planted, logisticregression__sample_weight=weight)
+    log_odds = judge.decision_function(evidence)
+    loss = np.average(np.logaddexp(0, np.where(is_planted, -log_odds, log_odds)), weights=weight)
+    return judge, float(loss)
+
+
+def _log_genuine(judge: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log P(genuine) of each piece of evidence, (n,)."""
+    return np.asarray(-np.logaddexp(0, judge.decision_function(evidence)), dtype=np.float64)
+
+
+def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Size and popularity of profiles, (n_users, 5).
+
+    The columns are 1, log size and its square, and the means over the items of log(count + 1) and
+    of the rank of the count as a share of the catalogue.
+    """
+    rank = rankdata(user_counts) / user_counts.size
+    log_size = np.log(np.diff(profiles.indptr))
+    return np.column_stack(
+        [
+            np.ones(profiles.shape[0]),
+            log_size,
+            log_size**2,
+            _mean_by_user(profiles, np.log(user_counts + 1)[profiles.indices]),
+            _mean_by_user(profiles, rank[profiles.indices]),
+        ]
+    )
+
+
+def _user_counts(profiles: sp.csr_array) -> NDArray[np.float64]:
+    """Count the users who hold each item, (n_items,)."""
+    return np.bincount(profiles.indices, minlength=profiles.shape[1]).astype(np.float64)
+
+
+def _mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over each user's items of one value an item held, (n_users,)."""
+    total = np.bincount(user_of(profiles), weights=values, minlength=profiles.shape[0])
+    return np.asarray(total / np.diff(profiles.indptr), dtype=np.float64)
+
+
+def _quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`QUANTILES` over each user's items of one value an item held, (n_users, n_quantiles)."""
+    ordered = values[np.lexsort((values, user_of(profiles)))]
+    sizes = np.diff(profiles.indptr)
+    place = np.rint(np.asarray(QUANTILES) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
+    return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
+
+
+def _held_in(profiles: sp.csr_array, others: sp.csr_array) -> NDArray[np.bool_]:
+    """Whether each stored entry of `profiles` is stored in `others` too, (profiles.nnz,)."""
+    n_items = np.int64(profiles.shape[1])
+    keys = user_of(profiles) * n_items + profiles.indices
+    return np.isin(keys, user_of(others) * n_items + others.indices)

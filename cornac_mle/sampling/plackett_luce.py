@@ -1,0 +1,224 @@
+"""From scores to items: how many items a profile has, and which, and how probable that is."""
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.special import logsumexp
+
+from cornac_mle.sparse import FloatArray, IntArray
+
+FEW_ITEMS = 20
+"""Sets of fewer items have a skewed integrand, which takes more points."""
+QUADRATURE_POINTS = (192, 32)
+"""Points of the trapezoidal rule, below `FEW_ITEMS` and above: 10 digits or more."""
+NEGLIGIBLE_NATS = 32.0
+"""What lies this far below an integrand's peak is left out: exp(-32) is 1e-14."""
+LOG_RATES = (-40.0, 6.0)
+"""Beyond these, log(1 - exp(-rate)) is log(rate) or 0 to the last digit."""
+
+
+def item_set_log_probability(
+    log_weights: npt.NDArray[np.floating], size_probabilities: FloatArray, matrix: sp.csr_array
+) -> FloatArray:
+    """Log-probability in nats of each profile's item set: its size, and its items given the size.
+
+    At most 0; higher is more probable. -inf for an empty profile, for an item of weight 0 and for a
+    size of probability 0.
+
+    Parameters
+    ----------
+    log_weights : ndarray, shape (n_users, n_items) or (n_items,)
+        As in `plackett_luce`.
+    size_probabilities : ndarray, shape (n_sizes,)
+        Probability of sizes 1, 2, ..., `n_sizes`.
+    matrix : csr_array, shape (n_users, n_items)
+        Profiles; values do not count.
+
+    Returns
+    -------
+    ndarray, shape (n_users,)
+    """
+    sizes = np.diff(matrix.indptr)
+    possible = (sizes >= 1) & (sizes <= len(size_probabilities))
+    probability = np.where(possible, size_probabilities[np.where(possible, sizes - 1, 0)], 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(probability) + plackett_luce_log_probability(log_weights, matrix)
+
+
+def plackett_luce_log_probability(
+    log_weights: npt.NDArray[np.floating], matrix: sp.csr_array
+) -> FloatArray:
+    """Log-probability in nats of each item set under `plackett_luce`, given its size.
+
+    At most 0; 0 where no other set of that size can be drawn (an empty set, all items of weight);
+    -inf where an item of weight 0 is in the set. With W the weight that is not drawn ::
+
+        P(S | n) = integral over u in (0, 1) of prod over i in S of (1 - u^(w_i / W))
+
+    because item i arrives at an exponential time of rate w_i, the first item outside S at one of
+    rate W, and u is exp(-W x time) of the latter. A sum over the n! orders of S is the same number.
+
+    Parameters
+    ----------
+    log_weights : ndarray, shape (n_users, n_items) or (n_items,)
+        One block of users. Any constant may be added to a row.
+    matrix : csr_array, shape (n_users, n_items)
+        Item sets; values do not count.
+
+    Returns
+    -------
+    ndarray, shape (n_users,)
+        To 10 digits or more, whatever the range of the weights.
+
+    Notes
+    -----
+    With u = exp(-exp(x)) the integrand becomes log-concave in x, analytic and steep at both ends:
+    the trapezoidal rule converges exponentially on such integrands (Trefethen & Weideman 2014,
+    "The exponentially convergent trapezoidal rule", SIAM Review 56(3)). All in logarithms, so that
+    sets of thousands of items do not underflow. Time is some 50 evaluations of
+    log(1 - exp(-rate)) a stored entry, 220 in small sets.
+    """
+    sizes = np.diff(matrix.indptr)
+    user = np.repeat(np.arange(len(sizes)), sizes)
+    own = matrix.indices if log_weights.ndim == 1 else (user, matrix.indices)
+    drawn = log_weights[own].astype(np.float64)  # (nnz,)
+    left = _log_weight_left(log_weights, matrix, user, drawn)  # (n_users,)
+    hopeless = np.bincount(user[np.isneginf(drawn)], minlength=len(sizes)) > 0
+    result = np.where(hopeless, -np.inf, 0.0)
+    open_ = np.flatnonzero((sizes > 0) & ~hopeless & (left > -np.inf))
+    few = sizes[open_] < FEW_ITEMS
+    for group, points in zip((open_[few], open_[~few]), QUADRATURE_POINTS, strict=True):
+        if group.size:
+            entries = np.isin(user, group)
+            log_ratios = drawn[entries] - left[user[entries]]
+            result[group] = _log_integral(log_ratios, sizes[group], points)
+    return result
+
+
+def _log_integral(log_ratios: FloatArray, sizes: IntArray, points: int) -> FloatArray:
+    """Log of the integral above, (n_users,), from log(w_i / W) of each user's `sizes` items."""
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+
+    def log_integrand(x: FloatArray) -> FloatArray:
+        log_rate = log_ratios + np.repeat(x, sizes)
+        arrived = np.log(-np.expm1(-np.exp(np.clip(log_rate, *LOG_RATES))))
+        # log(1 - exp(-rate)) is log(rate) where the rate vanishes beside 1.
+        arrived = np.where(log_rate < LOG_RATES[0], log_rate, arrived)
+        return np.asarray(x - np.exp(x) + np.add.reduceat(arrived, first))
+
+    # The gradient of each log_arrived lies within 0 and 1, so the peak has 1 <= exp(x) <= n + 1.
+    low, high = np.zeros(len(sizes)), np.log(sizes + 1.0)
+    for _ in range(12):
+        middle = (low + high) / 2
+        rate = np.exp(np.clip(log_ratios + np.repeat(middle, sizes), *LOG_RATES))
+        rises = 1 - np.exp(middle) + np.add.reduceat(rate / np.expm1(rate), first) > 0
+        low, high = np.where(rises, middle, low), np.where(rises, high, middle)
+    bottom = log_integrand(low) - NEGLIGIBLE_NATS
+    ends = []
+    for direction in (-1.0, 1.0):
+        reach = direction / np.sqrt(sizes)  # the peak is no narrower than about this
+        while (inside := log_integrand(low + reach) > bottom).any():
+            reach = np.where(inside, 1.4 * reach, reach)
+        ends.append(low + reach)
+    step = (ends[1] - ends[0]) / (points - 1)
+    values = [log_integrand(ends[0] + place * step) for place in range(points)]
+    return np.asarray(np.minimum(logsumexp(values, axis=0) + np.log(step), 0.0))
+
+
+def _log_weight_left(
+    log_weights: npt.NDArray[np.floating],
+    matrix: sp.csr_array,
+    user: npt.NDArray[np.intp],
+    drawn: FloatArray,
+) -> FloatArray:
+    """Log of the weight of the items that are not in each user's set, (n_users,)."""
+    n_users = matrix.shape[0]
+    total = np.broadcast_to(logsumexp(log_weights.astype(np.float64), axis=-1), n_users)
+    share = np.zeros(drawn.size)
+    some = drawn > -np.inf
+    share[some] = np.exp(drawn[some] - total[user[some]])
+    taken = np.bincount(user, weights=share, minlength=n_users)
+    left = np.full(n_users, -np.inf)
+    # Where hardly any weight is left, the difference would have lost its digits.
+    clear = taken < 1 - 1e-4
+    left[clear] = total[clear] + np.log1p(-taken[clear])
+    for row in np.flatnonzero(~clear):
+        rest = np.array(log_weights if log_weights.ndim == 1 else log_weights[row], np.float64)
+        rest[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]] = -np.inf
+        left[row] = logsumexp(rest)
+    return left
+
+
+def plackett_luce(
+    log_weights: npt.NDArray[np.floating], sizes: IntArray, rng: np.random.Generator
+) -> sp.csr_array:
+    """Draw distinct items one after the other, each in proportion to its weight.
+
+    Done at once by the Gumbel-max trick: the `sizes[u]` largest of log-weight + Gumbel noise have
+    this distribution (Yellott 1977). An item of weight 0 (log-weight -inf) is never drawn, so a
+    user gets fewer items where the size asks for more than have weight.
+
+    Parameters
+    ----------
+    log_weights : ndarray, shape (n_users, n_items) or (n_items,)
+        One block of users. Any constant may be added to a row.
+    sizes : ndarray of int, shape (n_users,)
+        Items to draw, 0 to n_items.
+
+    Returns
+    -------
+    csr_array, shape (n_users, n_items), float32
+        1 at drawn items.
+    """
+    n_users, n_items = len(sizes), log_weights.shape[-1]
+    # Exponential races: E / w has the order of Gumbel noise + log w, and costs one log less.
+    keys = rng.standard_exponential((n_users, n_items), dtype=np.float32)
+    # Once in 10 million draws a float32 exponential is 0, which stands for anything below 2^-23; as
+    # the smallest number that there is, it would win against every weight.
+    zero = keys == 0
+    keys[zero] = rng.random(np.count_nonzero(zero), dtype=np.float32) * np.float32(2**-23)
+    np.maximum(keys, np.finfo(np.float32).tiny, out=keys)
+    np.log(keys, out=keys)
+    keys -= log_weights
+    wanted = np.minimum(sizes, n_items)
+    longest = int(wanted.max(initial=0))
+    if longest == 0:
+        return sp.csr_array((n_users, n_items), dtype=np.float32)
+    if longest < n_items:
+        nearest = np.argpartition(keys, longest - 1, axis=1)[:, :longest]
+    else:
+        nearest = np.broadcast_to(np.arange(n_items), (n_users, n_items))
+    values = np.take_along_axis(keys, nearest, axis=1)
+    order = np.argsort(values, axis=1, kind="stable")
+    taken = np.arange(longest) < wanted[:, None]
+    taken &= np.take_along_axis(values, order, axis=1) < np.inf
+    rows, places = np.nonzero(taken)
+    columns = np.take_along_axis(nearest, order, axis=1)[rows, places]
+    matrix = sp.csr_array(
+        (np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(n_users, n_items)
+    )
+    matrix.sort_indices()
+    return matrix
+
+
+def draw_values(
+    drawn: sp.csr_array, by_item: sp.csc_array, rng: np.random.Generator
+) -> sp.csr_array:
+    """Give each drawn item the value of a random training user who holds it.
+
+    Parameters
+    ----------
+    drawn : csr_array, shape (n_users, n_items)
+        Every drawn item must be held by a training user.
+    by_item : csc_array, shape (n_training_users, n_items)
+        Training values.
+
+    Returns
+    -------
+    csr_array, shape (n_users, n_items)
+        The same items with values.
+    """
+    holders = np.diff(by_item.indptr)  # (n_items,)
+    holder = (rng.random(drawn.nnz) * holders[drawn.indices]).astype(np.int64)
+    values = by_item.data[by_item.indptr[drawn.indices] + holder]
+    return sp.csr_array((values, drawn.indices, drawn.indptr), shape=drawn.shape)

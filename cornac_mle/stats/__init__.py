@@ -1,0 +1,1 @@
+"""Statistics: p-values, certified bounds, intervals and tests that hold for any score."""

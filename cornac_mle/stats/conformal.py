@@ -1,0 +1,159 @@
+"""Conformal p-values: the error rate of a score that may be anything, by ranks among real users."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cornac_mle.checks import refusal
+from cornac_mle.sparse import FloatArray
+
+
+def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> FloatArray:
+    """Conformal p-values of scores, lower tail. In (0, 1]; small is implausible.
+
+    ``p(x) = (1 + #{calibration <= x}) / (1 + n)``. If a real user's score is exchangeable with the
+    n calibration scores, P(p <= alpha) <= alpha, whatever the score. A tie counts as at least as
+    extreme, so that p is never 0. For the upper tail ("too typical") negate both.
+
+    Parameters
+    ----------
+    scores : (n_users,) scores; -inf is allowed.
+    calibration : (n,) scores of real users on whom the score was not fitted.
+
+    Returns
+    -------
+    (n_users,) float64.
+
+    Raises
+    ------
+    ValueError
+        If there is no calibration score, or any score is NaN.
+
+    Notes
+    -----
+    Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World".
+
+    Examples
+    --------
+    >>> conformal_p_values([0, 1, 1.5, 9], [1, 2, 3]).tolist()
+    [0.25, 0.5, 0.5, 1.0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    against = np.sort(np.asarray(calibration, dtype=np.float64), axis=None)
+    if against.size == 0:
+        advice = "Keep some real users back for calibration."
+        raise ValueError(refusal("calibration", "hold at least 1 score", "none", advice))
+    for name, array in (("scores", values), ("calibration", against)):
+        if np.isnan(array).any():
+            advice = "Score profiles with `PlausibilityModel.score`, which gives none."
+            raise ValueError(refusal(name, "be free of NaN", "NaN", advice))
+    return (1 + np.searchsorted(against, values, side="right")) / (1 + against.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Cells of profile size x popularity, within each of which p-values hold their level.
+
+    Attributes
+    ----------
+    size_edges : (n_size_bins - 1,) cuts between bins of profile size; a size at a cut is above it.
+    popularity_edges : tuple of (n_popularity_bins - 1,) arrays
+        Cuts of mean popularity, one array for each bin of size.
+    """
+
+    size_edges: FloatArray
+    popularity_edges: tuple[FloatArray, ...]
+
+    @classmethod
+    def fit(
+        cls, sizes: ArrayLike, popularity: ArrayLike, *, n_sizes: int = 5, n_popularities: int = 2
+    ) -> Self:
+        """Cut at quantiles of reference users: never at those of the users to be calibrated."""
+        size, mean = np.asarray(sizes, dtype=np.float64), np.asarray(popularity, dtype=np.float64)
+        size_edges = np.unique(np.quantile(size, np.arange(1, n_sizes) / n_sizes))
+        of_size = np.searchsorted(size_edges, size, side="right")
+        shares = np.arange(1, n_popularities) / n_popularities
+        cuts = []
+        for number in range(size_edges.size + 1):
+            inside = mean[of_size == number]
+            cuts.append(np.unique(np.quantile(inside, shares)) if inside.size else np.empty(0))
+        return cls(size_edges, tuple(cuts))
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return sum(edges.size + 1 for edges in self.popularity_edges)
+
+    def of(self, sizes: ArrayLike, popularity: ArrayLike) -> NDArray[np.intp]:
+        """Find the cell of each user, (n_users,); neighbours have neighbouring numbers."""
+        size, mean = np.asarray(sizes, dtype=np.float64), np.asarray(popularity, dtype=np.float64)
+        of_size = np.searchsorted(self.size_edges, size, side="right")
+        cell = np.zeros(size.size, dtype=np.intp)
+        first = 0
+        for number, edges in enumerate(self.popularity_edges):
+            inside = of_size == number
+            cell[inside] = first + np.searchsorted(edges, mean[inside], side="right")
+            first += edges.size + 1
+        return cell
+
+
+def merged_cells(expected: ArrayLike, least: float) -> NDArray[np.intp]:
+    """Merge neighbouring cells until at least `least` calibration users are expected in each.
+
+    Cells are taken in order; a rest that is short joins the cell before it. The numbers expected
+    come from reference users: cells cut by who the calibration users happen to be would not treat
+    a new user and a calibration user alike.
+
+    Returns
+    -------
+    (n_cells,) number of the merged cell.
+
+    Examples
+    --------
+    >>> merged_cells([30, 5, 10, 4], 12).tolist()
+    [0, 1, 1, 1]
+    """
+    merged = np.zeros(np.size(expected), dtype=np.intp)
+    number, inside = 0, 0.0
+    for cell, count in enumerate(np.asarray(expected, dtype=np.float64)):
+        merged[cell] = number
+        inside += float(count)
+        if inside >= least:
+            number, inside = number + 1, 0.0
+    return np.minimum(merged, max(number - 1, 0))
+
+
+def conditional_p_values(
+    scores: ArrayLike,
+    cells: NDArray[np.intp],
+    calibration: ArrayLike,
+    calibration_cells: NDArray[np.intp],
+) -> FloatArray:
+    """Conformal p-values within cells, (n_users,): Mondrian conformal prediction.
+
+    Each score is ranked among the calibration scores of its own cell, so that the level holds in
+    every cell and not on average only. A cell without calibration users gives p = 1.
+
+    Parameters
+    ----------
+    scores, cells : (n_users,) scores and their cells.
+    calibration, calibration_cells : (n,) scores of real users and their cells.
+
+    Notes
+    -----
+    Vovk, Lindsay, Nouretdinov & Gammerman (2003), "Mondrian confidence machine".
+
+    Examples
+    --------
+    >>> conditional_p_values([0, 0], np.array([0, 1]), [1, 2, -1], np.array([0, 0, 1])).tolist()
+    [0.3333333333333333, 1.0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    against = np.asarray(calibration, dtype=np.float64)
+    p_values = np.ones(values.size)
+    for cell in np.intersect1d(cells, calibration_cells):
+        own = cells == cell
+        p_values[own] = conformal_p_values(values[own], against[calibration_cells == cell])
+    return p_values

@@ -1,0 +1,139 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cornac_mle.eval_methods.user_splits import feedback_frame, join_groups, keep_likes, split_users
+from cornac_mle.item_holdout import hold_out_items
+from worlds import rated, taste_world
+
+WORLD = rated(taste_world(60)).to_frame()
+
+
+def split(frame, shares=(0.5, 0.25, 0.25), validation_share=0.2, min_items=2, seed=1):
+    random = np.random.default_rng(seed)
+    return split_users(frame, shares, validation_share, min_items, random)
+
+
+def test_groups_are_disjoint_and_complete():
+    groups = split(WORLD)
+    assert groups.sizes == {"train": 24, "validation": 6, "reference": 15, "held_out": 15}
+    parts = (groups.train, groups.validation, groups.reference, groups.held_out)
+    users = [user for part in parts for user in part.user_ids]
+    assert len(users) == len(set(users)) == 60
+
+
+def test_catalogue_is_what_training_users_hold():
+    groups = split(WORLD)
+    assert (groups.train.item_counts > 0).all()
+    for part in (groups.validation, groups.reference, groups.held_out):
+        assert part.item_ids.equals(groups.train.item_ids)
+    left_out = groups.dropped["interactions with items of no training user"]
+    kept = sum(
+        part.matrix.nnz
+        for part in (groups.train, groups.validation, groups.reference, groups.held_out)
+    )
+    assert left_out > 0
+    assert kept + left_out == len(WORLD)
+
+
+def test_the_same_seed_gives_the_same_groups():
+    assert list(split(WORLD).held_out.user_ids) == list(split(WORLD).held_out.user_ids)
+    assert list(split(WORLD).held_out.user_ids) != list(split(WORLD, seed=2).held_out.user_ids)
+
+
+def test_profiles_keep_their_values():
+    held_out = split(WORLD).held_out
+    merged = held_out.to_frame().merge(WORLD, on=["user", "item"], suffixes=("", "_before"))
+    assert len(merged) == held_out.matrix.nnz
+    assert (merged["rating"] == merged["rating_before"]).all()
+
+
+def test_small_users_are_dropped_and_counted():
+    one = pd.DataFrame({"user": ["x", "y"], "item": ["i0", "i1"], "rating": 1.0})
+    groups = split(pd.concat([WORLD, one]))
+    assert groups.dropped["users with fewer than 2 items"] == 2
+
+
+def test_too_small_to_split():
+    few = WORLD[WORLD["user"].isin(["u0", "u1", "u2", "u3", "u4"])]
+    with pytest.raises(ValueError, match=r"got 5 users with at least 2 items. Use a larger"):
+        split(few)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (1.0, 0.0, 0.5), (0.5, float("nan"), 0.5)])
+def test_shares(shares):
+    with pytest.raises(ValueError, match="`shares` must be three numbers above 0"):
+        split(WORLD, shares=shares)
+
+
+def test_validation_share():
+    assert split(WORLD, validation_share=0.0).validation is None
+    with pytest.raises(ValueError, match=r"`validation_share` must be in \[0, 1\); got 1"):
+        split(WORLD, validation_share=1)
+
+
+def test_a_user_in_two_groups_is_named():
+    train, held_out = WORLD[:600], WORLD[400:]
+    with pytest.raises(ValueError, match="`held_out` must share no user with `train`; got 'u"):
+        join_groups(train, None, WORLD[:0], held_out, 2, {})
+
+
+def test_likes_are_kept_and_losses_counted():
+    frame = feedback_frame([("a", "x", 5), ("a", "y", 2), ("a", "x", 1), ("b", "x", 3)])
+    likes, dropped = keep_likes(frame, 3, "likes")
+    assert likes[["user", "item", "rating"]].values.tolist() == [["a", "x", 5.0], ["b", "x", 3.0]]
+    assert dropped == {"repeated pairs": 1, "ratings below 3": 1}
+    ratings, dropped = keep_likes(frame, 3, "ratings")
+    assert len(ratings) == 3
+    assert dropped == {"repeated pairs": 1}
+
+
+@pytest.mark.parametrize("feedback", ["likes", "ratings"])
+def test_negative_ratings_need_a_threshold_or_a_shift(feedback):
+    frame = feedback_frame([("a", "x", 5), ("a", "y", -2)])
+    with pytest.raises(
+        ValueError,
+        match=r"above 0; got -2.0 for user 'a', item 'y'. Give a rating_threshold above 0",
+    ):
+        keep_likes(frame, None, feedback)
+    if feedback == "likes":
+        assert len(keep_likes(frame, 1.0, feedback)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([("a", "x")], r"triplets; got \('a', 'x'\)"),
+        ([], "`data` must hold at least one interaction; got none"),
+        ([("a", "x", float("nan"))], "`rating` must be a finite number; got nan for user 'a'"),
+        ([("a", "x", "good")], "`rating` must be a finite number; got good for user 'a'"),
+        ([("a", None, 1.0)], "`item` must be given in every row; got none for row 0"),
+        (pd.DataFrame({"usr": ["a"]}), "must have the columns user, item.*got columns usr"),
+    ],
+)
+def test_what_is_no_feedback(data, message):
+    with pytest.raises(ValueError, match=message):
+        feedback_frame(data)
+
+
+def test_a_frame_without_ratings_gets_ones():
+    frame = feedback_frame(pd.DataFrame({"item": ["x"], "user": ["a"], "other": [3]}))
+    assert frame.to_dict("records") == [{"user": "a", "item": "x", "rating": 1.0}]
+
+
+def test_hidden_items_are_a_fifth_of_each_profile():
+    world = rated(taste_world(200))
+    shown, hidden = hold_out_items(world, 0.2, np.random.default_rng(1))
+    assert ((shown.matrix + hidden.matrix) != world.matrix).nnz == 0
+    assert (hidden.sizes == np.maximum(1, np.round(0.2 * world.sizes))).all()
+    assert (shown.sizes >= 1).all()
+
+
+def test_two_items_are_parted_and_one_is_shown():
+    world = rated(taste_world(3)).to_frame().groupby("user").head(2)
+    pair = type(rated(taste_world(1))).from_frame(world)
+    shown, hidden = hold_out_items(pair, 0.2, np.random.default_rng(1))
+    assert shown.sizes.tolist() == hidden.sizes.tolist() == [1, 1, 1]
+    alone, nothing = hold_out_items(shown, 0.9, np.random.default_rng(1))
+    assert alone.sizes.tolist() == [1, 1, 1]
+    assert nothing.sizes.tolist() == [0, 0, 0]

@@ -1,0 +1,128 @@
+"""The three leave-one-out predictors: their algebra against the definition."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._item_knn import SHRINKAGE, ItemKnnPredictor
+from cornac_mle.plausibility._svd import SvdPredictor
+from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
+from worlds import taste_world
+
+RIDGE = 7.0
+FIT = {
+    "ease": lambda users: EasePredictor.at_each([RIDGE], users)[0],
+    "item-knn": lambda users: ItemKnnPredictor.fit(users, 5),
+    "svd": lambda users: SvdPredictor.fit(users, 4),
+}
+EASE_SHAPES = [(12, True), (60, False)]
+
+
+def random_profiles(n_users, n_items, seed):
+    likes = np.random.default_rng(seed).random((n_users, n_items)) < 0.3
+    likes[:, :2] = True
+    return sp.csr_array(likes.astype(np.float32))
+
+
+def dense_inverse(reference):
+    gram = (reference.T @ reference).toarray().astype(float)
+    return np.linalg.inv(gram + RIDGE * np.eye(gram.shape[0]))
+
+
+@pytest.fixture(params=FIT)
+def fit(request):
+    return FIT[request.param]
+
+
+@pytest.mark.parametrize("n_users", [12, 60])
+def test_an_item_has_no_say_in_its_own_score(fit, n_users):
+    predictor = fit(random_profiles(n_users, 25, seed=0))
+    weights = predictor.scores(unit_profiles(np.arange(25), 25))  # B itself
+    np.testing.assert_allclose(np.diag(weights), 0, atol=1e-5)
+    profiles = random_profiles(4, 25, seed=2)
+    np.testing.assert_allclose(predictor.scores(profiles), profiles @ weights, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_users", [12, 60])
+def test_leaving_users_out_equals_fitting_without_them(fit, n_users):
+    reference = random_profiles(n_users, 25, seed=0)
+    out = np.array([1, 4, 7])
+    kept = np.setdiff1d(np.arange(n_users), out)
+    found = fit(reference).without(out).scores(reference)
+    np.testing.assert_allclose(found, fit(reference[kept]).scores(reference), atol=1e-4)
+
+
+def test_item_order_does_not_matter(fit):
+    world = taste_world(300, seed=1).matrix
+    order = np.random.default_rng(0).permutation(world.shape[1])
+    shuffled = sp.csr_array(world[:, order])
+    shuffled.sort_indices()
+    expected = fit(world[:200]).scores(world[200:])
+    found = fit(shuffled[:200]).scores(shuffled[200:])
+    # Item-kNN cuts ties at the last neighbour by item number.
+    off = np.mean(np.abs(found - expected[:, order]) > 2e-3)
+    assert off < 0.02
+
+
+@pytest.mark.parametrize(("n_users", "dual"), EASE_SHAPES)
+def test_ease_inverse_and_its_diagonal_are_those_of_the_definition(n_users, dual):
+    reference = random_profiles(n_users, 25, seed=0)
+    profiles = random_profiles(5, 25, seed=1)
+    predictor = FIT["ease"](reference)
+    assert predictor.dual is dual
+    expected = dense_inverse(reference)
+    np.testing.assert_allclose(predictor.apply(profiles), profiles @ expected, atol=2e-6)
+    np.testing.assert_allclose(predictor.diagonal, np.diag(expected), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_users", [12, 60])
+def test_ease_scores_at_held_items_are_leave_one_out(n_users):
+    reference = random_profiles(n_users, 25, seed=0)
+    scores = FIT["ease"](reference).scores(random_profiles(4, 25, seed=2))
+    p = dense_inverse(reference)
+    weights = -p / np.diag(p)
+    np.fill_diagonal(weights, 0)
+    dense = random_profiles(4, 25, seed=2).toarray()
+    for user, item in zip(*np.nonzero(dense), strict=True):
+        without = dense[user].copy()
+        without[item] = 0
+        assert scores[user, item] == pytest.approx(without @ weights[:, item], abs=1e-5)
+
+
+def test_item_knn_is_the_naive_one(monkeypatch):
+    monkeypatch.setattr("cornac_mle.plausibility._item_knn.BLOCK_ITEMS", 4)
+    reference = random_profiles(40, 9, seed=3)
+    dense = reference.toarray()
+    weights = np.zeros((9, 9))
+    for j in range(9):
+        likeness = np.zeros(9)
+        for i in range(9):
+            if i != j:
+                both = np.sum(dense[:, i] * dense[:, j])
+                norm = np.sqrt(dense[:, i].sum() * dense[:, j].sum())
+                likeness[i] = both / (norm + SHRINKAGE)
+        nearest = np.argsort(-likeness)[:3]
+        weights[nearest, j] = likeness[nearest]
+    found = ItemKnnPredictor.fit(reference, 3).weights.toarray()
+    np.testing.assert_allclose(found, weights, atol=1e-6)
+
+
+def test_svd_scores_add_up_to_the_residual_norm():
+    reference, profiles = random_profiles(60, 25, seed=0), random_profiles(5, 25, seed=1)
+    v = np.linalg.svd(reference.toarray())[2][:4]
+    y = profiles.toarray()
+    residual = np.sum((y - y @ v.T @ v) ** 2, axis=1)
+    scores = SvdPredictor.fit(reference, 4).scores(profiles)
+    own = np.sum(v**2, axis=0)  # (VV')_jj
+    np.testing.assert_allclose(np.sum(y * (1 - scores - own), axis=1), residual, atol=1e-4)
+
+
+def test_percentiles_by_hand():
+    profiles = sp.csr_array(np.array([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]], np.float32))
+    scores = np.array([[0.5, 0.9, 0.5, 0.1, 0.7], [1, 2, 3, 4, 5]], np.float32)
+    # User 0 does not hold m = 3 items, with scores .5, .1, .7. Its item of score .5 is above one
+    # and equal to one: (1 + 1/2 + 1/2) / 4 = 1/2. That of .9 is above three: (3 + 1/2) / 4 = 7/8.
+    # User 1 holds everything: (0 + 0 + 1/2) / 1 = 1/2.
+    expected = [1 / 2, 7 / 8, 1 / 2, 1 / 2, 1 / 2, 1 / 2, 1 / 2]
+    np.testing.assert_allclose(held_percentiles(profiles, scores), expected)

@@ -1,0 +1,259 @@
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy import integrate, stats
+
+from cornac_mle.sampling.plackett_luce import (
+    item_set_log_probability,
+    plackett_luce,
+    plackett_luce_log_probability,
+)
+from cornac_mle.sampling.sizes import draw_own_sizes, draw_sizes, size_distribution
+
+
+def plackett_luce_set_probabilities(weights, size):
+    """Probability of each set, by summing over the orders in which it can be drawn."""
+    probabilities = {}
+    for order in itertools.permutations(range(len(weights)), size):
+        probability, left = 1.0, sum(weights)
+        for item in order:
+            probability *= weights[item] / left
+            left -= weights[item]
+        probabilities[frozenset(order)] = probabilities.get(frozenset(order), 0) + probability
+    return probabilities
+
+
+def test_sets_follow_successive_draws():
+    weights = np.array([5.0, 3.0, 1.0, 0.5])
+    expected = plackett_luce_set_probabilities(weights.tolist(), 2)
+    drawn = plackett_luce(np.log(weights), np.full(20_000, 2), np.random.default_rng(1))
+    observed = dict.fromkeys(expected, 0)
+    for row in range(20_000):
+        observed[frozenset(drawn.indices[2 * row : 2 * row + 2].tolist())] += 1
+    counts = [observed[key] for key in expected]
+    probabilities = np.array([expected[key] for key in expected]) * 20_000
+    assert stats.chisquare(counts, probabilities).pvalue > 1e-6
+
+
+def test_a_multinomial_would_fail_that_test():
+    weights = np.array([5.0, 3.0, 1.0, 0.5])
+    expected = plackett_luce_set_probabilities(weights.tolist(), 2)
+    share = weights / weights.sum()
+    # Two distinct draws of a multinomial: proportional to the product of the shares.
+    other = {key: np.prod(share[list(key)]) for key in expected}
+    total = sum(other.values())
+    counts = [round(20_000 * other[key] / total) for key in expected]
+    probabilities = np.array([expected[key] for key in expected]) * sum(counts) / 1.0
+    assert stats.chisquare(counts, probabilities / probabilities.sum() * sum(counts)).pvalue < 1e-6
+
+
+def test_sizes_are_exact_and_weightless_items_never_drawn():
+    log_weights = np.array([0.0, -np.inf, 1.0, 2.0])
+    sizes = np.array([0, 1, 3, 4])
+    drawn = plackett_luce(log_weights, sizes, np.random.default_rng(1))
+    assert np.diff(drawn.indptr).tolist() == [0, 1, 3, 3]  # three items have weight
+    assert 1 not in drawn.indices
+    assert drawn.has_canonical_format
+    assert set(drawn.data.tolist()) == {1.0}
+
+
+def test_each_user_has_weights_of_its_own():
+    log_weights = np.array([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]]).repeat(500, axis=0)
+    drawn = plackett_luce(log_weights, np.ones(1000, dtype=int), np.random.default_rng(1))
+    assert np.mean(drawn.indices[:500] == 0) > 0.99
+    assert np.mean(drawn.indices[500:] == 2) > 0.99
+
+
+def test_nobody_wants_anything():
+    drawn = plackett_luce(np.zeros(5), np.zeros(3, dtype=int), np.random.default_rng(1))
+    assert drawn.shape == (3, 5)
+    assert drawn.nnz == 0
+
+
+def test_sizes_follow_their_distribution():
+    """At a false-alarm rate of 1e-6, as the next one."""
+    distribution = np.array([0.0, 0.25, 0.5, 0.0, 0.25])  # of sizes 1 to 5
+    sizes = draw_sizes(distribution, 8_000, np.random.default_rng(1))
+    counts = [np.sum(sizes == size) for size in (2, 3, 5)]
+    assert sum(counts) == 8_000
+    assert stats.chisquare(counts, [2_000, 4_000, 2_000]).pvalue > 1e-6
+
+
+def test_each_user_has_a_size_distribution_of_its_own():
+    distributions = np.repeat([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]], [10, 8_000], axis=0)
+    sizes = draw_own_sizes(distributions, np.random.default_rng(1))
+    assert sizes[:10].tolist() == [2] * 10
+    counts = np.bincount(sizes[10:], minlength=4)
+    assert counts[0] == 0
+    assert stats.chisquare(counts[1:], [2_000, 2_000, 4_000]).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_drawing_everything_draws_everything(size):
+    drawn = plackett_luce(np.zeros((2, size)), np.full(2, size), np.random.default_rng(1))
+    assert drawn.toarray().all()
+
+
+def item_sets(sets, n_items):
+    """One row of ones a set."""
+    rows = np.repeat(np.arange(len(sets)), [len(one) for one in sets])
+    columns = np.array([item for one in sets for item in sorted(one)], dtype=int)
+    return sp.csr_array((np.ones(len(rows), np.float32), (rows, columns)), (len(sets), n_items))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 5])
+@pytest.mark.parametrize("weights", [[5.0, 3.0, 1.0, 0.5, 0.2, 0.1], [1, 1e-6, 1e-3, 1, 1e-5, 2]])
+def test_set_probabilities_are_sums_over_orders(weights, size):
+    expected = plackett_luce_set_probabilities(weights, size)
+    found = plackett_luce_log_probability(np.log(weights), item_sets(list(expected), 6))
+    assert np.allclose(found, np.log(list(expected.values())), rtol=0, atol=1e-8)
+    assert np.exp(found).sum() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_set_probabilities_by_hand():
+    # Weights 2, 1, 1. {0, 1}: 2/4 * 1/2 + 1/4 * 2/3 = 5/12; {1, 2}: 2 * 1/4 * 1/3 = 1/6.
+    found = plackett_luce_log_probability(np.log([2.0, 1, 1]), item_sets([{0, 1}, {1, 2}], 3))
+    assert np.allclose(np.exp(found), [5 / 12, 1 / 6], atol=1e-12)
+
+
+def test_set_probabilities_of_twenty_items_are_observed_ones():
+    """Share of 40,000 draws of 17 out of 20 items that are the 17 likeliest ones.
+
+    The z-score of a true binomial share is above 4.9 with probability 1e-6.
+    """
+    log_weights = np.linspace(0, -4, 20)
+    drawn = plackett_luce(log_weights, np.full(40_000, 17), np.random.default_rng(1))
+    share = np.mean(sp.csr_array(drawn[:, :17]).sum(axis=1) == 17)
+    probability = np.exp(plackett_luce_log_probability(log_weights, item_sets([range(17)], 20))[0])
+    assert 0.05 < probability < 0.95
+    assert abs(share - probability) < 4.9 * np.sqrt(probability * (1 - probability) / 40_000)
+
+
+def test_large_sets_agree_with_the_integral():
+    """2,000 of 2,400 items, weights from 1e-6 to 1, against scipy's quadrature in plain form."""
+    random = np.random.default_rng(1)
+    log_weights = random.uniform(np.log(1e-6), 0, 2_400)
+    for items in (np.argsort(-log_weights)[:2_000], random.permutation(2_400)[:2_000]):
+        rest = np.setdiff1d(np.arange(2_400), items)
+        log_rates = log_weights[items] - np.log(np.exp(log_weights[rest]).sum())
+
+        def log_integrand(x, log_rates=log_rates):
+            return x - np.exp(x) + np.log(-np.expm1(-np.exp(log_rates + x))).sum()
+
+        grid = np.linspace(0, 8, 4_001)
+        heights = [log_integrand(x) for x in grid]
+        peak, top = grid[np.argmax(heights)], max(heights)
+        parts = np.linspace(peak - 4, peak + 4, 81)
+        total = sum(
+            integrate.quad(lambda x, f=log_integrand, top=top: np.exp(f(x) - top), *ends)[0]
+            for ends in itertools.pairwise(parts)
+        )
+        found = plackett_luce_log_probability(log_weights, item_sets([items], 2_400))[0]
+        assert found == pytest.approx(top + np.log(total), abs=1e-7)
+
+
+def test_hardly_any_weight_left_keeps_its_digits():
+    # Weights 1, 1, e, e with e = 1e-12. {0, 1} is all but certain. {0, 2}: 1/2 e + e/2 1/2 =
+    # .75e but for terms in e^2. The weight not in {0, 1} is 2e; 2 + 2e - 2 has it to 4 digits only.
+    log_weights = np.log([1.0, 1.0, 1e-12, 1e-12])
+    found = plackett_luce_log_probability(log_weights, item_sets([{0, 1}, {0, 2}, {0, 1, 2}], 4))
+    assert found[0] == pytest.approx(0.0, abs=1e-10)
+    assert found[1] == pytest.approx(np.log(0.75e-12), abs=1e-9)
+    assert found[2] == pytest.approx(np.log(0.5), abs=1e-9)
+
+
+@pytest.mark.parametrize("gap", [10.0, 40.0, 300.0, 5_000.0])
+def test_a_set_that_outweighs_all_others_is_certain(gap):
+    """Weights e^gap against 1: P = 1 - 3 e^-gap (1 + 1/2 + 1/3) but for smaller terms."""
+    found = plackett_luce_log_probability(np.array([gap] * 3 + [0.0] * 3), item_sets([range(3)], 6))
+    assert found[0] == pytest.approx(
+        np.log1p(-5.5 * np.exp(-gap)), abs=1e-11 + 50 * np.exp(-2 * gap)
+    )
+
+
+def test_items_of_no_weight_at_all():
+    assert plackett_luce_log_probability(np.full(3, -np.inf), item_sets([{0}], 3))[0] == -np.inf
+
+
+def test_sets_that_are_certain_or_impossible():
+    log_weights = np.array([0.0, -1.0, -np.inf, 1.0])
+    sets = item_sets([set(), {0, 1, 3}, {2}, {0, 1, 2, 3}, {0, 1}], 4)
+    found = plackett_luce_log_probability(log_weights, sets)
+    assert found[:4].tolist() == [0.0, 0.0, -np.inf, -np.inf]
+    assert -5 < found[4] < 0
+
+
+def test_set_probabilities_do_not_depend_on_scale_or_company():
+    random = np.random.default_rng(1)
+    log_weights = random.normal(size=(4, 30))
+    drawn = plackett_luce(log_weights, np.array([1, 5, 12, 29]), random)
+    together = plackett_luce_log_probability(log_weights, drawn)
+    shifted = plackett_luce_log_probability(log_weights - 900.0, drawn)
+    alone = [plackett_luce_log_probability(log_weights[u], drawn[[u]])[0] for u in range(4)]
+    assert np.allclose(together, shifted, atol=1e-9)
+    assert np.allclose(together, alone, atol=1e-12)
+
+
+def test_the_size_distribution_keeps_the_mean_and_reaches_every_size():
+    random = np.random.default_rng(1)
+    sizes = np.round(np.exp(random.normal(3, 1, 800))).clip(1, 900).astype(int)
+    distribution = size_distribution(sizes, 2_000)
+    assert distribution.sum() == pytest.approx(1.0, abs=1e-12)
+    assert distribution.min() > 0
+    assert distribution @ np.arange(1, 2_001) == pytest.approx(sizes.mean(), rel=0.02)
+    # Not far from the sizes that it smooths: their distribution functions are within .05.
+    seen = np.cumsum(np.bincount(sizes, minlength=2_001)[1:]) / 800
+    assert np.abs(np.cumsum(distribution) - seen).max() < 0.05
+
+
+def test_the_size_distribution_by_hand():
+    # Two users of size 3, no spread among them. The narrow kernel (weight 2 of 3) stays in the cell
+    # of 3; the wide one is normal with mean log 3 - 1/2 and sd 1 (weight 1 of 3), of which
+    # Phi(log 3.5 - log 3 + .5) - Phi(log 2.5 - log 3 + .5) = Phi(.6542) - Phi(.3177) = .1188.
+    distribution = size_distribution(np.array([3, 3]), 10)
+    assert distribution[2] == pytest.approx((2 + 0.1188) / 3, abs=1e-4)
+    # Whatever is below 1.5 is put at 1: Phi(log 1.5 - log 3 + .5) = Phi(-.1931) = .4234.
+    assert distribution[0] == pytest.approx(0.4234 / 3, abs=1e-4)
+
+
+def test_a_size_far_above_all_others_is_possible():
+    assert size_distribution(np.array([2, 3, 2]), 50_000)[-1] > 0
+
+
+def test_set_log_probability_joins_size_and_items():
+    sizes = np.array([0.25, 0.75])
+    found = item_set_log_probability(np.log([2.0, 1, 1]), sizes, item_sets([{0}, {0, 1}, set()], 3))
+    assert np.allclose(np.exp(found), [0.25 * 1 / 2, 0.75 * 5 / 12, 0.0], atol=1e-12)
+    assert (
+        item_set_log_probability(np.log([2.0, 1, 1]), sizes, item_sets([{0, 1, 2}], 3))[0]
+        == -np.inf
+    )
+
+
+def test_an_exponential_that_is_zero_does_not_win_against_every_weight():
+    """A 0, once in 10 million draws, stands for a small arrival time and not for none."""
+
+    class Zeros:
+        """Gives 0 for the arrival of the second, rare item, as float32 does now and then."""
+
+        def standard_exponential(self, shape, dtype):
+            keys = np.ones(shape, dtype=dtype)
+            keys[:, 1] = 0
+            return keys
+
+        def random(self, count, dtype):
+            return np.full(count, 0.5, dtype=dtype)
+
+    # At rate exp(-25) the item arrives at 6e-8 x exp(25) = 4,300, long after the other at 1.
+    drawn = plackett_luce(np.array([0.0, -25.0]), np.array([1]), Zeros())
+    assert drawn.toarray().tolist() == [[1.0, 0.0]]
+
+
+def test_users_without_items_have_no_say_in_the_sizes():
+    assert np.array_equal(
+        size_distribution(np.array([0, 2, 2, 3]), 4), size_distribution(np.array([2, 2, 3]), 4)
+    )
+    with pytest.raises(ValueError, match="must hold a user with items; got none"):
+        size_distribution(np.zeros(3, dtype=int), 4)
