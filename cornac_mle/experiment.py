@@ -128,9 +128,9 @@ class Experiment(cornac.Experiment):  # type: ignore[misc]  # Cornac has no type
     def per_user(self) -> pd.DataFrame:
         """Tidy table of the values of users: one row a model, fold, split, metric and user.
 
-        Columns: model, metric, fold, split, user, value. Users are the ids of the data; of realism
-        metrics the synthetic users of the first sampling seed, "s0", "s1", ...; sessions, where a
-        user has several, are averaged. Metrics that are no mean over users (RMSE with
+        Columns: model, metric, fold, split, user, value. Users are the ids of the data, and of
+        metrics of synthetic users those of the first sampling seed, "s0", "s1", ...; sessions,
+        where a user has several, are averaged. Metrics that are no mean over users (RMSE with
         ``user_based=False``, say) have no rows.
 
         Raises
@@ -144,9 +144,7 @@ class Experiment(cornac.Experiment):  # type: ignore[misc]  # Cornac has no type
         for split, fold, result in self._parts():
             of_fold = names[fold or 0] if len(names) > 1 else names[0]
             for metric, by_user in (result.metric_user_results or {}).items():
-                users = [
-                    f"s{user}" if metric in realism else of_fold.get(user, user) for user in by_user
-                ]
+                users = [user if metric in realism else of_fold.get(user, user) for user in by_user]
                 values = [float(np.mean(value)) for value in by_user.values()]
                 part = pd.DataFrame({"user": pd.Series(users, dtype=object), "value": values})
                 for name, label in (("split", split), ("fold", fold), ("metric", metric)):

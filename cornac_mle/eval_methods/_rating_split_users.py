@@ -8,7 +8,7 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import refusal
-from cornac_mle.eval_methods.user_splits import Groups, feedback_frame, keep_likes
+from cornac_mle.eval_methods.user_splits import Groups, feedback_frame, keep_likes, users_with
 from cornac_mle.profiles import Profiles, ids_index
 
 Row = tuple[Any, ...]
@@ -107,8 +107,7 @@ def known_profiles(
     """
     frame, dropped = keep_likes(feedback_frame(rows), None, "likes")
     known = frame[frame["item"].isin(item_ids)]
-    sizes = known.groupby("user", sort=False)["item"].size()
-    users = sizes.index[sizes >= min_items]
+    users = users_with(known, min_items)
     kept = known[known["user"].isin(users)]
     counts = dropped | {
         "interactions with items of no training user": len(frame) - len(known),

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from cornac.data import Dataset
 from cornac.eval_methods import BaseMethod
-from cornac.experiment.result import Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_choice, check_count, check_seed, refusal
@@ -21,28 +20,28 @@ from cornac_mle.eval_methods._rating_split_users import (
     known_profiles,
     split_settings,
 )
+from cornac_mle.eval_methods._realism_method import RealismMethod
 from cornac_mle.eval_methods._report_entries import (
+    ResultsByName,
     merged_report,
     no_realism,
     note_accuracy,
-    ordered_result,
 )
 from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
     random_stream,
-    realism_apart,
 )
 from cornac_mle.eval_methods.user_splits import Groups
-from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children
 from cornac_mle.report.report import Report
 
-ASIDE = ("reference", "held_out")
+REALISM_GROUPS = ("reference", "held_out")
 HELD_OUT_SHARE = (0.2, 0.2)
 
 
-class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
+class RealismMixin(RealismMethod):
     """Mixin that gives one of Cornac's splits of ratings realism metrics.
 
     Realism needs real users that no model has seen. So whole users are set aside at random, as
@@ -87,7 +86,23 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         against: str,
         settings: dict[str, Any],
     ) -> tuple[Any, dict[str, Any]]:
-        """Check the settings and set users aside; give what is left, and Cornac's settings."""
+        """Check the settings and hold users out; give what is left, and Cornac's settings."""
+        of_cornac = self._check_settings(seed, held_out_share, against, settings)
+        self._reports = [Report(dataset=self.dataset_name)]
+        self._evaluations: dict[int, RealismEvaluation] = {}
+        self._group_rows: dict[str, list[Row]] = {}
+        self._group_places: dict[str, npt.NDArray[np.intp]] = {}
+        self._is_own_split = False
+        return self._hold_out_users(as_rows(data)), of_cornac
+
+    def _check_settings(
+        self,
+        seed: int | None,
+        held_out_share: tuple[float, float],
+        against: str,
+        settings: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Take the settings of realism, and give those that are Cornac's."""
         own, of_cornac = split_settings(settings)
         self.against = check_choice("against", against, ("users", "test"))
         self.min_items = check_count("min_items", own["min_items"], minimum=2)
@@ -98,15 +113,10 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         known_seed = check_seed(seed)
         fresh = int(np.random.SeedSequence().generate_state(1)[0])
         self._realism_seed = fresh if known_seed is None else known_seed
-        self._reports = [Report(dataset=self.dataset_name)]
-        self._evaluations: dict[int, RealismEvaluation] = {}
-        self._aside: dict[str, list[Row]] = {}
-        self._aside_places: dict[str, npt.NDArray[np.intp]] = {}
-        self._is_own_split = False
-        return self._set_aside(as_rows(data)), of_cornac
+        return of_cornac
 
-    def _set_aside(self, rows: Any) -> Any:
-        """Draw the users that are set aside; give the rows of the others, in their order."""
+    def _hold_out_users(self, rows: Any) -> Any:
+        """Draw reference and held-out users; give the rows of the others, in their order."""
         if self.against == "test" or rows is None:
             self._kept = np.arange(0 if rows is None else len(rows))
             return rows
@@ -114,15 +124,27 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         drawn = random_stream(self._realism_seed, "split").permutation(len(users))
         edges = np.cumsum([round(share * len(users)) for share in self.held_out_share])
         group_of = dict.fromkeys(users, "")
-        for name, places in zip(ASIDE, np.split(drawn, edges), strict=False):
+        for name, places in zip(REALISM_GROUPS, np.split(drawn, edges), strict=False):
             group_of |= {users[place]: name for place in places}
         groups = np.array([group_of[row[0]] for row in rows], dtype=object)
-        self._aside_places = {name: np.flatnonzero(groups == name) for name in ASIDE}
-        self._aside = {
-            name: [rows[place] for place in places] for name, places in self._aside_places.items()
+        self._group_places = {name: np.flatnonzero(groups == name) for name in REALISM_GROUPS}
+        self._group_rows = {
+            name: [rows[place] for place in places] for name, places in self._group_places.items()
         }
         self._kept = np.flatnonzero(groups == "")
         return [rows[place] for place in self._kept]
+
+    def __repr__(self) -> str:
+        held_out = ", ".join(
+            f"{len({row[0] for row in rows}):,} {name.replace('_', '-')}"
+            for name, rows in self._group_rows.items()
+        )
+        data = "no data"
+        if self.train_set is not None:
+            users, items = self.train_set.num_users, self.train_set.num_items
+            data = f"{users:,} training users x {items:,} items"
+        others = f"; users held out: {held_out}" if held_out else f"; against={self.against!r}"
+        return f"{type(self).__name__}({self.dataset_name!r}: {data}{others})"
 
     @classmethod
     def from_splits(
@@ -169,7 +191,7 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         method = cls.__new__(cls)
         against = "users" if given else "test"
         _, of_cornac = method._begin(None, seed, HELD_OUT_SHARE, against, settings)
-        method._aside, method._is_own_split = given, True
+        method._group_rows, method._is_own_split = given, True
         BaseMethod.__init__(
             method,
             fmt=fmt,
@@ -185,7 +207,7 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     def _take_splits(self, train_data: Any, test_data: Any, val_data: Any) -> None:
         train_rows = as_rows(train_data)
         if train_rows is not None:  # Cornac refuses that
-            check_apart(train_rows, self._aside)
+            check_apart(train_rows, self._group_rows)
         self.build(train_rows, as_rows(test_data), as_rows(val_data))
 
     # ---------------------------------------------------------------------------------- realism
@@ -194,15 +216,15 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         """Of the rows of a group set aside those that would have been training data."""
         raise NotImplementedError
 
-    def _hiding(self, name: str) -> np.random.Generator:
+    def _left_out_stream(self, name: str) -> np.random.Generator:
         """Random stream of what is left out of a group set aside."""
-        seeds = children(random_stream(self._realism_seed, "hide"), len(ASIDE))
-        return np.random.default_rng(seeds[ASIDE.index(name)])
+        seeds = children(random_stream(self._realism_seed, "hide"), len(REALISM_GROUPS))
+        return np.random.default_rng(seeds[REALISM_GROUPS.index(name)])
 
     def _random_part(self, name: str, share: float) -> list[Row]:
         """Draw a share of the rows of a group set aside."""
-        rows = self._aside[name]
-        order = self._hiding(name).permutation(len(rows))
+        rows = self._group_rows[name]
+        order = self._left_out_stream(name).permutation(len(rows))
         return [rows[place] for place in np.sort(order[: round(share * len(rows))])]
 
     @property
@@ -226,11 +248,6 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     def groups(self) -> Groups:
         """Users that realism is measured with (of the current fold)."""
         return self._evaluation().groups
-
-    @property
-    def evaluator(self) -> Evaluator:
-        """Evaluator against the held-out users (of the current fold); fitted at the first call."""
-        return self._evaluation().evaluator
 
     def _evaluation(self) -> RealismEvaluation:
         """Realism against the users set aside, or the test users; made at the first call."""
@@ -256,56 +273,53 @@ class RealismMixin(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             return Groups(train, None, reference, held_out, counts)
         counts = {}
         parts = []
-        for name in ASIDE:
-            rows = self._aside[name] if self._is_own_split else self._training_part(name)
+        for name in REALISM_GROUPS:
+            rows = self._group_rows[name] if self._is_own_split else self._training_part(name)
             part, dropped = known_profiles(rows, train.item_ids, self.min_items)
             parts.append(part)
             counts |= {reason: counts.get(reason, 0) + lost for reason, lost in dropped.items()}
         return Groups(train, None, parts[0], parts[1], counts)
 
-    # ------------------------------------------------------------------------ Cornac's interface
+    def _users_name(self, test_set: Dataset) -> str:
+        return "validation" if test_set is self.val_set else "held-out"
 
-    def eval(
+    def _accuracy(
         self,
         model: Recommender,
-        train_set: Dataset,
-        test_set: Dataset,
-        val_set: Dataset | None,
-        rating_threshold: float,
-        exclude_unknowns: bool,
+        users: str,
         user_based: bool,
         rating_metrics: Sequence[Any],
         ranking_metrics: Sequence[Any],
-        verbose: bool,
-    ) -> Result:
-        """Evaluate a fitted model: Cornac's metrics as Cornac does, realism metrics by sampling."""
-        users = "validation" if test_set is self.val_set else "held-out"
-        realism, ranking = realism_apart(ranking_metrics)
+    ) -> ResultsByName:
+        """Cornac's metrics, as Cornac's own method computes them."""
+        test_set = self.val_set if users == "validation" else self.test_set
         found = BaseMethod.eval(
             model=model,
-            train_set=train_set,
+            train_set=self.train_set,
             test_set=test_set,
-            val_set=val_set,
-            rating_threshold=rating_threshold,
-            exclude_unknowns=exclude_unknowns,
+            val_set=None if users == "validation" else self.val_set,
+            rating_threshold=self.rating_threshold,
+            exclude_unknowns=self.exclude_unknowns,
             user_based=user_based,
             rating_metrics=rating_metrics,
-            ranking_metrics=ranking,
-            verbose=verbose,
+            ranking_metrics=ranking_metrics,
+            verbose=self.verbose,
         )
-        metrics = [*rating_metrics, *ranking]
+        metrics = [*rating_metrics, *ranking_metrics]
         evaluated = (
             [found.metric_avg_results[metric.name] for metric in metrics],
             [found.metric_user_results[metric.name] for metric in metrics],
         )
         meaning = "on ratings of training users that were held out"
         report = self._reports[self._fold]
-        results = note_accuracy(report, model, users, metrics, evaluated, meaning)
-        if realism:
-            try:
-                _ = self.evaluator  # fits it
-            except ValueError as error:  # too few users, or no profiles: accuracy need not suffer
-                results |= no_realism(model, users, realism, error)
-            else:
-                results |= self._evaluation().measure(model, users, realism)
-        return ordered_result(model.name, [*rating_metrics, *ranking_metrics], results)
+        names = self.user_names()
+        return note_accuracy(report, model, users, metrics, evaluated, meaning, names)
+
+    def _realism(
+        self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
+    ) -> ResultsByName:
+        try:
+            _ = self.evaluator  # fits it
+        except ValueError as error:  # too few users, or no profiles: accuracy need not suffer
+            return no_realism(model, users, metrics, error)
+        return super()._realism(model, users, metrics)

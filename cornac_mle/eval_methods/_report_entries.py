@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from cornac.models import Recommender
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.fold_in import searched
-from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.report.report import Report, Score
+from cornac_mle.profiles import ids_index
+from cornac_mle.report.measurement import Measurement, MetricNote, Score
+from cornac_mle.report.report import Report
 from cornac_mle.stats.intervals import mean_interval
 
 logger = logging.getLogger("cornac_mle")
 
-ResultsByName = dict[str, tuple[float, dict[int, float]]]
-"""Average and per-user values of each metric."""
+ResultsByName = dict[str, tuple[float, dict[Any, float]]]
+"""Average of each metric, and its values by user: by Cornac's index, or by id for realism."""
 
 
 def ordered_result(name: str, metrics: Sequence[Any], results: ResultsByName) -> Result:
@@ -37,12 +38,17 @@ def note_accuracy(
     metrics: Sequence[Any],
     evaluated: tuple[Sequence[float], Sequence[dict[int, float]]],
     meaning: str,
+    user_names: Mapping[int, Hashable],
 ) -> ResultsByName:
-    """Take what Cornac's own metrics found into the report, with intervals over users."""
+    """Take what Cornac's own metrics found into the report, with intervals over users.
+
+    `user_names` has the id of each user by Cornac's index.
+    """
     results: ResultsByName = {}
     for metric, mean, by_user in zip(metrics, *evaluated, strict=True):
         results[metric.name] = (float(mean), by_user)
-        values = np.asarray([by_user[user] for user in sorted(by_user)], dtype=np.float64)
+        indices = sorted(by_user)
+        values = np.asarray([by_user[user] for user in indices], dtype=np.float64)
         higher = bool(getattr(metric, "higher_better", False))
         low, high = mean_interval(values)
         measurement = Measurement(
@@ -52,6 +58,7 @@ def note_accuracy(
             loss=-float(mean) if higher else float(mean),
             n_real=len(values),
             per_user=values,
+            user_ids=ids_index([user_names[user] for user in indices]),
         )
         note = MetricNote("high" if higher else "low", meaning)
         note_score(report, model, users, metric.name, note, measurement, None)
@@ -82,6 +89,10 @@ def note_score(
             fit_seed=getattr(fitted, "seed", None),
             sampling_seed=sampling_seed,
             measurement=measurement,
+            judge=note.judge,
+            level=note.level,
+            tail=note.tail,
+            conditional=note.conditional,
         )
     )
 

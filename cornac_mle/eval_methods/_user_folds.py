@@ -21,12 +21,6 @@ class Splitter(Protocol):
         """Yield the places of training and of test users, fold by fold."""
 
 
-def users_of(frame: pd.DataFrame, min_items: int) -> npt.NDArray[np.object_]:
-    """Users with at least `min_items` items, in order of first appearance."""
-    sizes = frame.groupby("user", sort=False)["item"].size()
-    return np.asarray(sizes.index[sizes >= min_items], dtype=object)
-
-
 def split_by(
     cv: Splitter,
     users: npt.NDArray[np.object_],

@@ -3,23 +3,22 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from cornac.data import Dataset
-from cornac.eval_methods import BaseMethod
 from cornac.eval_methods.base_method import ranking_eval, rating_eval
-from cornac.experiment.result import Result
 from cornac.models import Recommender
 
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.checks import check_count, check_share
-from cornac_mle.eval_methods._report_entries import ResultsByName, note_accuracy, ordered_result
+from cornac_mle.eval_methods._realism_method import RealismMethod
+from cornac_mle.eval_methods._report_entries import ResultsByName, note_accuracy
 from cornac_mle.eval_methods.realism_evaluation import (
     RealismEvaluation,
     random_stream,
-    realism_apart,
 )
 from cornac_mle.eval_methods.user_splits import (
     Groups,
@@ -29,7 +28,6 @@ from cornac_mle.eval_methods.user_splits import (
     split_users,
 )
 from cornac_mle.item_holdout import hold_out_items
-from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.fold_in import UnseenUsers, searched
 from cornac_mle.profiles import Profiles
@@ -38,7 +36,7 @@ from cornac_mle.report.report import Report
 logger = logging.getLogger("cornac_mle")
 
 
-class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
+class HeldOutUsers(RealismMethod):
     """Cornac evaluation method that splits users: train / reference / held-out.
 
     Models are fitted on training users. The evaluator of realism is fitted on reference users.
@@ -103,11 +101,10 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         dataset_name: str = "data",
         verbose: bool = False,
     ) -> None:
-        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
-        positive = rating_threshold if feedback == "ratings" and rating_threshold else 0.0
-        super().__init__(rating_threshold=positive, seed=check_count("seed", seed, minimum=0))
+        super().__init__(
+            rating_threshold=rating_threshold, seed=check_count("seed", seed, minimum=0)
+        )
         self.verbose = verbose
-        self.like_threshold = rating_threshold
         self.feedback = feedback
         self.shares = shares
         self.validation_share = validation_share
@@ -169,12 +166,12 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     def _likes(
         self, data: pd.DataFrame | Iterable[tuple[object, ...]]
     ) -> tuple[pd.DataFrame, dict[str, int]]:
-        return keep_likes(feedback_frame(data), self.like_threshold, self.feedback)
+        return keep_likes(feedback_frame(data), self.rating_threshold, self.feedback)
 
     def _take(self, groups: Groups) -> None:
         """Lay the groups out as Cornac's datasets: training, validation, held-out users."""
         self.groups = groups
-        self._realism = RealismEvaluation(
+        self._realism_evaluation = RealismEvaluation(
             groups,
             self.report,
             seed=self.seed,
@@ -208,37 +205,21 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     @property
     def samplers(self) -> dict[str, str]:
         """Settings of the `Sampled` that drew the users of models without a sampler, by model."""
-        return self._realism.samplers
+        return self._realism_evaluation.samplers
 
-    @property
-    def evaluator(self) -> Evaluator:
-        """Evaluator against the held-out users; fitted at the first call."""
-        return self._realism.evaluator
+    def __repr__(self) -> str:
+        name = f"HeldOutUsers({self.report.dataset!r}"
+        if not hasattr(self, "groups"):
+            return f"{name}: no data)"
+        counts = ", ".join(f"{count:,} {group}" for group, count in self.groups.sizes.items())
+        items = len(self.groups.train.item_ids)
+        return f"{name}: {counts} users x {items:,} items, seed={self.seed})"
 
-    # ------------------------------------------------------------------------ Cornac's interface
+    def _evaluation(self) -> RealismEvaluation:
+        return self._realism_evaluation
 
-    def eval(
-        self,
-        model: Recommender,
-        train_set: Dataset,
-        test_set: Dataset,
-        val_set: Dataset | None,
-        rating_threshold: float,
-        exclude_unknowns: bool,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
-        verbose: bool,
-    ) -> Result:
-        """Evaluate a fitted model: Cornac's metrics by fold-in, realism metrics by sampling.
-
-        Cornac calls this from `evaluate`, on the held-out users and on the validation users.
-        """
-        users = "held-out" if test_set is self.test_set else "validation"
-        realism, ranking = realism_apart(ranking_metrics)
-        results = self._accuracy(model, users, user_based, rating_metrics, ranking)
-        results |= self._realism.measure(model, users, realism)
-        return ordered_result(model.name, (*rating_metrics, *ranking_metrics), results)
+    def _users_name(self, test_set: Dataset) -> str:
+        return "held-out" if test_set is self.test_set else "validation"
 
     def _accuracy(
         self,
@@ -265,6 +246,8 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         mask = shown.to_dataset(first_user=first, seed=self.seed)
         # Cornac leaves items below the threshold among the candidates: shown ones must not be.
         mask.csr_matrix.data[:] = np.inf
+        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
+        is_positive = self.rating_threshold if self.feedback == "ratings" else None
         ratings = rating_eval(view, rating_metrics, hidden, user_based, verbose=self.verbose)
         rankings = ranking_eval(
             view,
@@ -272,11 +255,16 @@ class HeldOutUsers(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             self.train_set,
             hidden,
             val_set=mask,
-            rating_threshold=self.rating_threshold,
+            rating_threshold=is_positive or 0.0,
             exclude_unknowns=True,
             verbose=self.verbose,
         )
-        meaning = "on items hidden of unseen users"
-        return note_accuracy(
-            self.report, model, users, rating_metrics, ratings, meaning
-        ) | note_accuracy(self.report, model, users, ranking_metrics, rankings, meaning)
+        note = partial(
+            note_accuracy,
+            self.report,
+            model,
+            users,
+            meaning="on items hidden of unseen users",
+            user_names=self.user_names(),
+        )
+        return note(rating_metrics, ratings) | note(ranking_metrics, rankings)

@@ -13,10 +13,10 @@ from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_number, check_share, refusal
 from cornac_mle.eval_methods._report_entries import merged_report
-from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by, users_of
+from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.realism_evaluation import random_stream
-from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes
+from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
 from cornac_mle.models.cloning import fresh_clone, frozen
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.report.report import Report
@@ -86,7 +86,7 @@ verbose
         **settings: Any,
     ) -> None:
         frame, dropped, min_items = self._begin(data, settings)
-        users = users_of(frame, min_items)
+        users = np.asarray(users_with(frame, min_items), dtype=object)
         if cv is None:
             check_count("n_folds", n_folds, minimum=2)
             if n_folds > len(users):
@@ -127,7 +127,7 @@ verbose
         """
         method = cls.__new__(cls)
         frame, dropped, min_items = method._begin(data, settings)
-        users = users_of(frame, min_items)
+        users = np.asarray(users_with(frame, min_items), dtype=object)
         held_out = labelled_folds(folds, users)
         method._fill(frame, dropped, users, held_out, reference_share, validation_share, settings)
         return method
@@ -166,7 +166,7 @@ verbose
         )
         self.dataset_name = pattern.report.dataset
         frame = feedback_frame(data)
-        frame, dropped = keep_likes(frame, pattern.like_threshold, pattern.feedback)
+        frame, dropped = keep_likes(frame, pattern.rating_threshold, pattern.feedback)
         return frame, dropped, pattern.min_items
 
     def _fill(
@@ -208,6 +208,13 @@ verbose
                 )
             )
         self._take_folds(folds)
+
+    def __repr__(self) -> str:
+        sizes = [len(fold.groups.held_out) for fold in self.folds]
+        return (
+            f"HeldOutUsersCV({self.dataset_name!r}: {self.n_folds} folds of "
+            f"{min(sizes):,} to {max(sizes):,} held-out users)"
+        )
 
     def _take_folds(self, folds: list[HeldOutUsers]) -> None:
         self.folds = folds

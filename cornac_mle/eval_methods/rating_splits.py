@@ -119,9 +119,9 @@ verbose
     def _training_part(self, name: str) -> list[Row]:
         if self.group_by == "item":
             return self._random_part(name, self.train_set.num_ratings / len(self.data))
-        random = self._hiding(name)
+        random = self._left_out_stream(name)
         by_user: dict[Any, list[Row]] = defaultdict(list)
-        rows = self._aside[name]
+        rows = self._group_rows[name]
         for row in sorted(rows, key=lambda row: row[3]) if self.chrono else rows:
             by_user[row[0]].append(row)
         found: list[Row] = []
@@ -192,7 +192,7 @@ exclude_unknowns, verbose
         )
 
     def _training_part(self, name: str) -> list[Row]:
-        return [row for row in self._aside[name] if row[3] < self.val_timestamp]
+        return [row for row in self._group_rows[name] if row[3] < self.val_timestamp]
 
 
 class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # type: ignore[misc]
@@ -243,11 +243,11 @@ class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # typ
             **of_cornac,
         )
         self._reports = [self._report_of(fold) for fold in range(self.n_folds)]
-        self._aside_folds = {
-            name: self._hiding(name).permutation(len(places)) % self.n_folds
+        self._group_folds = {
+            name: self._left_out_stream(name).permutation(len(places)) % self.n_folds
             if folds is None
             else folds[places]
-            for name, places in self._aside_places.items()
+            for name, places in self._group_places.items()
         }
 
     def _report_of(self, fold: int) -> Report:
@@ -264,7 +264,7 @@ class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # typ
             tuple(as_rows(part) for part in fold) for fold in zip(*sets, strict=True)
         ]
         for train_rows, _, _ in self._own_folds:
-            check_apart(train_rows, self._aside)
+            check_apart(train_rows, self._group_rows)
         self.n_folds = len(self._own_folds)
         self.current_fold = 0
         self._reports = [self._report_of(fold) for fold in range(self.n_folds)]
@@ -284,5 +284,5 @@ class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # typ
             super()._get_train_test()
 
     def _training_part(self, name: str) -> list[Row]:
-        rows, folds = self._aside[name], self._aside_folds[name]
+        rows, folds = self._group_rows[name], self._group_folds[name]
         return [rows[place] for place in np.flatnonzero(folds != self.current_fold)]

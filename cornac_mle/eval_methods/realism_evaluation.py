@@ -20,7 +20,9 @@ from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.fold_in import searched
 from cornac_mle.models.sampled.model import Sampled
+from cornac_mle.profiles import Profiles, synthetic_ids
 from cornac_mle.randomness import children
+from cornac_mle.report.measurement import Measurement
 from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
@@ -176,17 +178,15 @@ class RealismEvaluation:
         Returns
         -------
         dict
-            Of each metric its value, averaged over sampling seeds, and the values of the synthetic
-            users of the first seed, by number. NaN and nothing where there is no value.
+            Of each metric its value, averaged over sampling seeds, and its values by user: the
+            synthetic users of the first seed, "s0", "s1", ..., or real users by id. NaN and nothing
+            where there is no value.
         """
-        if not metrics:
-            return {}
         try:
             evaluator = self.evaluator_for(users)
             sampler = self.sampler_of(model, users)
         except NotMeasurableError as error:
             return no_realism(model, users, metrics, error)
-        results: ResultsByName = {metric.name: (float("nan"), {}) for metric in metrics}
         self._describe_users()
         self.report.judge_families[model.name] = sampler.judge_family
         n_users = 2 * (len(evaluator.held_out) // 2)
@@ -194,30 +194,53 @@ class RealismEvaluation:
         pools = [sampler.sample(n_users, rng=seed) for seed in seeds]
         if users == "held-out":  # of several fits, the first
             self.report.synthetic.setdefault(model.name, pools[0])
-        measure_seeds = children(random_stream(self.seed, "measure"), self.n_samples)
+        results: ResultsByName = {}
         for metric in metrics:
-            measured = []
-            try:
-                for number, synthetic in enumerate(pools):
-                    random = np.random.default_rng(measure_seeds[number])
-                    if isinstance(metric, ModelMetric):
-                        found = metric.measure_model(evaluator, sampler, rng=random)
-                    else:
-                        found = metric.measure(evaluator, synthetic, rng=random)
-                    measured.append(found)
-                    note_score(self.report, model, users, metric.name, metric.note, found, number)
-            except NotMeasurableError as error:
+            found = self._measured(metric, evaluator, sampler, pools)
+            if isinstance(found, NotMeasurableError):
                 text = "%s: %s cannot be measured on %s users: %s"
-                logger.warning(text, model.name, metric, users, error)
+                logger.warning(text, model.name, metric, users, found)
+                results[metric.name] = (float("nan"), {})
                 continue
-            cautions = [text for text in (self.caution, metric.caution(evaluator)) if text]
-            if cautions and users == "held-out":
-                self.report.cautions[metric.name] = "; ".join(cautions)
-            per_user = measured[0].per_user
-            by_user = {} if per_user is None else dict(enumerate(per_user.tolist()))
-            values = [one.value for one in measured]
-            results[metric.name] = (
-                values[0] if metric.is_bound else float(np.mean(values)),
-                by_user,
-            )
+            for number, one in enumerate(found):
+                note_score(self.report, model, users, metric.name, metric.note, one, number)
+            if users == "held-out":
+                self._note_caution(metric, evaluator)
+            results[metric.name] = _summary(metric, found)
         return results
+
+    def _measured(
+        self,
+        metric: RealismMetric,
+        evaluator: Evaluator,
+        sampler: GenerativeRecommender,
+        pools: Sequence[Profiles],
+    ) -> list[Measurement] | NotMeasurableError:
+        """Measure one metric on each pool of synthetic users, or say why it has no value."""
+        measured = []
+        seeds = children(random_stream(self.seed, "measure"), self.n_samples)
+        try:
+            for synthetic, seed in zip(pools, seeds, strict=True):
+                random = np.random.default_rng(seed)
+                if isinstance(metric, ModelMetric):
+                    measured.append(metric.measure_model(evaluator, sampler, rng=random))
+                else:
+                    measured.append(metric.measure(evaluator, synthetic, rng=random))
+        except NotMeasurableError as error:
+            return error
+        return measured
+
+    def _note_caution(self, metric: RealismMetric, evaluator: Evaluator) -> None:
+        cautions = [text for text in (self.caution, metric.caution(evaluator)) if text]
+        if cautions:
+            self.report.cautions[metric.name] = "; ".join(cautions)
+
+
+def _summary(metric: RealismMetric, found: Sequence[Measurement]) -> tuple[float, dict[Any, float]]:
+    """Average over sampling seeds (of a certified bound, the first), and the first seed's users."""
+    value = found[0].value if metric.is_bound else float(np.mean([one.value for one in found]))
+    per_user, ids = found[0].per_user, found[0].user_ids
+    if per_user is None:
+        return value, {}
+    names = synthetic_ids(len(per_user)) if ids is None else ids
+    return value, dict(zip(names, per_user.tolist(), strict=True))

@@ -121,6 +121,12 @@ def keep_likes(
     return frame, dropped
 
 
+def users_with(frame: pd.DataFrame, min_items: int) -> pd.Index:
+    """Users with at least `min_items` items, in order of first appearance."""
+    sizes = frame.groupby("user", sort=False)["item"].size()
+    return sizes.index[sizes >= min_items]
+
+
 def split_users(
     frame: pd.DataFrame,
     shares: tuple[float, float, float],
@@ -147,9 +153,8 @@ def split_users(
     if not 0 <= validation_share < 1:
         raise ValueError(refusal("validation_share", "be in [0, 1)", validation_share))
     check_count("min_items", min_items)
-    sizes = frame.groupby("user", sort=False)["item"].size()
-    users = sizes.index[sizes >= min_items]
-    small = int((sizes < min_items).sum())
+    users = users_with(frame, min_items)
+    small = frame["user"].nunique() - len(users)
     edges = np.round(np.cumsum(shares) / np.sum(shares) * len(users)).astype(int)
     n_train, n_reference = edges[0], edges[1] - edges[0]
     if min(n_train, n_reference, edges[2] - edges[1]) < 2:
@@ -193,8 +198,7 @@ def join_groups(
             continue
         known = frame[frame["item"].isin(items)]
         lost += len(frame) - len(known)
-        sizes = known.groupby("user", sort=False)["item"].size()
-        users = sizes.index[sizes >= min_items]
+        users = users_with(known, min_items)
         small += frame["user"].nunique() - len(users)
         for user in users:
             if user in seen:

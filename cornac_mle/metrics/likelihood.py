@@ -104,6 +104,7 @@ class HeldOutLogLikelihood(ModelMetric):
             n_real=len(nats),
             effective_sample_size=None if sizes is None else float(np.median(sizes)),
             per_user=nats,
+            user_ids=evaluator.held_out.user_ids,
         )
 
 

@@ -10,11 +10,9 @@ from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, Split
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import MetricNote
+from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
 from cornac_mle.stats.conformal import conditional_p_values
-
-WORST = "worst"
 
 
 class UnrealisticUsers(SplitMetric):
@@ -65,18 +63,25 @@ class UnrealisticUsers(SplitMetric):
         tail: str = "implausible",
     ) -> None:
         self.alpha = check_share("alpha", alpha)
-        self.judge = check_choice("judge", judge, (*FAMILIES, WORST))
+        self.judge = check_choice("judge", judge, (*FAMILIES, WORST_JUDGE))
         if not isinstance(conditional, bool):
             raise TypeError(refusal("conditional", "be True or False", repr(conditional)))
         self.conditional = conditional
         self.tail = check_choice("tail", tail, ("implausible", "typical"))
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
-        side = "less" if tail == "implausible" else "more"
+        typical = self.tail == "typical"
+        side = "more" if typical else "less"
         self.note = MetricNote(
-            f"{self.alpha:g}", f"users {side} plausible than {1 - self.alpha:.0%} of real users"
+            f"{self.alpha:g}",
+            f"users {side} plausible than {1 - self.alpha:.0%} of real users",
+            judge=self.judge,
+            level=self.alpha,
+            tail=self.tail,
+            conditional=conditional,
+            second_opinion=judge not in (PRIMARY, WORST_JUDGE) and not conditional and not typical,
         )
         options = [judge] * (judge != PRIMARY) + ["conditional"] * conditional
-        options += ["typical"] * (tail == "typical")
+        options += ["typical"] * typical
         suffix = f" ({', '.join(options)})" if options else ""
         super().__init__(name=f"UnrealisticUsers@{self.alpha:g}{suffix}", higher_better=False)
 
@@ -95,7 +100,7 @@ class UnrealisticUsers(SplitMetric):
     def _on_splits(
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
     ) -> FloatArray:
-        families = tuple(FAMILIES) if self.judge == WORST else (self.judge,)
+        families = tuple(FAMILIES) if self.judge == WORST_JUDGE else (self.judge,)
         shares = [self._flagged_shares(evaluator, users, splits, family) for family in families]
         return np.asarray(np.max(shares, axis=0))
 
@@ -133,7 +138,7 @@ class UnrealisticUsers(SplitMetric):
         return one, other
 
     def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
-        if self.judge == WORST:
+        if self.judge == WORST_JUDGE:
             return None
         scores = self._scores(evaluator, synthetic, self.judge)
         real = self._scores(evaluator, evaluator.held_out, self.judge)

@@ -1,9 +1,14 @@
-"""What a measurement is, and how to read a metric."""
+"""What a measurement is, how to read its metric, and what it is of."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
+
+from cornac_mle.sparse import FloatArray
+
+WORST_JUDGE = "worst"
+"""Judge that is whichever family flags most in each half-split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,10 @@ class Measurement:
         Of a likelihood that is estimated, and so a lower bound on average: the median over users of
         `LikelihoodEstimate.effective_sample_size`. None where the value is no such bound.
     per_user : ndarray or None, shape (n_synthetic,)
-        The metric's value of each synthetic user, where it has one.
+        The metric's value of each synthetic user, where it has one; of each user in `user_ids`,
+        where these are given.
+    user_ids : Index or None
+        Real users that `per_user` is of. None: the synthetic users "s0", "s1", ... in order.
     on_splits : ndarray or None, shape (n_splits,)
         The metric on each half-split. The splits are the same for all models of an evaluator, so
         that two models can be compared pair by pair.
@@ -56,21 +64,81 @@ class Measurement:
     n_synthetic: int = 0
     minimum_detectable: float | None = None
     effective_sample_size: float | None = None
-    per_user: npt.NDArray[np.float64] | None = None
-    on_splits: npt.NDArray[np.float64] | None = None
-
-
-NUMBER_FIELDS = tuple(
-    item.name for item in fields(Measurement) if item.name not in ("per_user", "on_splits")
-)
+    per_user: FloatArray | None = None
+    user_ids: pd.Index | None = None
+    on_splits: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class MetricNote:
-    """How to read a metric: its best value and one sentence."""
+    """How to read a metric.
+
+    Attributes
+    ----------
+    best : str
+        Best value, or the direction: "0", "ceiling", "high".
+    meaning : str
+        One sentence on what the value is.
+    judge : str or None
+        Family of the judge of plausibility that gives the verdict, where the metric is one judge's.
+    level : float or None
+        Level of the p-values behind a share of flagged users.
+    tail : str or None
+        Who is flagged: "implausible" or "typical" users.
+    conditional : bool
+        Whether p-values are conditional on size and popularity.
+    second_opinion : bool
+        Whether the judge is not the primary one; tables show such metrics apart.
+    """
 
     best: str
     meaning: str
+    judge: str | None = None
+    level: float | None = None
+    tail: str | None = None
+    conditional: bool = False
+    second_opinion: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A measurement and what it is of: a row of `Report.scores`.
+
+    `judge`, `level`, `tail` and `conditional` are those of the metric, see `MetricNote`.
+    """
+
+    dataset: str
+    model: str
+    parameters: str
+    metric: str
+    users: str
+    fit_seed: int | None
+    sampling_seed: int | None
+    measurement: Measurement
+    judge: str | None = None
+    level: float | None = None
+    tail: str | None = None
+    conditional: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """Flatten to the columns of scores.csv."""
+        return {
+            name: getattr(self.measurement if name in NUMBER_FIELDS else self, name)
+            for name in SCORE_COLUMNS
+        }
+
+
+NUMBER_FIELDS = tuple(
+    item.name
+    for item in fields(Measurement)
+    if item.name not in ("per_user", "user_ids", "on_splits")
+)
+"""Fields of a measurement that are one number."""
+SCORE_COLUMNS = (
+    *(item.name for item in fields(Score) if item.name != "measurement"),
+    *NUMBER_FIELDS,
+)
+"""Columns of scores.csv."""
 
 
 def with_normalised(measurement: Measurement, *, standard_error: float) -> Measurement:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
 from cornac_mle.report.report import Report
 
 PACKAGES = ("cornac-mle", "cornac", "numpy", "scipy", "pandas", "scikit-learn", "torch")
@@ -85,8 +86,8 @@ def unrealistic_users(report: Report, false_discovery_rate: float = 0.1) -> pd.D
     if users.empty:
         return pd.DataFrame(columns=columns)
     # Of the primary judge; at another level the p-values are the same ones.
-    primary = users["metric"].str.fullmatch(r"UnrealisticUsers@\S+")
-    users = users[primary & (users["users"] == "held-out")]
+    primary = [name for name, note in report.metrics.items() if _lists_users(note)]
+    users = users[users["metric"].isin(primary) & (users["users"] == "held-out")]
     parts = []
     for _, part in users[users["metric"] == users["metric"].min()].groupby(
         ["model", "fit_seed", "sampling_seed"], dropna=False
@@ -94,9 +95,14 @@ def unrealistic_users(report: Report, false_discovery_rate: float = 0.1) -> pd.D
         q_values = false_discovery_control(part["value"].to_numpy())
         listed = part.assign(p_value=part["value"], q_value=q_values)
         listed["flagged"] = q_values <= false_discovery_rate
-        listed["user"] = "s" + part["user"].astype(str)
         parts.append(listed[columns])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _lists_users(note: MetricNote) -> bool:
+    """Whether a metric's values of users are the primary judge's plain p-values."""
+    plain = note.tail == "implausible" and not note.conditional and not note.second_opinion
+    return plain and note.judge != WORST_JUDGE
 
 
 def hash_feedback(frame: pd.DataFrame) -> str:

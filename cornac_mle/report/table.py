@@ -10,14 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cornac_mle.datasets import NamedDataset
-from cornac_mle.plausibility.judge import FAMILIES
-from cornac_mle.report.report import PRIMARY_METRIC, Report
+from cornac_mle.report._comparisons import PRIMARY_METRIC
+from cornac_mle.report.report import Report
 
 WIDTH = 100
 MOST_COLUMNS = 9
-OTHER_JUDGES = rf"UnrealisticUsers@\S+ \(({'|'.join(FAMILIES)})\)"
-"""Metrics that stand in a table of their own."""
-KIN = "*"
+OWN_FAMILY = "*"
+"""Beside the verdict of a judge of the model's own family."""
 NO_VALUE = "-"
 AT_LEAST = ">="
 """Before a log-likelihood that is estimated, and so a lower bound on average."""
@@ -44,7 +43,8 @@ def score_table(report: Report) -> RenderableType:
     """
     scores = report.scores
     scores = scores[scores["users"] == "held-out"]
-    judged_apart = scores["metric"].str.fullmatch(OTHER_JUDGES)
+    second = [name for name, note in report.metrics.items() if note.second_opinion]
+    judged_apart = scores["metric"].isin(second)
     metrics = sorted(scores.loc[~judged_apart, "metric"].unique(), key=_place)
     groups = report.groups.items()
     sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
@@ -111,9 +111,9 @@ def judge_table(report: Report) -> RenderableType:
     for family in (*families, "worst"):
         table.add_column(family, justify="right", no_wrap=True)
     for model, row in judges.iterrows():
-        cells = [_number(row[name]) + KIN * (row["kin"] == name) for name in families]
+        cells = [_number(row[name]) + OWN_FAMILY * (row["own_family"] == name) for name in families]
         table.add_row(str(model), *cells, _number(row["worst"]))
-    lines = [f"{KIN} the judge is of the model's own family, and may go easy on it."]
+    lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
     if len(judges) > 2:
         pairs = combinations(families, 2)
         taus = ", ".join(f"{a}/{b} {agreement.loc[a, b]:.2f}" for a, b in pairs)

@@ -19,7 +19,8 @@ from cornac_mle.eval_methods._report_entries import model_parameters
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.models.cloning import fresh_clone
-from cornac_mle.report.report import Report, Score
+from cornac_mle.report.measurement import Score
+from cornac_mle.report.report import Report
 from cornac_mle.search.pareto import non_dominated
 from cornac_mle.stats.intervals import mean_interval
 

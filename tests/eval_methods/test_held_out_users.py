@@ -9,7 +9,14 @@ from cornac.metrics import NDCG, RMSE, Recall
 from cornac.models import BPR, EASE, MF, PMF, GlobalAvg, MostPop, NextItemRecommender
 
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-from cornac_mle.metrics import CopiedUsers, PlausibilityKS, PopularityJS, UnrealisticUsers
+from cornac_mle.experiment import Experiment
+from cornac_mle.metrics import (
+    CopiedUsers,
+    HeldOutLogLikelihood,
+    PlausibilityKS,
+    PopularityJS,
+    UnrealisticUsers,
+)
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.models.training_users import TrainingUsers
@@ -158,6 +165,46 @@ def test_per_user_results(experiment, method):
     own = table[(table.model == "Popularity") & (table.metric == "NDCG@100")]
     own = own[own.users == "held-out"]
     assert own.value.mean() == pytest.approx(experiment.result[0].metric_avg_results["NDCG@100"])
+    assert set(own.user) <= set(method.groups.held_out.user_ids)
+    made_up = table[(table.model == "Popularity") & (table.metric == "UnrealisticUsers@0.1")]
+    made_up = made_up[made_up.users == "held-out"]
+    assert made_up.user.tolist() == [f"s{number}" for number in range(len(made_up))]
+
+
+def test_values_of_real_users_bear_their_ids(triplets):
+    """The log-likelihood is of held-out users: theirs are the names, in every table."""
+    method = HeldOutUsers(triplets, seed=7)
+    made = Experiment(method, [Popularity()], [HeldOutLogLikelihood()])
+    made.run()
+    ids = list(method.groups.held_out.user_ids)
+    table = method.report.per_user
+    assert table[table.users == "held-out"].user.tolist() == ids
+    assert made.per_user.query("split == 'test'").user.tolist() == ids
+    nats = dict(
+        zip(
+            ids,
+            Popularity().fit(method.train_set).log_likelihood(method.groups.held_out, rng=1),
+            strict=True,
+        )
+    )
+    own = made.per_user.query("split == 'test'").set_index("user").value
+    assert dict(own) == pytest.approx(nats)
+
+
+def test_the_threshold_is_the_one_that_was_given(triplets):
+    rated_rows = [(user, item, 1.0 + len(str(item)) % 2 * 4) for user, item, _ in triplets]
+    assert HeldOutUsers(rated_rows, rating_threshold=1).rating_threshold == 1
+    assert HeldOutUsers(rated_rows).rating_threshold is None
+    assert HeldOutUsers(rated_rows, rating_threshold=1, feedback="ratings").rating_threshold == 1
+
+
+def test_a_method_is_named_in_a_line(triplets):
+    method = HeldOutUsers(triplets, seed=7, dataset_name="tastes")
+    sizes = method.groups.sizes
+    counts = ", ".join(f"{count:,} {name}" for name, count in sizes.items())
+    n_items = len(method.groups.train.item_ids)
+    assert repr(method) == f"HeldOutUsers('tastes': {counts} users x {n_items:,} items, seed=7)"
+    assert repr(HeldOutUsers()) == "HeldOutUsers('data': no data)"
 
 
 def test_the_report_is_tidy_and_has_ceiling_and_floor(experiment, method):

@@ -154,6 +154,8 @@ def test_validation_ratings_are_of_training_users_so_realism_is_nan(ratio, caplo
 
 def test_an_unpatched_experiment_takes_it(rows, tmp_path):
     method = RatioSplit(rows, seed=3)
+    assert repr(method).startswith("RatioSplit('data': ")
+    assert "users held out: " in repr(method)
     experiment = cornac.Experiment(
         method, [MostPop()], [Recall(k=[5, 10]), REALISM[1]], save_dir=str(tmp_path)
     )

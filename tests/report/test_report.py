@@ -1,23 +1,26 @@
 """Comparing models: paired differences, Holm's adjustment, agreement of judges."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
 from cornac_mle.metrics import Evaluator, PlausibilityKS
 from cornac_mle.null_models.corruption import swap
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import Measurement
-from cornac_mle.report.report import Report, Score
+from cornac_mle.report.measurement import Measurement, Score
+from cornac_mle.report.report import Report
 from cornac_mle.stats.multiple_testing import holm_adjusted, paired_p_value
 from worlds import taste_world
 
 
-def entry(model, metric, value, on_splits=None, loss=None, users="held-out"):
+def entry(model, metric, value, on_splits=None, loss=None, users="held-out", **judging):
     measurement = Measurement(
         value, loss=value if loss is None else loss, on_splits=on_splits, low=value, high=value
     )
-    return Score("data", model, "", metric, users, None, 0, measurement)
+    return Score("data", model, "", metric, users, None, 0, measurement, **judging)
 
 
 def report_of(values, *, spread=0.01, seed=0):
@@ -99,20 +102,59 @@ def test_probability_of_claiming_a_difference_between_equal_models():
     assert binom.sf(claims - 1, worlds, 0.05) > 1e-6
 
 
-def test_judges_give_worst_case_agreement_and_kin():
+def test_judges_give_worst_case_agreement_and_own_family():
     shares = {"PMF": (0.10, 0.20, 0.08), "VAE": (0.50, 0.40, 0.30), "Popularity": (0.9, 0.8, 0.95)}
     entries = []
     for model, values in shares.items():
-        names = ("", " (item-knn)", " (svd)")
-        for name, value in zip(names, values, strict=True):
-            entries.append(entry(model, f"UnrealisticUsers@0.05{name}", value))
-        entries.append(entry(model, "UnrealisticUsers@0.05 (conditional)", 0.99))
+        verdict = {"level": 0.05, "tail": "implausible"}
+        for judge, value in zip(("ease", "item-knn", "svd"), values, strict=True):
+            entries.append(entry(model, f"by {judge}", value, judge=judge, **verdict))
+        others = (
+            {"judge": "ease", "conditional": True},
+            {"judge": "worst"},
+            {"judge": "ease", "tail": "typical"},
+            {"judge": "ease", "level": 0.1},
+        )
+        entries += [entry(model, "no plain verdict", 0.99, **verdict | other) for other in others]
     report = Report(entries=entries, judge_families={"PMF": "svd", "VAE": "svd"})
     table = report.judges()
-    assert list(table.columns) == ["ease", "item-knn", "svd", "worst", "kin"]
+    assert list(table.columns) == ["ease", "item-knn", "svd", "worst", "own_family"]
     assert table.loc["PMF", "worst"] == 0.20
-    assert table.loc["VAE", "kin"] == "svd"
-    assert table.loc["Popularity", "kin"] == ""
+    assert table.loc["VAE", "own_family"] == "svd"
+    assert table.loc["Popularity", "own_family"] == ""
     assert (table.attrs["rank_agreement"].to_numpy() == 1).all()
     with pytest.raises(ValueError, match=r"`alpha` must be a level measured; got 0\.2"):
         report.judges(0.2)
+
+
+def test_without_the_primary_metric_the_first_on_half_splits_is_compared():
+    report = report_of({"a": 0.1, "b": 0.5})
+    assert report.compare().attrs["metric"] == "PlausibilityKS"
+    others = [replace(one, metric="NeighbourCoverage@5") for one in report.entries]
+    report = Report(entries=[entry("a", "CopiedUsers", 0.1), *others])
+    table = report.compare()
+    assert table.attrs["metric"] == "NeighbourCoverage@5"
+    assert len(table) == 1
+
+
+def test_values_of_synthetic_users_bear_their_names_and_of_real_users_theirs():
+    values = np.array([0.5, 0.25])
+    synthetic = Measurement(0.375, per_user=values)
+    real = Measurement(0.375, per_user=values, user_ids=pd.Index(["ann", "bob"]))
+    entries = [
+        Score("data", "PMF", "", name, "held-out", None, 0, one)
+        for name, one in (("PlausibilityKS", synthetic), ("HeldOutLogLikelihood", real))
+    ]
+    table = Report(entries=entries).per_user
+    assert table["user"].tolist() == ["s0", "s1", "ann", "bob"]
+    assert table["value"].tolist() == [0.5, 0.25, 0.5, 0.25]
+
+
+def test_a_report_is_named_in_a_line():
+    report = report_of({f"m{number}": number / 10 for number in range(8)})
+    report.dataset, report.groups = "tastes", {"train": 1200, "held_out": 600}
+    assert repr(report) == (
+        "Report('tastes': 8 models (m0, m1, m2, m3, m4, m5, ...) x 1 metric (PlausibilityKS); "
+        "users: 1,200 train, 600 held_out)"
+    )
+    assert repr(Report()) == "Report('': 0 models x 0 metrics; users: none)"

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.report.report import Report, Score
+from cornac_mle.report.measurement import Measurement, MetricNote, Score
+from cornac_mle.report.report import Report
 from cornac_mle.report.table import WIDTH, score_table
 
 METRICS = {

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cornac_mle.metrics import PopularityJS
-from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.report.report import Report, Score
+from cornac_mle.report.measurement import Measurement, MetricNote, Score
+from cornac_mle.report.report import Report
 from cornac_mle.search.pareto import non_dominated, pareto_front
 
 
