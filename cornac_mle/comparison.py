@@ -38,7 +38,13 @@ from cornac_mle.report.report import Report
 
 
 def default_metrics() -> list[Any]:
-    """Metrics of `compare`: six of realism, two more judges, two of Cornac's own."""
+    """Metrics of `compare`: six of realism, two more judges, two of Cornac's own.
+
+    Examples
+    --------
+    >>> [metric.name for metric in default_metrics()][:2]
+    ['UnrealisticUsers@0.05', 'UnrealisticUsers@0.05 (item-knn)']
+    """
     return [
         UnrealisticUsers(alpha=0.05),
         UnrealisticUsers(alpha=0.05, judge="item-knn"),
@@ -54,7 +60,13 @@ def default_metrics() -> list[Any]:
 
 
 def all_metrics() -> list[RealismMetric]:
-    """Every realism metric with its default settings, what they say of fidelity first."""
+    """Every realism metric with its default settings, what they say of fidelity first.
+
+    Examples
+    --------
+    >>> [metric.name for metric in all_metrics()][-2:]
+    ['RatingKS', 'HeldOutLogLikelihood']
+    """
     return [
         UnrealisticUsers(),
         UnrealisticUsers(judge="item-knn"),
@@ -106,13 +118,14 @@ def compare(
     metrics : sequence of metrics, optional
         Realism metrics and Cornac's; `default_metrics()` if not given.
     rating_threshold : float, optional
-        For feedback only: values of at least this are likes.
+        Least value that is a like; for feedback only.
     fit_seeds : sequence of int, optional
-        Fit each model that has a `seed` once with each of these; otherwise once, as it is.
+        Random seeds with each of which a model that has a `seed` is fitted once; otherwise it is
+        fitted once, as it is.
     seed : int
-        For feedback only: of the split and of sampling.
+        Random seed of the split and of sampling; for feedback only.
     on_fit : callable, optional
-        Called before each fit with the model's name and the number of fits done.
+        Function that is called before each fit with the model's name and the number of fits done.
 
     Returns
     -------
@@ -122,6 +135,17 @@ def compare(
     ------
     ValueError
         If there is no model, or two have one name, or the data are too few.
+
+    Examples
+    --------
+    >>> from cornac_mle import Popularity, TrainingUsers
+    >>> from cornac_mle.metrics import PopularityJS
+    >>> data = [(user, item, 1.0) for user in range(80) for item in range(user % 3, 9, 2)]
+    >>> report = compare([Popularity(), TrainingUsers()], data, metrics=[PopularityJS()])
+    >>> report.scores[["model", "metric", "n_real"]]
+               model        metric  n_real
+    0     Popularity  PopularityJS      10
+    1  TrainingUsers  PopularityJS      10
     """
     if isinstance(models, Recommender):
         raise TypeError(refusal("models", "be a list of models", "one model", "Write [model]."))

@@ -30,7 +30,7 @@ class Experiment(cornac.Experiment):  # type: ignore[misc]  # Cornac has no type
     Parameters
     ----------
     eval_method, models, metrics, user_based, show_validation, verbose, save_dir
-        As for Cornac's, in the same order.
+        Arguments of Cornac's `Experiment`, in the same order.
 
     Raises
     ------

@@ -75,7 +75,7 @@ class RealismMixin(RealismMethod):
         Users set aside who are left with fewer items are dropped, and counted. Training users are
         left to Cornac.
     n_splits, n_samples, dataset_name
-        As for `HeldOutUsers`.
+        Settings of realism, as for `HeldOutUsers`.
     """
 
     def _begin(
@@ -167,8 +167,8 @@ class RealismMixin(RealismMethod):
         Parameters
         ----------
         train_data, test_data, val_data, fmt, rating_threshold, exclude_unknowns, seed, verbose
-            As for Cornac's `BaseMethod.from_splits`; data may be a DataFrame. `CrossValidation`
-            takes lists with one set a fold.
+            Arguments of Cornac's `BaseMethod.from_splits`; data may be a DataFrame.
+            `CrossValidation` takes lists with one set a fold.
         reference_data, held_out_data
             Interactions of users that are in no other set; they are taken as they are, so let
             them be such as training users have in `train_data`. Without them realism is measured

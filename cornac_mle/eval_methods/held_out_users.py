@@ -65,13 +65,13 @@ class HeldOutUsers(RealismMethod):
     n_splits : int
         Half-splits of the held-out users, on which intervals rest.
     seed : int
-        Of all splits and of sampling.
+        Random seed of all splits and of sampling.
     n_samples : int
         Sampling seeds: how many sets of synthetic users are drawn from each model.
     dataset_name : str
-        Shown in results.
+        Name of the data in results.
     verbose : bool
-        As in Cornac.
+        Whether Cornac's progress is printed.
 
     Attributes
     ----------
@@ -82,7 +82,15 @@ class HeldOutUsers(RealismMethod):
 
     Examples
     --------
-    See the README for an experiment with it.
+    >>> from cornac.metrics import Recall
+    >>> from cornac_mle import Popularity
+    >>> data = [(user, item, 1.0) for user in range(40) for item in range(user % 3, 9, 2)]
+    >>> method = HeldOutUsers(data, seed=1)
+    >>> method
+    HeldOutUsers('data': 18 train, 2 validation, 10 reference, 10 held_out users x 9 items, seed=1)
+    >>> result, _ = method.evaluate(Popularity(), [Recall(k=3)], user_based=True)
+    >>> round(result.metric_avg_results["Recall@3"], 2)
+    0.80
     """
 
     def __init__(
@@ -135,9 +143,10 @@ class HeldOutUsers(RealismMethod):
         Parameters
         ----------
         train_data, test_data, val_data, reference_data
-            As `data`: interactions of training, held-out, validation and reference users.
+            Interactions of training, held-out, validation and reference users, in the forms of
+            `data`.
         **settings
-            As for the constructor, without `data`, `shares` and `validation_share`.
+            Settings of the constructor, without `data`, `shares` and `validation_share`.
 
         Raises
         ------

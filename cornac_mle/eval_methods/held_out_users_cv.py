@@ -39,7 +39,7 @@ class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]
     Parameters
     ----------
     data : DataFrame or iterable of tuples
-        As for `HeldOutUsers`.
+        Feedback in the forms of `HeldOutUsers`.
     n_folds : int
         Parts that users are cut into at random, at least 2. Not with `cv`.
     cv : splitter, optional
@@ -54,7 +54,7 @@ class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]
         Share of the other users not held out that models stop early on; in [0, 1).
     rating_threshold, feedback, hidden_share, min_items, n_splits, n_samples, seed, dataset_name, \
 verbose
-        As for `HeldOutUsers`, in `settings`.
+        Settings of each fold, as for `HeldOutUsers`, in `settings`.
 
     Attributes
     ----------
@@ -113,12 +113,13 @@ verbose
         Parameters
         ----------
         data : DataFrame or iterable of tuples
+            Feedback of all users.
         folds : mapping, Series, DataFrame or sequence of collections
             A fold label for each user, as a mapping, a Series over users or a DataFrame with the
             columns user, fold; or, for each fold, the users that it holds out. Folds are in the
             order of their labels. Users without data are left out.
         reference_share, validation_share, **settings
-            As for the constructor.
+            Arguments of the constructor.
 
         Raises
         ------

@@ -24,10 +24,11 @@ class RatioSplit(RealismMixin, cornac.eval_methods.RatioSplit):  # type: ignore[
     Parameters
     ----------
     data, test_size, val_size, rating_threshold, seed, exclude_unknowns, verbose
-        As for Cornac's, in the same order; `data` may also be a DataFrame with the columns user,
-        item, rating. ``seed=None`` makes another split each time.
+        Arguments of Cornac's, in the same order; `data` may also be a DataFrame with the columns
+        user, item, rating. ``seed=None`` makes another split each time.
     held_out_share, against, **settings
-        See `RealismMixin`. Validation ratings are of training users, so realism on them is NaN.
+        Settings of realism, see `RealismMixin`. Validation ratings are of training users, so
+        realism on them is NaN.
 
     Examples
     --------
@@ -79,9 +80,15 @@ class StratifiedSplit(RealismMixin, cornac.eval_methods.StratifiedSplit):  # typ
     ----------
     data, group_by, chrono, fmt, test_size, val_size, rating_threshold, seed, exclude_unknowns, \
 verbose
-        As for Cornac's, in the same order.
+        Arguments of Cornac's, in the same order.
     held_out_share, against, **settings
-        See `RealismMixin`.
+        Settings of realism, see `RealismMixin`.
+
+    Examples
+    --------
+    >>> data = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> StratifiedSplit(data, chrono=True, test_size=0.2, seed=1)
+    StratifiedSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
     """
 
     def __init__(
@@ -153,10 +160,16 @@ class TimestampSplit(RealismMixin, cornac.eval_methods.TimestampSplit):  # type:
     ----------
     data, val_timestamp, test_timestamp, test_size, val_size, fmt, rating_threshold, seed, \
 exclude_unknowns, verbose
-        As for Cornac's, in the same order.
+        Arguments of Cornac's, in the same order.
     held_out_share, against, **settings
-        See `RealismMixin`. ``against="test"`` asks whether synthetic users are like those of the
-        test *period*.
+        Settings of realism, see `RealismMixin`. ``against="test"`` asks whether synthetic users are
+        like those of the test *period*.
+
+    Examples
+    --------
+    >>> data = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> TimestampSplit(data, val_timestamp=5, test_timestamp=7, seed=1)
+    TimestampSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
     """
 
     def __init__(
@@ -207,9 +220,16 @@ class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # typ
     Parameters
     ----------
     data, n_folds, rating_threshold, partition, seed, exclude_unknowns, verbose
-        As for Cornac's, in the same order; `partition` has a fold for every row of `data`.
+        Arguments of Cornac's, in the same order; `partition` has a fold for every row of `data`.
     held_out_share, against, **settings
-        See `RealismMixin`. For whole users held out in turn: `HeldOutUsersCV`.
+        Settings of realism, see `RealismMixin`. For whole users held out in turn: `HeldOutUsersCV`.
+
+    Examples
+    --------
+    >>> data = [(user, item, 1.0) for user in range(20) for item in range(user % 3, 9, 2)]
+    >>> split = CrossValidation(data, n_folds=3, seed=1)
+    >>> split.n_folds, split.against
+    (3, 'users')
     """
 
     def __init__(

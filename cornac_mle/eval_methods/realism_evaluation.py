@@ -61,13 +61,13 @@ class RealismEvaluation:
     report : Report
         Takes every measurement.
     seed : int
-        Of the evaluator and of sampling.
+        Random seed of the evaluator and of sampling.
     n_splits : int
         Half-splits of the held-out users, on which intervals rest.
     n_samples : int
         Sampling seeds: how many sets of synthetic users are drawn from each model.
     caution : str, optional
-        How far to trust realism on this split, for every metric.
+        Words on how far to trust realism on this split, for every metric.
 
     Attributes
     ----------

@@ -20,6 +20,7 @@ class Groups:
     Attributes
     ----------
     train, reference, held_out : Profiles
+        Users that models are fitted on, that judges are fitted on, that others are compared with.
     validation : Profiles or None
         Users that models stop early on.
     dropped : dict
@@ -141,7 +142,8 @@ def split_users(
     frame : DataFrame
         From `keep_likes`.
     shares : tuple of float
-        Of train (with validation), reference and held-out users; they are scaled to sum to 1.
+        Shares of train (with validation), reference and held-out users; they are scaled to sum to
+        1.
     validation_share : float
         Share of the train group that models stop early on, in [0, 1).
     min_items : int

@@ -22,8 +22,8 @@ class Measurement:
     low, high : float or None
         95% interval.
     p_value : float or None
-        Of the hypothesis that synthetic users come from the distribution of real ones, where it is
-        a test.
+        p-value of the null hypothesis that synthetic users come from the distribution of real ones,
+        where it is a test.
     ceiling, floor : float or None
         The same metric of real users and of independent-popularity users, against real users.
     normalised : float or None
@@ -40,8 +40,9 @@ class Measurement:
         it was found in 55% to 70% of cases. For `UnrealisticShare` and `MissingShare` it is exact,
         with probability .8.
     effective_sample_size : float or None
-        Of a likelihood that is estimated, and so a lower bound on average: the median over users of
-        `LikelihoodEstimate.effective_sample_size`. None where the value is no such bound.
+        Effective sample size of a likelihood that is estimated, and so a lower bound on average:
+        the median over users of `LikelihoodEstimate.effective_sample_size`. None where the value is
+        no such bound.
     per_user : ndarray or None, shape (n_synthetic,)
         The metric's value of each synthetic user, where it has one; of each user in `user_ids`,
         where these are given.
@@ -50,6 +51,11 @@ class Measurement:
     on_splits : ndarray or None, shape (n_splits,)
         The metric on each half-split. The splits are the same for all models of an evaluator, so
         that two models can be compared pair by pair.
+
+    Examples
+    --------
+    >>> with_normalised(Measurement(0.2, ceiling=0.1, floor=0.6), standard_error=0.01).normalised
+    0.8
     """
 
     value: float

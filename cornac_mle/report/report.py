@@ -34,7 +34,19 @@ class Report:
     judge_families : dict
         The family of judges that each model belongs to, or None, by model.
     cautions : dict
-        How far to trust a metric on these real users, by metric, where something is amiss.
+        Words on how far to trust a metric on these real users, by metric, where something is amiss.
+
+    Examples
+    --------
+    >>> report = Report("tastes", groups={"train": 1200})
+    >>> report.entries.append(
+    ...     Score("tastes", "PMF", "k=20", "PlausibilityKS", "held-out", 1, 0, Measurement(0.16))
+    ... )
+    >>> report
+    Report('tastes': 1 model (PMF) x 1 metric (PlausibilityKS); users: 1,200 train)
+    >>> report.scores[["model", "metric", "value"]]
+      model          metric  value
+    0   PMF  PlausibilityKS   0.16
     """
 
     dataset: str = ""

@@ -32,8 +32,9 @@ def write_run(
     Parameters
     ----------
     report : Report
+        What is written.
     folder : Path
-        Where; if it is taken, ``-2``, ``-3``, ... is appended.
+        Place of the run folder; if it is taken, ``-2``, ``-3``, ... is appended.
     arguments : dict
         What the run was asked for; goes into the manifest.
     data_hash : str
