@@ -86,8 +86,8 @@ verbose
 
     Examples
     --------
-    >>> data = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
-    >>> StratifiedSplit(data, chrono=True, test_size=0.2, seed=1)
+    >>> rows = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> StratifiedSplit(rows, chrono=True, test_size=0.2, seed=1)
     StratifiedSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
     """
 
@@ -167,8 +167,8 @@ exclude_unknowns, verbose
 
     Examples
     --------
-    >>> data = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
-    >>> TimestampSplit(data, val_timestamp=5, test_timestamp=7, seed=1)
+    >>> rows = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> TimestampSplit(rows, val_timestamp=5, test_timestamp=7, seed=1)
     TimestampSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
     """
 
