@@ -86,9 +86,9 @@ verbose
 
     Examples
     --------
-    >>> rows = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> rows = [(user, item, 1.0, (item + user) % 8) for user in range(20) for item in range(8)]
     >>> StratifiedSplit(rows, chrono=True, test_size=0.2, seed=1)
-    StratifiedSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
+    StratifiedSplit('data': 12 training users x 8 items; users held out: 4 reference, 4 held-out)
     """
 
     def __init__(
@@ -167,9 +167,9 @@ exclude_unknowns, verbose
 
     Examples
     --------
-    >>> rows = [(user, item, 1.0, (7 * item + user) % 10) for user in range(20) for item in range(9)]
+    >>> rows = [(user, item, 1.0, (item + user) % 8) for user in range(20) for item in range(8)]
     >>> TimestampSplit(rows, val_timestamp=5, test_timestamp=7, seed=1)
-    TimestampSplit('data': 12 training users x 9 items; users held out: 4 reference, 4 held-out)
+    TimestampSplit('data': 12 training users x 8 items; users held out: 4 reference, 4 held-out)
     """
 
     def __init__(
