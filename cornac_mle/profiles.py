@@ -1,9 +1,12 @@
 """Profiles: who likes what, as a sparse users x items matrix with ids."""
 
+import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +28,7 @@ from cornac_mle.files.profile_layouts import (
     to_arrays,
     to_table,
 )
-from cornac_mle.sparse import coo_to_csr
+from cornac_mle.sparse import FloatArray, IndexArray, coo_to_csr
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +126,10 @@ class Profiles:
             if column not in frame.columns:
                 rule = "have the columns user, item[, rating]"
                 raise ValueError(refusal("frame", rule, f"no column {column!r}"))
+            if frame[column].isna().any():
+                context = f"row {int(np.argmax(frame[column].isna()))}"
+                rule, advice = "be given in every row", "Drop or fill such rows."
+                raise ValueError(refusal(column, rule, "none", advice, context))
         users = pd.Index(frame["user"].unique()) if user_ids is None else user_ids
         items = pd.Index(frame["item"].unique()) if item_ids is None else item_ids
         rows = users.get_indexer(pd.Index(frame["user"]))
@@ -136,7 +143,7 @@ class Profiles:
             pair = tuple(frame[["user", "item"]].iloc[int(np.argmax(twice))])
             raise ValueError(refusal("frame", "hold a pair once", f"{pair!r} twice"))
         if "rating" in frame.columns:
-            values = frame["rating"].to_numpy(dtype=np.float32)
+            values = rating_numbers(frame["rating"]).astype(np.float32)
         else:
             values = np.ones(len(frame), dtype=np.float32)
         return cls(coo_to_csr(values, rows, columns, (len(users), len(items))), users, items)
@@ -261,15 +268,63 @@ class Profiles:
         return counts.astype(np.int64)
 
     def align(self, item_ids: pd.Index) -> "Profiles":
-        """Bring the columns into the order of `item_ids`; items that are not in it are dropped."""
+        """Bring the columns into the order of `item_ids`; items that are not in it are dropped.
+
+        Parameters
+        ----------
+        item_ids : Index, shape (n_items,)
+            Catalogue to bring the profiles to.
+
+        Raises
+        ------
+        ValueError
+            If preferences are held and not one of their items is in `item_ids`: ids of two types
+            (``1`` and ``"1"``) never match.
+
+        Warns
+        -----
+        UserWarning
+            If preferences are dropped; says how many, of how many items.
+        """
+        aligned, unknown = self.split_items(item_ids)
+        if unknown.size:
+            lost = int(self.item_counts[unknown].sum())
+            if lost == self.matrix.nnz and len(item_ids):
+                check_alike("profiles", self.item_ids[unknown[0]], "item_ids", item_ids[0])
+            some = ", ".join(spelled_id(item) for item in self.item_ids[unknown[:3]])
+            more = ", ..." if unknown.size > 3 else ""
+            text = (
+                f"align left out {lost:,} of {self.matrix.nnz:,} preferences, of {unknown.size:,} "
+                f"items that are not in `item_ids` ({some}{more})."
+            )
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return aligned
+
+    def split_items(self, item_ids: pd.Index) -> "tuple[Profiles, IndexArray]":
+        """Bring the columns into the order of `item_ids`, and tell what is left out.
+
+        Parameters
+        ----------
+        item_ids : Index, shape (n_items,)
+            Catalogue to bring the profiles to.
+
+        Returns
+        -------
+        Profiles
+            Over `item_ids`.
+        ndarray of int, shape (n_unknown,)
+            Columns of items that somebody holds and that are not in `item_ids`.
+        """
         if self.item_ids.equals(item_ids):
-            return self
+            return self, np.empty(0, dtype=np.intp)
         coo = self.matrix.tocoo()
-        columns = item_ids.get_indexer(self.item_ids)[coo.coords[1]]
+        places = item_ids.get_indexer(self.item_ids)
+        columns = places[coo.coords[1]]
         known = columns >= 0
         shape = (len(self), len(item_ids))
         matrix = coo_to_csr(coo.data[known], coo.coords[0][known], columns[known], shape)
-        return Profiles(matrix, self.user_ids, item_ids)
+        unknown = np.flatnonzero((places < 0) & (self.item_counts > 0))
+        return Profiles(matrix, self.user_ids, item_ids), unknown
 
     def concat(self, other: "Profiles") -> "Profiles":
         """Append the users of `other`, whose items must be the same in the same order."""
@@ -293,6 +348,21 @@ def check_profiles(name: str, value: object) -> None:
         raise TypeError(refusal(name, "be Profiles", type(value).__name__, advice))
 
 
+def rating_numbers(ratings: pd.Series) -> FloatArray:
+    """Ratings as float64, NaN where there is no number.
+
+    Raises
+    ------
+    ValueError
+        If they are times, which pandas would turn into numbers of nanoseconds.
+    """
+    if pd.api.types.is_datetime64_any_dtype(ratings) or pd.api.types.is_timedelta64_dtype(ratings):
+        advice = "Is this the column of times? Name it 'timestamp'."
+        raise ValueError(refusal("rating", "be a number", str(ratings.iloc[0]), advice))
+    numbers: FloatArray = pd.to_numeric(ratings, errors="coerce").to_numpy(dtype=np.float64)
+    return numbers
+
+
 def synthetic_ids(count: int) -> pd.Index:
     """Name synthetic users s0, s1, ..."""
     return pd.Index([f"s{number}" for number in range(count)], dtype=object)
@@ -312,6 +382,60 @@ def dataset_items(dataset: Dataset | Recommender) -> pd.Index:
 def dataset_users(dataset: Dataset | Recommender) -> pd.Index:
     """User ids of a Cornac Dataset, or fitted model, in the order of its rows."""
     return known_ids(dataset.uid_map, dataset.num_users)
+
+
+def sorted_ids(ids: Iterable[Hashable]) -> pd.Index:
+    """Index of ids in an order of their own, so that nothing depends on the order of rows.
+
+    Numbers are in the order of numbers, text in that of text; numbers come before text.
+    """
+    values: list[Any] = list(dict.fromkeys(ids))
+    try:
+        values.sort()
+    except TypeError:
+        values.sort(key=lambda value: (type(value).__name__, str(value)))
+    return ids_index(values)
+
+
+def check_one_type(name: str, ids: Iterable[Hashable]) -> None:
+    """Refuse ids that look alike and are not equal: 1 and "1" would be two users.
+
+    Raises
+    ------
+    TypeError
+        Naming the two.
+    """
+    spelled: dict[str, Hashable] = {}
+    for value in ids:
+        other = spelled.setdefault(str(value), value)
+        if other != value:
+            advice = "Convert the column, for example with .astype(str)."
+            got = f"both {spelled_id(other)} and {spelled_id(value)}"
+            raise TypeError(refusal(name, "be of one type", got, advice))
+
+
+def check_alike(name: str, own: Hashable, other_name: str, other: Hashable) -> None:
+    """Refuse groups of items without a common one: say whether their types differ.
+
+    Raises
+    ------
+    ValueError
+        Naming an item of each.
+    """
+    advice = "Are these the same items? Their ids must be equal."
+    types = [
+        "an integer" if isinstance(one, Integral) else f"a {type(one).__name__}"
+        for one in (own, other)
+    ]
+    if types[0] != types[1]:
+        advice = f"{types[0]} never equals {types[1]}: convert one side, with .astype(str) say."
+    rule = f"hold an item of `{other_name}`, such as {spelled_id(other)}"
+    raise ValueError(refusal(name, rule, f"none, but {spelled_id(own)} and others", advice))
+
+
+def spelled_id(value: Hashable) -> str:
+    """Spell an id so that its type shows: 1 or '1', whatever numpy calls it."""
+    return str(value) if isinstance(value, Integral) else repr(value)
 
 
 def known_ids(places: Mapping[Hashable, int], count: int) -> pd.Index:

@@ -95,12 +95,40 @@ def test_taking_users_by_mask_and_by_number():
 def test_align_permutes_and_drops_columns():
     world = rated(taste_world(10, n_items=6, mean_size=3))
     order = ids_index(["i5", "i0", "new"])
-    aligned = world.align(order)
+    with pytest.warns(UserWarning, match=r"align left out \d+ of \d+ preferences, of 4 items"):
+        aligned = world.align(order)
     expected = np.column_stack(
         [world.matrix.toarray()[:, 5], world.matrix.toarray()[:, 0], np.zeros(10)]
     )
     assert np.array_equal(aligned.matrix.toarray(), expected)
     assert world.align(world.item_ids) is world
+    reversed_ids = world.item_ids[::-1]
+    assert (world.align(reversed_ids).matrix != world.matrix[:, ::-1]).nnz == 0  # and no warning
+
+
+def test_items_of_two_types_are_refused_and_named():
+    """Ids of `Profiles.read` are text, those of a plain read_csv integers: none is equal."""
+    table = pd.DataFrame({"user": ["ann", "bob"], "item": [1, 2]})
+    numbers = Profiles.from_frame(table)
+    text = Profiles.from_frame(table.astype({"item": str}))
+    with pytest.raises(ValueError, match="such as '1'; got none, but 1 and others"):
+        numbers.align(text.item_ids)
+    with pytest.raises(ValueError, match="Are these the same items"):
+        text.align(ids_index(["x", "y"]))
+
+
+@pytest.mark.parametrize("column", ["user", "item"])
+def test_missing_ids_are_no_user(column):
+    table = pd.DataFrame({"user": ["ann", "bob"], "item": ["tea", "jam"]})
+    table.loc[1, column] = None
+    with pytest.raises(ValueError, match=f"`{column}` must be given in every row; got none for ro"):
+        Profiles.from_frame(table)
+
+
+def test_times_are_no_ratings():
+    table = pd.DataFrame({"user": ["ann"], "item": ["tea"], "rating": [pd.Timestamp("2020-01-01")]})
+    with pytest.raises(ValueError, match="`rating` must be a number; got 2020-01-01 00:00:00"):
+        Profiles.from_frame(table)
 
 
 def test_concat_wants_the_same_items():

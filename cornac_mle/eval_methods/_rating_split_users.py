@@ -9,7 +9,7 @@ from cornac.data import Dataset
 
 from cornac_mle.checks import refusal
 from cornac_mle.eval_methods.user_splits import Groups, feedback_frame, keep_likes, users_with
-from cornac_mle.profiles import Profiles, ids_index
+from cornac_mle.profiles import Profiles, ids_index, sorted_ids
 
 Row = tuple[Any, ...]
 """One interaction: user, item, rating[, timestamp]."""
@@ -88,33 +88,37 @@ def check_apart(train_rows: Iterable[Row], aside: Mapping[str, Iterable[Row]]) -
             seen[user] = f"{name}_data"
 
 
-def known_profiles(
-    rows: Sequence[Row], item_ids: pd.Index, min_items: int
-) -> tuple[Profiles, dict[str, int]]:
-    """Profiles of users set aside over the items of the training set, and counts of losses.
+def groups_beside(
+    train: Profiles, reference: Sequence[Row], held_out: Sequence[Row], min_items: int
+) -> Groups:
+    """Join training users and users held out of a split of ratings over one catalogue.
 
-    All pairs are kept, whatever the rating, as models are fitted on all of them.
-
-    Returns
-    -------
-    Profiles, dict
-        Users who have at least `min_items` of the items; what was left out, and how much of it.
+    All pairs are kept, whatever the rating, as models are fitted on all of them; the first of
+    repeated pairs counts, as in Cornac. The catalogue is that of the training set, and behind it
+    the items that only others hold. Users with fewer than `min_items` items are left out.
 
     Raises
     ------
     ValueError
-        If nothing is left, or an id or a rating is missing, or a rating is not above 0.
+        If nothing is left, an id or a rating is missing, or a rating is not above 0.
     """
-    frame, dropped = keep_likes(feedback_frame(rows), None, "likes")
-    known = frame[frame["item"].isin(item_ids)]
-    users = users_with(known, min_items)
-    kept = known[known["user"].isin(users)]
-    counts = dropped | {
-        "interactions with items of no training user": len(frame) - len(known),
-        f"users left with fewer than {min_items} items": frame["user"].nunique() - len(users),
-    }
-    part = Profiles.from_frame(kept, user_ids=ids_index(list(users)), item_ids=item_ids)
-    return part, counts
+    counts: dict[str, int] = {}
+    frames = []
+    for rows in (reference, held_out):
+        frame, dropped = keep_likes(feedback_frame(rows), None, "likes", "first")
+        users = users_with(frame, min_items)
+        dropped[f"users with fewer than {min_items} items"] = frame["user"].nunique() - len(users)
+        for reason, lost in dropped.items():
+            counts[reason] = counts.get(reason, 0) + lost
+        frames.append(frame[frame["user"].isin(users)])
+    found = {item for frame in frames for item in frame["item"].unique()}
+    others = sorted_ids(found.difference(train.item_ids))
+    items = ids_index([*train.item_ids, *others])
+    parts = [
+        Profiles.from_frame(frame, user_ids=sorted_ids(frame["user"].unique()), item_ids=items)
+        for frame in frames
+    ]
+    return Groups(train.split_items(items)[0], None, parts[0], parts[1], counts)
 
 
 def halves_of_test(
@@ -122,10 +126,11 @@ def halves_of_test(
 ) -> tuple[Profiles, Profiles, dict[str, int]]:
     """Split the users of a test set at random into reference and held-out users.
 
-    Each is its test items that are of `item_ids`. Most are training users, too, so they get names
+    Each is its test items that are of `item_ids`, the training set's: Cornac's methods leave
+    others out of the test set, too. Most are training users, too, so they get names
     of their own.
     """
-    everyone = Profiles.from_dataset(test_set).align(item_ids)
+    everyone = Profiles.from_dataset(test_set).split_items(item_ids)[0]
     enough = np.flatnonzero(everyone.sizes >= min_items)
     counts = {f"test users with fewer than {min_items} known items": len(everyone) - len(enough)}
     halves = []

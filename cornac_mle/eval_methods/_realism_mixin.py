@@ -16,8 +16,8 @@ from cornac_mle.eval_methods._rating_split_users import (
     caution_of,
     check_apart,
     checked_shares,
+    groups_beside,
     halves_of_test,
-    known_profiles,
     split_settings,
 )
 from cornac_mle.eval_methods._realism_method import RealismMethod
@@ -33,7 +33,7 @@ from cornac_mle.eval_methods.realism_evaluation import (
 )
 from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.profiles import Profiles
+from cornac_mle.profiles import Profiles, sorted_ids
 from cornac_mle.randomness import children
 from cornac_mle.report.report import Report
 
@@ -120,7 +120,7 @@ class RealismMixin(RealismMethod):
         if self.against == "test" or rows is None:
             self._kept = np.arange(0 if rows is None else len(rows))
             return rows
-        users = list(dict.fromkeys(row[0] for row in rows))
+        users = list(sorted_ids(row[0] for row in rows))
         drawn = random_stream(self._realism_seed, "split").permutation(len(users))
         edges = np.cumsum([round(share * len(users)) for share in self.held_out_share])
         group_of = dict.fromkeys(users, "")
@@ -271,14 +271,11 @@ class RealismMixin(RealismMethod):
                 self.test_set, train.item_ids, self.min_items, random
             )
             return Groups(train, None, reference, held_out, counts)
-        counts = {}
-        parts = []
-        for name in REALISM_GROUPS:
-            rows = self._group_rows[name] if self._is_own_split else self._training_part(name)
-            part, dropped = known_profiles(rows, train.item_ids, self.min_items)
-            parts.append(part)
-            counts |= {reason: counts.get(reason, 0) + lost for reason, lost in dropped.items()}
-        return Groups(train, None, parts[0], parts[1], counts)
+        rows = {
+            name: self._group_rows[name] if self._is_own_split else self._training_part(name)
+            for name in REALISM_GROUPS
+        }
+        return groups_beside(train, rows["reference"], rows["held_out"], self.min_items)
 
     def _users_name(self, test_set: Dataset) -> str:
         return "validation" if test_set is self.val_set else "held-out"

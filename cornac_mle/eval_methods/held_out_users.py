@@ -46,13 +46,17 @@ class HeldOutUsers(RealismMethod):
     Parameters
     ----------
     data : DataFrame or iterable of tuples
-        Columns user, item[, rating], or Cornac's (user, item, rating[, timestamp]) tuples. The
-        first of repeated pairs counts.
+        Columns user, item[, rating[, timestamp]], or Cornac's (user, item, rating[, timestamp])
+        tuples. The order of the rows makes no difference, but for `duplicates`.
     rating_threshold : float, optional
         A value of at least this is a like. None: every pair is one.
     feedback : {"likes", "ratings"}
         "likes": values below `rating_threshold` are dropped before anything else. "ratings": all
         pairs are kept.
+    duplicates : {"first", "last", "max"}, optional
+        Row of a repeated pair that counts: the first or last by time (by place, where there are no
+        timestamps), or the one of the largest rating. None: the largest for likes, the first for
+        ratings, as in Cornac.
     shares : tuple of float
         Shares of train, reference and held-out users.
     validation_share : float
@@ -99,6 +103,7 @@ class HeldOutUsers(RealismMethod):
         *,
         rating_threshold: float | None = None,
         feedback: str = "likes",
+        duplicates: str | None = None,
         shares: tuple[float, float, float] = (0.5, 0.25, 0.25),
         validation_share: float = 0.1,
         hidden_share: float = 0.2,
@@ -114,6 +119,7 @@ class HeldOutUsers(RealismMethod):
         )
         self.verbose = verbose
         self.feedback = feedback
+        self.duplicates = duplicates
         self.shares = shares
         self.validation_share = validation_share
         self.hidden_share = check_share("hidden_share", hidden_share)
@@ -175,7 +181,9 @@ class HeldOutUsers(RealismMethod):
     def _likes(
         self, data: pd.DataFrame | Iterable[tuple[object, ...]]
     ) -> tuple[pd.DataFrame, dict[str, int]]:
-        return keep_likes(feedback_frame(data), self.rating_threshold, self.feedback)
+        return keep_likes(
+            feedback_frame(data), self.rating_threshold, self.feedback, self.duplicates
+        )
 
     def _take(self, groups: Groups) -> None:
         """Lay the groups out as Cornac's datasets: training, validation, held-out users."""
@@ -187,28 +195,31 @@ class HeldOutUsers(RealismMethod):
             n_splits=self.n_splits,
             n_samples=self.n_samples,
         )
-        unseen = [part for part in (groups.validation, groups.held_out) if part is not None]
-        for place, name in enumerate(groups.train.item_ids):
+        # Models know the items of training users; the others are for realism only.
+        known = groups.training_items
+        train = groups.train.split_items(known)[0]
+        unseen = {
+            name: part.split_items(known)[0]
+            for name, part in (("validation", groups.validation), ("held-out", groups.held_out))
+            if part is not None
+        }
+        for place, name in enumerate(known):
             self.global_iid_map[name] = place
-        for part in (groups.train, *unseen):
+        for part in (train, *unseen.values()):
             for name in part.user_ids:
                 self.global_uid_map[name] = len(self.global_uid_map)
-        self.train_set = groups.train.to_dataset(seed=self.seed)
+        self.train_set = train.to_dataset(seed=self.seed)
         random = random_stream(self.seed, "hide")
         self._shown: dict[str, tuple[Profiles, int]] = {}
-        first = len(groups.train)
-        hidden: dict[str, Profiles] = {}
-        names = ["validation", "held-out"][-len(unseen) :]
-        for name, part in zip(names, unseen, strict=True):
-            shown, hidden[name] = hold_out_items(part, self.hidden_share, random)
+        self._hidden: dict[str, Dataset] = {}
+        first = len(train)
+        for name, part in unseen.items():
+            shown, hidden = hold_out_items(part, self.hidden_share, random)
             self._shown[name] = (shown, first)
+            self._hidden[name] = hidden.to_dataset(first_user=first, seed=self.seed)
             if name == "validation":
                 self.val_set = part.to_dataset(first_user=first, seed=self.seed)
             first += len(part)
-        self._hidden = {
-            name: part.to_dataset(first_user=self._shown[name][1], seed=self.seed)
-            for name, part in hidden.items()
-        }
         self.test_set = self._hidden["held-out"]
 
     @property

@@ -43,7 +43,7 @@ class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]
     n_folds : int
         Parts that users are cut into at random, at least 2. Not with `cv`.
     cv : splitter, optional
-        An object of scikit-learn's that splits *users*, in order of first appearance: KFold, or
+        An object of scikit-learn's that splits *users*, in the order of their ids: KFold, or
         GroupKFold for users that belong together. Each user must be held out once.
     groups : mapping or Series, optional
         The group of each user, for `cv`; otherwise every user is a group.
@@ -52,8 +52,8 @@ class HeldOutUsersCV(cornac.eval_methods.CrossValidation):  # type: ignore[misc]
         and the default, 60% of all users are trained on, 20% are reference, 20% held-out users.
     validation_share : float
         Share of the other users not held out that models stop early on; in [0, 1).
-    rating_threshold, feedback, hidden_share, min_items, n_splits, n_samples, seed, dataset_name, \
-verbose
+    rating_threshold, feedback, duplicates, hidden_share, min_items, n_splits, n_samples, seed, \
+dataset_name, verbose
         Settings of each fold, as for `HeldOutUsers`, in `settings`.
 
     Attributes
@@ -167,7 +167,9 @@ verbose
         )
         self.dataset_name = pattern.report.dataset
         frame = feedback_frame(data)
-        frame, dropped = keep_likes(frame, pattern.rating_threshold, pattern.feedback)
+        frame, dropped = keep_likes(
+            frame, pattern.rating_threshold, pattern.feedback, pattern.duplicates
+        )
         return frame, dropped, pattern.min_items
 
     def _fill(

@@ -168,7 +168,8 @@ class RealismEvaluation:
         """Give reference users to calibrate `Sampled` on, where models get no validation users."""
         if self.groups.validation is not None:
             return None
-        return self.groups.reference.to_dataset(first_user=len(self.groups.train), seed=self.seed)
+        reference, _ = self.groups.reference.split_items(self.groups.training_items)
+        return reference.to_dataset(first_user=len(self.groups.train), seed=self.seed)
 
     def measure(
         self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
@@ -191,7 +192,7 @@ class RealismEvaluation:
         self.report.judge_families[model.name] = sampler.judge_family
         n_users = 2 * (len(evaluator.held_out) // 2)
         seeds = children(random_stream(self.seed, "sample"), self.n_samples)
-        pools = [sampler.sample(n_users, rng=seed) for seed in seeds]
+        pools = [self._on_catalogue(sampler.sample(n_users, rng=seed)) for seed in seeds]
         if users == "held-out":  # of several fits, the first
             self.report.synthetic.setdefault(model.name, pools[0])
         results: ResultsByName = {}
@@ -208,6 +209,10 @@ class RealismEvaluation:
                 self._note_caution(metric, evaluator)
             results[metric.name] = _summary(metric, found)
         return results
+
+    def _on_catalogue(self, users: Profiles) -> Profiles:
+        """Bring users, who hold items of training users, to the catalogue of all groups."""
+        return users.split_items(self.groups.held_out.item_ids)[0]
 
     def _measured(
         self,

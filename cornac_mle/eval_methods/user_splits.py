@@ -1,6 +1,6 @@
 """From raw feedback to disjoint groups of users over one catalogue, with a count of losses."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +8,27 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, refusal
-from cornac_mle.profiles import Profiles, ids_index
+from cornac_mle.profiles import (
+    Profiles,
+    check_alike,
+    check_one_type,
+    ids_index,
+    rating_numbers,
+    sorted_ids,
+)
 
 GROUPS = ("train", "validation", "reference", "held_out")
+RATING_WORDS = frozenset({"rating", "ratings", "rate", "score", "scores", "star", "stars", "value"})
+"""Names of columns, in lower case, that may well hold ratings: never ignored without a word."""
+DUPLICATES = ("first", "last", "max")
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Disjoint groups of users over the catalogue, the items of training users.
+    """Disjoint groups of users over one catalogue, the items that anybody holds.
+
+    The catalogue does not depend on who is in which group, so that no group loses items that
+    another one keeps: a training user and a held-out user are cut alike, namely not at all.
 
     Attributes
     ----------
@@ -40,40 +53,39 @@ class Groups:
         counts = (len(self.train), validation, len(self.reference), len(self.held_out))
         return dict(zip(GROUPS, counts, strict=True))
 
+    @property
+    def training_items(self) -> pd.Index:
+        """Items that training users hold: all that a model can know, the first of the catalogue."""
+        return self.train.item_ids[: int(np.count_nonzero(self.train.item_counts))]
+
 
 def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.DataFrame:
-    """Long table (user, item, rating) from a DataFrame or from Cornac's triplets.
+    """Long table (user, item, rating[, timestamp]) from a DataFrame or from Cornac's tuples.
 
-    A DataFrame without a rating column gets 1 everywhere; further columns, and timestamps of
-    quadruplets, are left out.
+    A DataFrame without a rating column gets 1 everywhere; further columns are left out.
 
     Raises
     ------
     TypeError, ValueError
-        If it is neither, is empty, lacks a column, or an id or a rating is missing or no number.
+        If it is neither, is empty, lacks a column or has ratings under another name, if an id or a
+        rating is missing or no number, or if ids of two types look alike.
     """
     if isinstance(data, pd.DataFrame):
-        for column in ("user", "item"):
-            if column not in data.columns:
-                got = f"columns {', '.join(map(str, data.columns))}"
-                rule = "have the columns user, item[, rating]"
-                raise ValueError(refusal("data", rule, got, "Rename the columns."))
-        frame = data.reindex(columns=["user", "item", "rating"])
-        if "rating" not in data.columns:
-            frame["rating"] = 1.0
+        frame = _named_columns(data)
     else:
-        rows = [tuple(row)[:3] for row in data]
-        if any(len(row) != 3 for row in rows):
-            short = next(row for row in rows if len(row) != 3)
+        rows = [tuple(row)[:4] for row in data]
+        if any(len(row) < 3 for row in rows):
+            short = next(row for row in rows if len(row) < 3)
             raise ValueError(refusal("data", "hold (user, item, rating) triplets", repr(short)))
-        frame = pd.DataFrame(rows, columns=["user", "item", "rating"])
+        columns = ["user", "item", "rating", "timestamp"][: max(map(len, rows), default=3)]
+        frame = pd.DataFrame(rows, columns=columns)
     if frame.empty:
         raise ValueError(refusal("data", "hold at least one interaction", "none"))
-    numbers = pd.to_numeric(frame["rating"], errors="coerce").to_numpy(dtype=np.float64)
+    numbers = rating_numbers(frame["rating"])
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         place = int(np.argmax(wrong))
-        user, item, rating = frame.iloc[place]
+        user, item, rating = frame[["user", "item", "rating"]].iloc[place]
         context = f"user {user!r}, item {item!r} (row {place})"
         advice = "Drop or fill such rows."
         raise ValueError(refusal("rating", "be a finite number", rating, advice, context))
@@ -82,18 +94,53 @@ def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.Data
         if missing.any():
             context = f"row {int(np.argmax(missing))}"
             raise ValueError(refusal(name, "be given in every row", "none", context=context))
+        check_one_type(name, frame[name].unique())
     return frame.assign(rating=numbers).reset_index(drop=True)
 
 
+def _named_columns(data: pd.DataFrame) -> pd.DataFrame:
+    """Take the columns user, item, rating[, timestamp]; say so where ratings have another name."""
+    got = f"columns {', '.join(map(str, data.columns))}"
+    for column in ("user", "item"):
+        if column not in data.columns:
+            rule = "have the columns user, item[, rating]"
+            raise ValueError(refusal("data", rule, got, "Rename the columns."))
+    if "rating" not in data.columns:
+        alike = [name for name in data.columns if str(name).strip().lower() in RATING_WORDS]
+        if alike:
+            rule = "have its ratings in a column `rating`"
+            advice = f"Rename {alike[0]!r} to 'rating', or drop it: then every pair counts as 1."
+            raise ValueError(refusal("data", rule, got, advice))
+    columns = ["user", "item", "rating", *(["timestamp"] if "timestamp" in data.columns else [])]
+    frame = data.reindex(columns=columns)
+    return frame if "rating" in data.columns else frame.assign(rating=1.0)
+
+
 def keep_likes(
-    frame: pd.DataFrame, rating_threshold: float | None, feedback: str
+    frame: pd.DataFrame,
+    rating_threshold: float | None,
+    feedback: str,
+    duplicates: str | None = None,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Drop repeated pairs (the first counts) and, for likes, values below the threshold.
+    """Keep one row of repeated pairs and, for likes, values of at least the threshold.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Table of `feedback_frame`.
+    rating_threshold : float or None
+        Least value of a like.
+    feedback : {"likes", "ratings"}
+        Whether values below the threshold are dropped.
+    duplicates : {"first", "last", "max"}, optional
+        Row of a repeated pair that counts: by time where there are timestamps, otherwise by place,
+        or the largest rating. None: the largest for likes, so that a like is not lost because it
+        was given at another time, and the first for ratings, as in Cornac.
 
     Returns
     -------
     DataFrame, dict
-        What is left, and counts of what is not.
+        Columns user, item, rating of what is left, and counts of what is not.
 
     Raises
     ------
@@ -103,8 +150,14 @@ def keep_likes(
     check_choice("feedback", feedback, ("likes", "ratings"))
     if rating_threshold is not None:
         check_number("rating_threshold", rating_threshold)
-    twice = frame.duplicated(["user", "item"])
-    frame = frame[~twice]
+    if duplicates is None:
+        duplicates = "max" if feedback == "likes" else "first"
+    check_choice("duplicates", duplicates, DUPLICATES)
+    order = "rating" if duplicates == "max" else "timestamp"
+    if order in frame.columns:
+        frame = frame.sort_values(order, kind="stable")
+    twice = frame.duplicated(["user", "item"], keep="first" if duplicates == "first" else "last")
+    frame = frame.loc[~twice, ["user", "item", "rating"]].sort_index()
     dropped = {"repeated pairs": int(twice.sum())}
     if feedback == "likes" and rating_threshold is not None:
         low = frame["rating"] < rating_threshold
@@ -123,9 +176,9 @@ def keep_likes(
 
 
 def users_with(frame: pd.DataFrame, min_items: int) -> pd.Index:
-    """Users with at least `min_items` items, in order of first appearance."""
+    """Users with at least `min_items` items, in an order that is not the table's."""
     sizes = frame.groupby("user", sort=False)["item"].size()
-    return sizes.index[sizes >= min_items]
+    return sorted_ids(sizes.index[sizes >= min_items])
 
 
 def split_users(
@@ -181,49 +234,68 @@ def join_groups(
     min_items: int,
     dropped: dict[str, int],
 ) -> Groups:
-    """Bring groups to one catalogue, the items of training users; count what no model can make.
+    """Bring groups to one catalogue: the items of training users, then those of others.
 
     Raises
     ------
     ValueError
-        If a group has fewer than 2 users left, or two groups share a user.
+        If a group has fewer than 2 users left, holds nothing that training users hold, or shares a
+        user with another.
     """
-    items = ids_index(list(train["item"].unique()))
+    frames = dict(zip(GROUPS, (train, validation, reference, held_out), strict=True))
+    present = {name: part for name, part in frames.items() if part is not None and len(part)}
+    kept = {
+        name: part[part["user"].isin(users_with(part, min_items))] for name, part in present.items()
+    }
+    small = sum(
+        present[name]["user"].nunique() - part["user"].nunique() for name, part in kept.items()
+    )
+    check_disjoint({name: part["user"].unique() for name, part in kept.items()})
+    for name in ("train", "reference", "held_out"):
+        left = kept[name]["user"].nunique() if name in kept else 0
+        if left < 2:
+            rule = f"have at least 2 users with {min_items} items or more"
+            raise ValueError(refusal(name, rule, left, "Use a larger data set."))
+    known = sorted_ids(kept["train"]["item"].unique())
+    others = {item for part in kept.values() for item in part["item"].unique()}
+    items = ids_index([*known, *sorted_ids(others.difference(known))])
     counts = dict(dropped)
-    lost = small = 0
-    groups: dict[str, Profiles | None] = {}
-    frames = (train, validation, reference, held_out)
-    seen: dict[object, str] = {}
-    for name, frame in zip(GROUPS, frames, strict=True):
-        if frame is None or frame.empty:
-            groups[name] = None
-            continue
-        known = frame[frame["item"].isin(items)]
-        lost += len(frame) - len(known)
-        users = users_with(known, min_items)
-        small += frame["user"].nunique() - len(users)
+    lost = 0
+    groups: dict[str, Profiles] = {}
+    for name, part in kept.items():
+        unknown = ~part["item"].isin(known)
+        if unknown.all():
+            check_alike(name, part["item"].iloc[0], "train", known[0])
+        lost += int(unknown.sum())
+        users = sorted_ids(part["user"].unique())
+        groups[name] = Profiles.from_frame(part, user_ids=users, item_ids=items)
+    label = "interactions with items of no training user, from fits and rankings only"
+    counts |= {label: lost, f"users of a group with fewer than {min_items} items": small}
+    return Groups(
+        groups["train"],
+        groups.get("validation"),
+        groups["reference"],
+        groups["held_out"],
+        counts,
+    )
+
+
+def check_disjoint(groups: Mapping[str, Iterable[Hashable]]) -> None:
+    """Refuse groups that share a user.
+
+    Raises
+    ------
+    ValueError
+        Naming the first shared user and both groups.
+    """
+    seen: dict[Hashable, str] = {}
+    for name, users in groups.items():
         for user in users:
             if user in seen:
                 rule, got = f"share no user with `{seen[user]}`", repr(user)
                 advice = "A user may be in one group only."
                 raise ValueError(refusal(name, rule, got, advice))
             seen[user] = name
-        kept = known[known["user"].isin(users)]
-        groups[name] = Profiles.from_frame(kept, user_ids=ids_index(list(users)), item_ids=items)
-    for name in ("train", "reference", "held_out"):
-        group = groups[name]
-        if group is None or len(group) < 2:
-            left = 0 if group is None else len(group)
-            rule = f"have at least 2 users with {min_items} items of the training users' catalogue"
-            raise ValueError(refusal(name, rule, left, "Use a larger data set."))
-    counts["interactions with items of no training user"] = lost
-    counts[f"users left with fewer than {min_items} items"] = small
-    assert groups["train"] is not None
-    assert groups["reference"] is not None
-    assert groups["held_out"] is not None
-    return Groups(
-        groups["train"], groups["validation"], groups["reference"], groups["held_out"], counts
-    )
 
 
 def whole_data(
@@ -239,7 +311,8 @@ def whole_data(
     train_set, val_set : cornac.data.Dataset
     """
     likes, _ = keep_likes(frame, rating_threshold, "likes")
-    everyone = Profiles.from_frame(likes)
+    users, items = (sorted_ids(likes[name].unique()) for name in ("user", "item"))
+    everyone = Profiles.from_frame(likes, user_ids=users, item_ids=items)
     rows = np.random.default_rng(seed).permutation(len(everyone))
     n_validation = round(validation_share * len(rows))
     if n_validation < 2:

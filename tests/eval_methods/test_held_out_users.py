@@ -93,7 +93,7 @@ def test_cornacs_models_are_sampled_under_the_names_that_users_gave_them(experim
 
 def test_cornacs_models_are_sampled_as_they_were_fitted(triplets):
     """The users are those of `Sampled` of the fitted model; a second wrap changes nothing."""
-    method = HeldOutUsers(triplets, seed=7, validation_share=0)
+    method = HeldOutUsers(triplets, seed=7, validation_share=0.3)
     model = MF(k=3, max_iter=5, seed=1)
     method.evaluate(model, [PopularityJS()], user_based=True)
     drawn = method.report.synthetic["MF"]

@@ -59,7 +59,7 @@ def test_realism_and_ranking_are_right_in_every_fold(experiment):
         one, other = popularity[fold].metric_avg_results, memoriser[fold].metric_avg_results
         assert other["PlausibilityKS"] < one["PlausibilityKS"]
         assert other["UnrealisticUsers@0.1"] < one["UnrealisticUsers@0.1"]
-        assert one["CopiedUsers"] < 0.3 < 0.9 < other["CopiedUsers"]
+        assert one["CopiedUsers"] + 0.3 < 0.9 < other["CopiedUsers"]  # 100 held-out users
         accuracy = [part[fold].metric_avg_results["NDCG@10"] for part in (ease, most_popular)]
         assert accuracy[0] > accuracy[1]
 
@@ -166,7 +166,7 @@ def test_same_seed_same_folds_and_numbers(frame, experiment):
 
 
 def test_splitters_of_scikit_learn_split_users(frame):
-    users = frame.user.unique()
+    users = np.array(sorted(frame.user.unique()), dtype=object)
     method = HeldOutUsersCV(frame, cv=KFold(3), seed=1)
     assert held_out_of(method) == [set(part) for part in np.array_split(users, 3)]
     community = pd.Series(users).str[-1].to_numpy()

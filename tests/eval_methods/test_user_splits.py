@@ -22,18 +22,68 @@ def test_groups_are_disjoint_and_complete():
     assert len(users) == len(set(users)) == 60
 
 
-def test_catalogue_is_what_training_users_hold():
+UNKNOWN = "interactions with items of no training user, from fits and rankings only"
+
+
+def test_no_group_loses_items_and_those_of_training_users_come_first():
     groups = split(WORLD)
-    assert (groups.train.item_counts > 0).all()
-    for part in (groups.validation, groups.reference, groups.held_out):
+    parts = (groups.train, groups.validation, groups.reference, groups.held_out)
+    for part in parts:
         assert part.item_ids.equals(groups.train.item_ids)
-    left_out = groups.dropped["interactions with items of no training user"]
-    kept = sum(
-        part.matrix.nnz
-        for part in (groups.train, groups.validation, groups.reference, groups.held_out)
-    )
-    assert left_out > 0
-    assert kept + left_out == len(WORLD)
+        before = WORLD[WORLD["user"].isin(part.user_ids)]
+        assert part.matrix.nnz == len(before)
+    known = groups.training_items
+    assert (groups.train.item_counts[: len(known)] > 0).all()
+    assert groups.train.item_counts[len(known) :].sum() == 0
+    others = sum(int(part.item_counts[len(known) :].sum()) for part in parts)
+    assert groups.dropped[UNKNOWN] == others > 0
+
+
+def test_the_order_of_rows_makes_no_difference():
+    shuffled = WORLD.sample(frac=1, random_state=3)
+    for frame in (shuffled, shuffled.iloc[::-1]):
+        for name in ("train", "validation", "reference", "held_out"):
+            one, other = getattr(split(WORLD), name), getattr(split(frame), name)
+            assert one.user_ids.equals(other.user_ids)
+            assert one.item_ids.equals(other.item_ids)
+            assert (one.matrix != other.matrix).nnz == 0
+
+
+def test_a_like_is_kept_whenever_it_was_given():
+    rows = [("a", "x", 2, 10), ("a", "x", 5, 20), ("a", "x", 3, 30), ("b", "x", 4, 1)]
+    kept = {"first": 2.0, "last": 3.0, "max": 5.0, None: 5.0}
+    for order in (rows, rows[::-1]):
+        for duplicates, value in kept.items():
+            likes, dropped = keep_likes(feedback_frame(order), 1, "likes", duplicates)
+            assert likes.set_index("user")["rating"].to_dict() == {"a": value, "b": 4.0}
+            assert dropped["repeated pairs"] == 2
+    ratings, _ = keep_likes(feedback_frame(rows), None, "ratings")
+    assert ratings.set_index("user")["rating"]["a"] == 2.0  # the first, as in Cornac
+    with pytest.raises(ValueError, match="`duplicates` must be one of 'first', 'last', 'max'"):
+        keep_likes(feedback_frame(rows), None, "likes", "mean")
+
+
+def test_groups_of_items_of_two_types_are_refused():
+    """Integers of one file never equal the text of another: nothing would be left to compare."""
+    numbers = WORLD.assign(item=WORLD["item"].str[1:].astype(int), user="other " + WORLD["user"])
+    with pytest.raises(ValueError, match="a str never equals an integer: convert one side"):
+        join_groups(numbers, None, WORLD, WORLD.assign(user="x" + WORLD["user"]), 2, {})
+    mixed = [("a", 1, 1.0), ("b", "1", 1.0)]
+    with pytest.raises(TypeError, match="`item` must be of one type; got both 1 and '1'"):
+        feedback_frame(mixed)
+
+
+@pytest.mark.parametrize("name", ["stars", "Rating", "score", "Value"])
+def test_ratings_of_another_name_are_named(name):
+    frame = pd.DataFrame({"user": ["a"], "item": ["x"], name: [3]})
+    with pytest.raises(ValueError, match=f"ratings in a column `rating`.*Rename '{name}'"):
+        feedback_frame(frame)
+
+
+def test_times_are_no_ratings():
+    frame = pd.DataFrame({"user": ["a"], "item": ["x"], "rating": [pd.Timestamp("2020-01-01")]})
+    with pytest.raises(ValueError, match="`rating` must be a number; got 2020-01-01 00:00:00"):
+        feedback_frame(frame)
 
 
 def test_the_same_seed_gives_the_same_groups():
