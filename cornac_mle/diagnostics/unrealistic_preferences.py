@@ -96,9 +96,7 @@ def unrealistic_preferences(
     check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
-    cells, calibration = evaluator.remember(
-        ("unrealistic preferences",), lambda: _calibration(evaluator)
-    )
+    cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
     parts = []
     for first in range(0, len(synthetic), BLOCK_USERS):
         block = pattern(synthetic.matrix[first : first + BLOCK_USERS])

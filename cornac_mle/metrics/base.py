@@ -230,10 +230,9 @@ class SplitMetric(RealismMetric):
     @final
     def ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
         """Give the metric of real users and of independent popularity on each split, once."""
-        found: tuple[FloatArray, FloatArray] = evaluator.remember(
-            ("ceiling and floor", self.name, size), lambda: self._ceiling_and_floor(evaluator, size)
+        return evaluator.remembered(
+            self, size, compute=lambda: self._ceiling_and_floor(evaluator, size)
         )
-        return found
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
         held_out, floor_users = evaluator.held_out, evaluator.floor_users

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cornac_mle.metrics.base import NotMeasurableError
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.metrics.neighbours import (
     NeighbourMetric,
     SplitCounts,
@@ -112,5 +112,5 @@ def own_counts(evaluator: Evaluator, splits: Sequence[Split], k: int) -> IntArra
         in_own_ball = [held_out.sizes[split.real] > 0 for split in splits]
         return counts.of_users_clipped - np.asarray(in_own_ball, dtype=np.intp)
 
-    counts: IntArray = evaluator.remember(("own neighbour counts", k, len(splits[0].real)), compute)
-    return counts
+    key = split_key(splits, real_only=True)
+    return evaluator.remembered(own_counts, k, key, compute=compute)

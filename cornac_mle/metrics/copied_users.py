@@ -48,8 +48,8 @@ class CopiedUsers(RealismMetric):
             reason = refusal("synthetic", rule, len(synthetic), advice, context=self.name)
             raise NotMeasurableError(reason)
         value, error, shares = copied(evaluator.train, evaluator.held_out, synthetic)
-        ceiling, floor, spread = evaluator.remember(
-            ("copied",), lambda: self._ceiling_and_floor(evaluator)
+        ceiling, floor, spread = evaluator.remembered(
+            self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
         reach = float(stats.norm.ppf(0.975)) * error
         # Popularity users copy nobody either, so there is no normalised value.

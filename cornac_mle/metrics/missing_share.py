@@ -101,9 +101,10 @@ class MissingShare(ModelMetric):
         value, detectable = missing_share(evaluator, synthetic, rng) if n_half else (0.0, None)
         if detectable is None:
             raise NotMeasurableError(too_few(n_real, "held-out", n_half, "synthetic (half)"))
-        ceiling, floor = evaluator.remember(
-            ("ceiling and floor", self.name, len(synthetic)),
-            lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
+        ceiling, floor = evaluator.remembered(
+            self,
+            len(synthetic),
+            compute=lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
         )
         measurement = Measurement(
             value=value,

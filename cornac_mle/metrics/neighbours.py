@@ -8,14 +8,13 @@ never neighbours: otherwise everybody is in the ball of a user whose k-th neighb
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import check_count
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.neighbours.balls import pairs_from
 from cornac_mle.neighbours.similarity import LEAST_SIMILARITY, similarity_blocks
 from cornac_mle.profiles import Profiles
@@ -231,32 +230,27 @@ def split_counts(
     evaluator: Evaluator, users: Profiles, splits: Sequence[Split], k: int
 ) -> SplitCounts:
     """Count balls and users of each split, once for all metrics as long as `users` live."""
-    size = len(splits[0].real)
-    known: WeakKeyDictionary[Profiles, dict[bytes, SplitCounts]] = evaluator.remember(
-        ("neighbour counts", k, size), WeakKeyDictionary
-    )
-    # The same users may come as the rest of the held-out users and as a pool of their own.
-    rows = b"".join(split.other.tobytes() for split in splits)
-    of_users = known.setdefault(users, {})
-    if rows not in of_users:
+
+    def compute() -> SplitCounts:
         needed = real_similarity(evaluator, splits, k)
         judged = [Split(split.other, split.other) for split in splits]
         needed_of_users = neighbour_similarity(users, judged, k)
-        of_users[rows] = counts_on_splits(
-            evaluator.held_out, users, splits, needed, needed_of_users
-        )
-    return of_users[rows]
+        return counts_on_splits(evaluator.held_out, users, splits, needed, needed_of_users)
+
+    # The same users may come as the rest of the held-out users and as a pool of their own.
+    return evaluator.remembered(users, split_counts, k, split_key(splits), compute=compute)
 
 
 def real_similarity(
     evaluator: Evaluator, splits: Sequence[Split], k: int
 ) -> npt.NDArray[np.float32]:
     """Similarity that it takes to be in each held-out user's ball, once for all models."""
-    needed: npt.NDArray[np.float32] = evaluator.remember(
-        ("neighbour similarity", k, len(splits[0].real)),
-        lambda: neighbour_similarity(evaluator.held_out, splits, k),
-    )
-    return needed  # (n_splits, n_held_out)
+    return evaluator.remembered(
+        real_similarity,
+        k,
+        split_key(splits, real_only=True),
+        compute=lambda: neighbour_similarity(evaluator.held_out, splits, k),
+    )  # (n_splits, n_held_out)
 
 
 def neighbour_similarity(

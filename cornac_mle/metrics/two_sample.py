@@ -8,7 +8,6 @@ by a regression fitted on other users (5 folds).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.report.measurement import MetricNote
@@ -173,23 +172,21 @@ def class_scores(
     evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
 ) -> list[ClassScores]:
     """Cross-fitted scores on each split, computed once for the metrics that share them."""
-    store: WeakKeyDictionary[Profiles, dict[bytes, list[ClassScores]]]
-    store = evaluator.remember(("class scores",), WeakKeyDictionary)
-    of_users = store.setdefault(users, {})
-    key = b"".join(rows.tobytes() for split in splits for rows in (split.real, split.other))
-    if key not in of_users:
+
+    def compute() -> list[ClassScores]:
         real, other = described(evaluator, evaluator.held_out), described(evaluator, users)
-        of_users[key] = [
+        return [
             cross_fitted(real[split.real], other[split.other], rng=np.random.default_rng(seed))
             for split, seed in zip(splits, evaluator.split_seeds, strict=True)
         ]
-    return of_users[key]
+
+    return evaluator.remembered(users, class_scores, split_key(splits), compute=compute)
 
 
 def described(evaluator: Evaluator, users: Profiles) -> FloatArray:
     """Describe users by judges and by directions of taste, (n_users, n_features)."""
-    directions = evaluator.remember(
-        ("taste directions",), lambda: taste_directions(evaluator.reference.matrix)
+    directions = evaluator.remembered(
+        taste_directions, compute=lambda: taste_directions(evaluator.reference.matrix)
     )  # (n_items, n_directions)
     taste = normalize(pattern(users.matrix)) @ directions
     return np.column_stack([evaluator.features(users), taste])

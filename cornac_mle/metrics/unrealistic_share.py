@@ -65,17 +65,18 @@ class UnrealisticShare(RealismMetric):
         """
         real = evaluator.plausibility(evaluator.held_out)
         thresholds = fixed_thresholds(evaluator)
-        detectable = evaluator.remember(
-            ("detectable", self.name, len(synthetic)),
-            lambda: minimum_detectable_share(
+        detectable = evaluator.remembered(
+            minimum_detectable_share,
+            len(synthetic),
+            compute=lambda: minimum_detectable_share(
                 len(synthetic), real.size, shares_at_most(real, thresholds)
             ),
         )
         if detectable is None:
             raise NotMeasurableError(too_few(len(synthetic), "synthetic", real.size, "held-out"))
         value, _ = contamination_bound(evaluator.plausibility(synthetic), real, thresholds)
-        ceiling, floor = evaluator.remember(
-            ("ceiling and floor", self.name), lambda: self._ceiling_and_floor(evaluator)
+        ceiling, floor = evaluator.remembered(
+            self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
         measurement = Measurement(
             value=value,
