@@ -78,8 +78,7 @@ class Authenticity(SplitMetric):
 def nearest_similarity(users: Profiles) -> npt.NDArray[np.float32]:
     """Jaccard similarity of each user to the nearest other user, (n_users,); at least 2 users."""
     nearest = np.empty(len(users), dtype=np.float32)
-    for rows, block in similarity_blocks(users.matrix, users.matrix):
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -1.0  # not its own
+    for rows, block in similarity_blocks(users.matrix, users.matrix, themselves_from=0):
         nearest[rows] = block.max(axis=1)
     return nearest
 

@@ -96,10 +96,8 @@ def copied(
     is_train = np.arange(len(real)) < len(train)
     shares = np.empty(len(users))
     weights = np.zeros(len(real))
-    for rows, block in similarity_blocks(users.matrix, real.matrix):
-        if themselves:
-            own = np.arange(rows.start, rows.stop)
-            block[np.arange(len(block)), len(train) + own] = -1.0
+    own = len(train) if themselves else None
+    for rows, block in similarity_blocks(users.matrix, real.matrix, themselves_from=own):
         nearest = block == block.max(axis=1, keepdims=True)
         parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
         weights += parts.sum(axis=0) / len(users)

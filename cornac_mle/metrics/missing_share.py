@@ -4,18 +4,18 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
+from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
+from cornac_mle.metrics.base import ModelMetric, Samplable
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.report.measurement import Measurement, MetricNote
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.contamination import (
     contamination_bound,
     minimum_detectable_share,
     shares_at_most,
-    too_few,
 )
 
 LEAST_USERS = 500
@@ -32,7 +32,7 @@ class MissingShare(ModelMetric):
     In [0, 1]; 0 is best. A value of .31 says: real users are at best a mixture of 69% users like
     the model's and 31% others, and such a claim is wrong at most 5 times in 100. The mirror of
     `UnrealisticShare`: the model's users are the norm, and held-out users are held against it. Half
-    of a synthetic sample is learnt from and half of it calibrates `certified.contamination_bound`,
+    of a synthetic sample is learnt from and half of it calibrates `contamination_bound`,
     on two scores of a user:
 
     - how plausible the user is to a judge who has seen the model's users only: low where the model
@@ -100,24 +100,20 @@ class MissingShare(ModelMetric):
         n_real, n_half = len(evaluator.held_out), len(synthetic) // 2
         value, detectable = missing_share(evaluator, synthetic, rng) if n_half else (0.0, None)
         if detectable is None:
-            raise NotMeasurableError(too_few(n_real, "held-out", n_half, "synthetic (half)"))
+            raise nothing_certifiable(n_real, "held-out", n_half, "synthetic (half)")
         ceiling, floor = evaluator.remembered(
             self,
             len(synthetic),
             compute=lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
         )
-        measurement = Measurement(
-            value=value,
-            low=value,
-            high=1.0,
+        return certified_measurement(
+            value,
             ceiling=ceiling,
             floor=floor,
-            loss=value,
-            n_real=len(evaluator.held_out),
+            n_real=n_real,
             n_synthetic=len(synthetic),
             minimum_detectable=detectable,
         )
-        return with_normalised(measurement, standard_error=0.0)
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[float | None, float]:
         held_out, train = evaluator.held_out, evaluator.train
