@@ -120,14 +120,14 @@ class Evaluator:
         check_groups(groups)
         judge_seed, rest = children(generator(rng), 2)
         judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
-        return cls._with(train, reference, held_out, judge, n_splits, rest, judge_seed)
+        return cls._assembled(train, reference, held_out, judge, n_splits, rest, judge_seed)
 
     def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
         groups = {"reference": self.reference, "held_out": held_out}
         check_groups(groups if self.train is None else {"train": self.train, **groups})
         (seed,) = children(generator(rng), 1)
-        moved = type(self)._with(
+        moved = type(self)._assembled(
             self.train, self.reference, held_out, self.judge, self.n_splits, seed, self.judge_seed
         )
         # One dictionary for both: a judge that either of them fits later serves the other too.
@@ -135,7 +135,7 @@ class Evaluator:
         return moved
 
     @classmethod
-    def _with(
+    def _assembled(
         cls,
         train: Profiles | None,
         reference: Profiles,

@@ -20,9 +20,9 @@ from cornac_mle.stats.contamination import (
 
 LEAST_USERS = 500
 """Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
-LEVELS = (0.005, 0.01, 0.02, 0.05)
+THRESHOLD_QUANTILES = (0.005, 0.01, 0.02, 0.05)
 """Quantiles of the scores of synthetic users that serve as thresholds. Low ones only: see below."""
-ERROR = 0.05
+ERROR_PROBABILITY = 0.05
 """Probability that the bound is too high, at most; half of it for each of two scores."""
 
 
@@ -145,18 +145,18 @@ def missing_share(
     matrix, real = synthetic.matrix, evaluator.held_out.matrix
     # Each comparison: scores of held-out users, of the other half, and thresholds blind to both.
     comparisons = []
-    if n_different(matrix[seen]) >= MIN_REFERENCE_USERS:
+    if count_different_sets(matrix[seen]) >= MIN_REFERENCE_USERS:
         judge = PlausibilityModel.fit(matrix[seen], rng=rng)
-        thresholds = np.quantile(judge.reference_scores, LEVELS, method="inverted_cdf")
+        thresholds = np.quantile(judge.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")
         comparisons.append((judge.score(real), judge.score(matrix[others]), thresholds))
     else:
         known = set(item_sets(matrix[seen]))
-        comparisons.append((recurs(real, known), recurs(matrix[others], known), np.zeros(1)))
+        comparisons.append((is_among(real, known), is_among(matrix[others], known), np.zeros(1)))
     typical = -evaluator.plausibility(synthetic)
-    thresholds = np.quantile(typical[seen], LEVELS, method="inverted_cdf")
+    thresholds = np.quantile(typical[seen], THRESHOLD_QUANTILES, method="inverted_cdf")
     comparisons.append((-evaluator.plausibility(evaluator.held_out), typical[others], thresholds))
 
-    error = ERROR / len(comparisons)
+    error = ERROR_PROBABILITY / len(comparisons)
     bounds = [contamination_bound(*comparison, error=error)[0] for comparison in comparisons]
     detectable = [
         minimum_detectable_share(
@@ -167,20 +167,20 @@ def missing_share(
     return max(bounds), min((share for share in detectable if share is not None), default=None)
 
 
-def n_different(matrix: sp.csr_array) -> int:
+def count_different_sets(matrix: sp.csr_array) -> int:
     """Count the different item sets of two items or more.
 
-    >>> n_different(sp.csr_array([[1, 1, 0], [2, 2, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0]]))
+    >>> count_different_sets(sp.csr_array([[1, 1, 0], [2, 2, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0]]))
     2
     """
     return len(set(item_sets(matrix[np.diff(matrix.indptr) >= 2])))
 
 
-def recurs(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
+def is_among(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
     """Tell, for each user, (n_users,), if the item set is among the `known` ones: 1, else 0.
 
     >>> known = set(item_sets(sp.csr_array([[2, 1, 0]])))
-    >>> recurs(sp.csr_array([[1, 1, 0], [0, 0, 1]]), known).tolist()
+    >>> is_among(sp.csr_array([[1, 1, 0], [0, 0, 1]]), known).tolist()
     [1.0, 0.0]
     """
     return np.asarray([items in known for items in item_sets(matrix)], dtype=np.float64)

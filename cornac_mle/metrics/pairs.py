@@ -17,6 +17,7 @@ MAX_ITEMS = 200
 MIN_EXPECTED = 1.0
 """Users who hold a pair by chance alone, below which its lift cannot be estimated."""
 MIN_PAIRS = 10
+"""Pairs of which the mean is taken, at least."""
 
 
 class PairError(SplitMetric):

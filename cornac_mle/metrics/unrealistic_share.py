@@ -14,7 +14,7 @@ from cornac_mle.stats.contamination import (
     shares_at_most,
 )
 
-LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
+THRESHOLD_QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
 
 
@@ -100,4 +100,4 @@ class UnrealisticShare(RealismMetric):
 
 def fixed_thresholds(evaluator: Evaluator) -> FloatArray:
     """Thresholds that neither synthetic nor held-out users have a say in, (n_levels,)."""
-    return np.quantile(evaluator.reference_scores, LEVELS, method="inverted_cdf")
+    return np.quantile(evaluator.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")

@@ -15,6 +15,7 @@ from cornac_mle.sparse import FloatArray, IntArray
 from cornac_mle.stats.conformal import conditional_p_values
 
 WORST = "worst"
+"""Setting of `judge` that takes, on each half-split, the judge that flags most."""
 
 
 class UnrealisticUsers(SplitMetric):

@@ -24,6 +24,7 @@ LEAST_SIMILARITY = float(np.finfo(np.float32).tiny)
 NOT_A_NEIGHBOUR = -1.0
 """Stands for a user's similarity to that very user where nobody is their own neighbour."""
 FLOAT32_ROUNDING = 2.0**-24
+"""Largest relative error of one float32 operation."""
 SMALLEST_SQUARE = 1e-30
 """Squares below may underflow in float32; coordinates are at most 1."""
 

@@ -15,6 +15,7 @@ NEIGHBOURS = (50, 200)
 SHRINKAGE = 10.0
 """Users added to the denominator of a similarity: few users in common say little."""
 BLOCK_ITEMS = 1024
+"""Items whose neighbours are sought together; results do not depend on it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ BINS = 5
 MIN_CELL_USERS = 19
 """Calibration users that a cell is made for: fewer cannot give p = .05 to a user's only pair."""
 PEELING_ROUNDS = 5
+"""Times that the worst items of a profile are taken out and the rest is judged again."""
 PEELED_SHARE = 0.1
 """Share of the items of a profile that one round takes out, rounded down, and at least 1."""
 MIN_CONTEXT = 2

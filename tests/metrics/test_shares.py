@@ -234,7 +234,7 @@ def test_a_model_that_has_collapsed_lacks_nearly_everyone(evaluator, fresh):
     for kinds in (1, 5):
         users = Profiles.from_matrix(fresh.matrix[np.arange(600) % kinds], fresh.item_ids)
         assert measure(MissingShare(), evaluator, users).value > 0.9
-    # One kind: none of 600 held-out users recurs, all of 300 synthetic ones do. Two scores, one
+    # One kind: none of 600 held-out users is_among, all of 300 synthetic ones do. Two scores, one
     # threshold, two sides: .0125 a side. L = .0125^(1/600) = .99272, U = 1 - .0125^(1/300) = .01450
     # and the bound is (.99272 - .01450) / .98550 = .99261.
     users = Profiles.from_matrix(fresh.matrix[np.zeros(600, dtype=int)], fresh.item_ids)
