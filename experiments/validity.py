@@ -31,7 +31,7 @@ from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
 from real_data import TABLE, load
 from scipy import stats
 
-from cornac_mle.metrics.unrealistic_share import LEVELS
+from cornac_mle.metrics.unrealistic_share import THRESHOLD_QUANTILES
 from cornac_mle.plausibility.judge import PlausibilityModel
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 from cornac_mle.stats.contamination import contamination_bound
@@ -152,7 +152,7 @@ def certified_share(judged: JudgedSplit, share: float, seed: int) -> float:
     real, rows = np.array_split(order, 2)
     planted = random.random(rows.size) < share
     scores = np.where(planted, judged.corrupted["popularity"][rows], judged.real[rows])
-    thresholds = np.quantile(judged.reference, LEVELS, method="inverted_cdf")
+    thresholds = np.quantile(judged.reference, THRESHOLD_QUANTILES, method="inverted_cdf")
     return float(contamination_bound(scores, judged.real[real], thresholds)[0])
 
 

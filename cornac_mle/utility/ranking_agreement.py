@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -225,12 +224,13 @@ class RankingAgreement(RealismMetric):
             advice = "Take recommenders that differ."
             rule = "be of different accuracy after training on real users"
             raise NotMeasurableError(refusal("recommenders", rule, "one and the same", advice))
-        known: WeakKeyDictionary[Profiles, FloatArray] = evaluator.remember(
-            ("ranking agreement, synthetic", *self._key(size)), WeakKeyDictionary
+        accuracies = evaluator.remembered(
+            synthetic,
+            RankingAgreement._tested,
+            *self._key(size),
+            compute=lambda: self._tested(evaluator, users, size, self.test_on == "synthetic"),
         )
-        if synthetic not in known:
-            known[synthetic] = self._tested(evaluator, users, size, self.test_on == "synthetic")
-        return size, real, known[synthetic]
+        return size, real, accuracies
 
     def _key(self, size: int) -> tuple[object, ...]:
         shown = (self.cutoff, self.accuracy, self.hidden_share, self.test_on)
@@ -245,10 +245,12 @@ class RankingAgreement(RealismMetric):
         return min(*usable, len(evaluator.seen)) if n_test >= LEAST_USERS else 0
 
     def _real_side(self, evaluator: Evaluator, size: int) -> _RealSide:
-        side: _RealSide = evaluator.remember(
-            ("ranking agreement, real", *self._key(size)), lambda: self._fit_real(evaluator, size)
+        # Not owned by `self`: metrics that differ in the statistic only share their fits.
+        return evaluator.remembered(
+            RankingAgreement._fit_real,
+            *self._key(size),
+            compute=lambda: self._fit_real(evaluator, size),
         )
-        return side
 
     def _fit_real(self, evaluator: Evaluator, size: int) -> _RealSide:
         on_themselves = self.test_on == "synthetic"
@@ -265,11 +267,12 @@ class RankingAgreement(RealismMetric):
         self, evaluator: Evaluator, size: int, real: _RealSide
     ) -> tuple[float, float, float, float]:
         """Give ceiling, floor, the standard error of the ceiling and that of their difference."""
-        found: tuple[float, float, float, float] = evaluator.remember(
-            ("ranking agreement, ceiling and floor", self.statistic, *self._key(size)),
-            lambda: self._compute_ceiling_and_floor(evaluator, real),
+        return evaluator.remembered(
+            RankingAgreement._compute_ceiling_and_floor,
+            self.statistic,
+            *self._key(size),
+            compute=lambda: self._compute_ceiling_and_floor(evaluator, real),
         )
-        return found
 
     def _compute_ceiling_and_floor(
         self, evaluator: Evaluator, real: _RealSide
