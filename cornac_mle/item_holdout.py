@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.profiles import Profiles
+from cornac_mle.sparse import user_of
 
 
 def hold_out_share(
@@ -20,7 +21,7 @@ def hold_out_share(
         Disjoint; together `matrix`.
     """
     sizes = np.diff(matrix.indptr)
-    users = np.repeat(np.arange(len(sizes)), sizes)
+    users = user_of(matrix)
     order = np.lexsort((rng.random(matrix.nnz), users))
     place = np.empty(matrix.nnz, dtype=np.int64)
     place[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cornac_mle import GenerativeRecommender, HeldOutUsers
+from cornac_mle.sparse import user_of
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
@@ -59,7 +60,7 @@ def load(name: str, data: Path) -> sp.csr_array:
 def held_out_users(name: str, data: Path, seed: int, n_samples: int = 1) -> HeldOutUsers:
     """Make an evaluation method over the likes of one data set, all of value 1."""
     likes = load(name, data)
-    pairs = {"user": np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))}
+    pairs = {"user": user_of(likes)}
     frame = pd.DataFrame(pairs | {"item": likes.indices, "rating": 1.0})
     return HeldOutUsers(frame, seed=seed, dataset_name=name, n_samples=n_samples)
 
