@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from matplotlib.figure import Figure
 
 from cornac_mle import GenerativeRecommender, HeldOutUsers
 from cornac_mle.sparse import user_of
@@ -83,7 +85,7 @@ def run(
     description: str,
     sets: tuple[str, ...],
     measure: Callable[[str, Path, int], pd.DataFrame],
-    draw: Callable[[pd.DataFrame, Path], None],
+    draw: Callable[[pd.DataFrame], Figure],
 ) -> pd.DataFrame:
     """Measure each data set, write the table and the picture, named after the script."""
     here = Path(__file__).parent
@@ -99,8 +101,16 @@ def run(
         (arguments.out / folder).mkdir(parents=True, exist_ok=True)
     file = arguments.out / "results" / f"{name}.csv"
     table.to_csv(file, index=False, float_format="%.4f")
-    draw(table, arguments.out / "pictures" / f"{name}.png")
+    draw(table).savefig(arguments.out / "pictures" / f"{name}.png", dpi=110)
     return table
+
+
+def panels(rows: int, columns: int, size: tuple[float, float], **shared: bool) -> tuple[Any, Any]:
+    """Make a figure that opens no window, and its axes, (rows, columns)."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **shared)
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:
