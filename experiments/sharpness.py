@@ -12,11 +12,11 @@ Writes: experiments/results/sharpness.csv, experiments/pictures/sharpness.png
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
-from real_data import evaluate, held_out_users, run
+from matplotlib.figure import Figure
+from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import VAE
 from cornac_mle.metrics import UnrealisticUsers
@@ -54,14 +54,9 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     return pd.concat(rows)
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
-    figure, axes = plt.subplots(
-        2, len(sets), figsize=(3.1 * len(sets), 5), sharex=True, layout="constrained", squeeze=False
-    )
+    figure, axes = panels(2, len(sets), (3.1 * len(sets), 5), sharex=True)
     for (flagged, discrepancy), name in zip(axes.T, sets, strict=True):
         own = table[table["dataset"] == name]
         for latent, part in own.groupby("latent", sort=False):
@@ -76,7 +71,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes[1, 0].set_ylabel("MMD\N{SUPERSCRIPT TWO} from training users, x 1000")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

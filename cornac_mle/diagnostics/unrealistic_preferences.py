@@ -1,5 +1,7 @@
 """Which preferences make a synthetic user unrealistic, and which held items speak against them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -110,6 +112,29 @@ def unrealistic_preferences(
     table = table[columns]
     table.attrs = users.attrs
     return table
+
+
+def preferences_by_model(evaluator: Evaluator, synthetic: Mapping[str, Profiles]) -> pd.DataFrame:
+    """List `unrealistic_preferences` of several models' users, one below the other.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Its held-out users calibrate.
+    synthetic : mapping of str to Profiles
+        Synthetic users by name of the model.
+
+    Returns
+    -------
+    DataFrame
+        The column ``model``, then those of `unrealistic_preferences`; no rows without models.
+    """
+    parts = [
+        unrealistic_preferences(evaluator, users).assign(model=model)
+        for model, users in synthetic.items()
+    ]
+    table = pd.concat(parts or [pd.DataFrame(columns=["model"])])
+    return table[["model", *table.columns.drop("model")]]
 
 
 def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
