@@ -21,7 +21,7 @@ from real_data import evaluate, held_out_users, panels, run
 from cornac_mle import VAE
 from cornac_mle.metrics import UnrealisticUsers
 from cornac_mle.remedies._expected_mmd import Kernel
-from cornac_mle.remedies.mmd_tuning import CHECK_USERS, Monitor
+from cornac_mle.remedies._tuning import CHECK_USERS, Monitor
 from cornac_mle.sparse import pattern
 
 FACTORS = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -43,13 +43,13 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     rows = []
     for latent in ("prior", "mixture"):
         points = vae.densities_[latent].draw(CHECK_USERS, rng)
-        monitor = Monitor(torch, kernel, real, *points)
+        monitor = Monitor(kernel, real, *points)
         for factor in FACTORS:
             model = sharpened(vae.with_latent(latent), factor)
             found = evaluate(method, model, f"{latent} x {factor:g}", [UnrealisticUsers()])
             layers = [tuple(torch.from_numpy(part) for part in pair) for pair in model.decoder_]
             row = found[["dataset", "value", "low", "high", "ceiling", "floor"]]
-            discrepancy = monitor.discrepancy(torch, layers, model._decoder())
+            discrepancy = monitor.discrepancy(layers, model._decoder())
             rows.append(row.assign(latent=latent, factor=factor, discrepancy=discrepancy))
     return pd.concat(rows)
 
