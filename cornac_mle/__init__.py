@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from cornac_mle.eval_methods.held_out_users import HeldOutUsers
     from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.experiment import Experiment
-    from cornac_mle.metrics.evaluator import Evaluator
+    from cornac_mle.metrics.base import ModelMetric, SplitMetric
+    from cornac_mle.metrics.evaluator import Evaluator, Split
     from cornac_mle.models.base import GenerativeRecommender
     from cornac_mle.models.lda import LDA
     from cornac_mle.models.mixture import Mixture
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cornac_mle.profiles import Profiles
     from cornac_mle.remedies.filtered import Filtered
     from cornac_mle.remedies.mmd_tuning import MMDTuning
-    from cornac_mle.report.measurement import Measurement
+    from cornac_mle.report.measurement import Measurement, MetricNote
     from cornac_mle.report.report import Report
     from cornac_mle.search.grid_search import GridSearch
     from cornac_mle.search.pareto import pareto_front
@@ -48,7 +49,9 @@ _HOMES = {
     "LDA": "cornac_mle.models.lda",
     "MMDTuning": "cornac_mle.remedies.mmd_tuning",
     "Measurement": "cornac_mle.report.measurement",
+    "MetricNote": "cornac_mle.report.measurement",
     "Mixture": "cornac_mle.models.mixture",
+    "ModelMetric": "cornac_mle.metrics.base",
     "PMF": "cornac_mle.models.pmf.model",
     "Popularity": "cornac_mle.models.popularity",
     "Profiles": "cornac_mle.profiles",
@@ -56,6 +59,8 @@ _HOMES = {
     "RankingAgreement": "cornac_mle.utility.ranking_agreement",
     "Report": "cornac_mle.report.report",
     "Sampled": "cornac_mle.models.sampled.model",
+    "Split": "cornac_mle.metrics.evaluator",
+    "SplitMetric": "cornac_mle.metrics.base",
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae.model",
     "all_metrics": "cornac_mle.comparison",
@@ -84,13 +89,17 @@ __all__ = [
     "LowPairs",
     "MMDTuning",
     "Measurement",
+    "MetricNote",
     "Mixture",
+    "ModelMetric",
     "Popularity",
     "Profiles",
     "RandomSearch",
     "RankingAgreement",
     "Report",
     "Sampled",
+    "Split",
+    "SplitMetric",
     "TrainingUsers",
     "all_metrics",
     "compare",

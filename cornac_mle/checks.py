@@ -1,6 +1,6 @@
 """Argument checks with one error format: what it must be, what it is, what to do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -66,6 +66,16 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(refusal(name, f"be one of {allowed}", repr(value)))
     return value
+
+
+def check_different_names(name: str, names: Sequence[str], advice: str = "") -> None:
+    """Raise, with the first that is there twice, unless all `names` differ.
+
+    >>> check_different_names("models", ["PMF", "VAE"])
+    """
+    for one in names:
+        if names.count(one) > 1:
+            raise ValueError(refusal(name, "have different names", f"{one!r} twice", advice))
 
 
 def check_jobs(n_jobs: object) -> None:

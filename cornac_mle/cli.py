@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 
 app = typer.Typer(
     help="Are the users that a recommender model makes up believable?",
@@ -33,7 +35,9 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(help="A rating of at least this is a like; lower ones are left out."),
 ]
-SeedOption = Annotated[int, typer.Option(help="Of the split, the fits and the sampling.", min=0)]
+SeedOption = Annotated[
+    int, typer.Option(help="Random seed of the split, the fits and the sampling.", min=0)
+]
 
 
 def _models() -> dict[str, Callable[[int], Any]]:
@@ -74,11 +78,17 @@ def compare(
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,
     rating_threshold: ThresholdOption = None,
-    models: Annotated[str, typer.Option(help=f"Comma-separated, of {KNOWN_MODELS}.")] = (
-        DEFAULT_MODELS
-    ),
+    models: Annotated[
+        str,
+        typer.Option(
+            help=f"Comma-separated, of {KNOWN_MODELS}.",
+            show_default=DEFAULT_MODELS.replace(",", ", "),  # so that help can break the line
+        ),
+    ] = DEFAULT_MODELS,
     seed: SeedOption = 123,
-    fits: Annotated[int, typer.Option(help="Fits of each model, with seeds in a row.", min=1)] = 1,
+    fits: Annotated[
+        int, typer.Option(help="Fits of each model, with consecutive seeds.", min=1)
+    ] = 1,
     samples: Annotated[int, typer.Option(help="Sets of users drawn from each fit.", min=1)] = 1,
     out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
 ) -> None:
@@ -97,14 +107,7 @@ def _compare(
     samples: int,
     out: Path,
 ) -> None:
-    import numpy as np
-    import pandas as pd
-    from cornac.models import EASE
-
-    from cornac_mle.comparison import compare as compare_models
-    from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-    from cornac_mle.report.run_folder import hash_feedback, write_run
     from cornac_mle.report.table import output_console, score_table
 
     chosen = [_model(name.strip())(seed) for name in models.split(",")]
@@ -112,55 +115,67 @@ def _compare(
     method = HeldOutUsers(
         frame, rating_threshold=threshold, seed=seed, n_samples=samples, dataset_name=name
     )
-    for model in chosen:
+    _fit_ridge_to_values(chosen, method)
+    interrupted = not _compared(chosen, method, range(seed, seed + fits))
+    if method.report.entries:
+        output_console().print(score_table(method.report))
+        arguments = {
+            "dataset": name,
+            "rating_threshold": threshold,
+            "models": models,
+            "seed": seed,
+            "fits": fits,
+            "samples": samples,
+            "interrupted": interrupted,
+        }
+        folder = _written(method, frame, out / f"{name}-{seed}", arguments)
+        Console().print(f"Written: {folder}", highlight=False, soft_wrap=True)
+    if interrupted:
+        errors.print("interrupted: models that were not finished are not in the table")
+        sys.exit(130)
+
+
+def _fit_ridge_to_values(models: Iterable[Any], method: "HeldOutUsers") -> None:
+    """Give Cornac's EASE, which is fitted to the values, a ridge of their scale."""
+    import numpy as np
+    from cornac.models import EASE
+
+    for model in models:
         if isinstance(model, EASE):
-            # Cornac's EASE is fitted to the values, so its ridge has their scale; 300 suits ones.
+            # 300 suits ones.
             model.lamb = 300 * float(np.mean(method.groups.train.matrix.data**2))
-    arguments = {
-        "dataset": name,
-        "rating_threshold": threshold,
-        "models": models,
-        "seed": seed,
-        "fits": fits,
-        "samples": samples,
-    }
-    fit_seeds = range(seed, seed + fits)
+
+
+def _compared(models: Sequence[Any], method: "HeldOutUsers", fit_seeds: Sequence[int]) -> bool:
+    """Compare models under a progress bar; False where Ctrl-C stopped it, which keeps the rest."""
+    from cornac_mle.comparison import compare as compare_models
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    interrupted = False
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("judge of plausibility", total=None)
         _ = method.evaluator
-        progress.update(task, total=len(chosen) * fits)
+        progress.update(task, total=len(models) * len(fit_seeds))
 
         def on_fit(model: str, done: int) -> None:
             progress.update(task, description=f"{model}: fit, sample, measure", completed=done)
 
         try:
-            compare_models(chosen, method, fit_seeds=fit_seeds, on_fit=on_fit)
+            compare_models(models, method, fit_seeds=fit_seeds, on_fit=on_fit)
         except KeyboardInterrupt:
-            interrupted = True
-    report = method.report
-    if report.entries:
-        output_console().print(score_table(report))
-        with errors.status("unrealistic preferences"):
-            preferences = pd.concat(
-                [
-                    unrealistic_preferences(method.evaluator, users).assign(model=model)
-                    for model, users in report.synthetic.items()
-                ]
-                or [pd.DataFrame(columns=["model"])]
-            )
-        folder = write_run(
-            report,
-            out / f"{name}-{seed}",
-            arguments | {"interrupted": interrupted},
-            hash_feedback(frame),
-            preferences[["model", *preferences.columns.drop("model")]],
-        )
-        Console().print(f"Written: {folder}", highlight=False, soft_wrap=True)
-    if interrupted:
-        errors.print("interrupted: models that were not finished are not in the table")
-        sys.exit(130)
+            return False
+    return True
+
+
+def _written(
+    method: "HeldOutUsers", frame: "pd.DataFrame", folder: Path, arguments: dict[str, Any]
+) -> Path:
+    """Write the run folder of a comparison; gives its name."""
+    from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
+    from cornac_mle.report.run_folder import hash_feedback, write_run
+
+    with errors.status("unrealistic preferences"):
+        preferences = preferences_by_model(method.evaluator, method.report.synthetic)
+    return write_run(method.report, folder, arguments, hash_feedback(frame), preferences)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import pandas as pd
 from cornac.metrics import NDCG, Recall
 from cornac.models import Recommender
 
-from cornac_mle.checks import check_count, refusal
+from cornac_mle.checks import check_count, check_different_names, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
     MMD,
@@ -158,10 +158,7 @@ def compare(
     if not models:
         raise ValueError(refusal("models", "hold at least one model", "none"))
     names = [model.name for model in models]
-    for name in names:
-        if names.count(name) > 1:
-            advice = "Pass name=... to one of them."
-            raise ValueError(refusal("models", "have different names", f"{name!r} twice", advice))
+    check_different_names("models", names, "Pass name=... to one of them.")
     for fit_seed in fit_seeds:
         check_count("fit_seeds", fit_seed, minimum=0)
     if not isinstance(data, HeldOutUsers):

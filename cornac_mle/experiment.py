@@ -13,7 +13,7 @@ from cornac.experiment.result import Result
 from cornac.metrics import RankingMetric, RatingMetric
 from cornac.models import Recommender
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_different_names, refusal
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.files.interactions import write_table
 from cornac_mle.metrics.base import RealismMetric
@@ -64,11 +64,7 @@ class Experiment(cornac.Experiment):  # type: ignore[misc]  # Cornac has no type
             if not isinstance(model, Recommender):
                 raise TypeError(refusal("models", "hold Cornac models", spelled(model)))
         names = [model.name for model in models]
-        for name in names:
-            if names.count(name) > 1:
-                rule, got = "have different names", f"{name!r} twice"
-                advice = "Pass name=... to one of them."
-                raise ValueError(refusal("models", rule, got, advice))
+        check_different_names("models", names, "Pass name=... to one of them.")
         return models
 
     @staticmethod

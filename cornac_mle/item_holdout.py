@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.profiles import Profiles
+from cornac_mle.sparse import random_places, user_of
 
 
 def hold_out_share(
@@ -20,12 +21,9 @@ def hold_out_share(
         Disjoint; together `matrix`.
     """
     sizes = np.diff(matrix.indptr)
-    users = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((rng.random(matrix.nnz), users))
-    place = np.empty(matrix.nnz, dtype=np.int64)
-    place[order] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
+    users = user_of(matrix)
     count = np.clip(np.round(share * sizes), np.minimum(1, sizes - 1), sizes - 1)
-    is_hidden = place < count[users]
+    is_hidden = random_places(matrix, rng) < count[users]
     shown, hidden = (
         sp.csr_array((matrix.data[part], (users[part], matrix.indices[part])), shape=matrix.shape)
         for part in (~is_hidden, is_hidden)

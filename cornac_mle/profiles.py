@@ -28,6 +28,7 @@ from cornac_mle.files.profile_layouts import (
     to_arrays,
     to_table,
 )
+from cornac_mle.files.refusals import naming_file
 from cornac_mle.sparse import FloatArray, IndexArray, coo_to_csr
 
 
@@ -231,16 +232,18 @@ class Profiles:
             If it is a Parquet file and pyarrow is not installed.
         """
         if is_arrays_file(existing_file(path)):
-            matrix, users, items = from_arrays(read_arrays(path, ARRAYS), path)
-            try:
+            arrays = read_arrays(path, ARRAYS)
+            with naming_file(path):
+                matrix, users, items = from_arrays(arrays)
                 return cls(matrix, pd.Index(users, dtype=object), pd.Index(items, dtype=object))
-            except ValueError as error:
-                msg = f"{path}: {error}"
-                raise ValueError(msg) from error
-        pairs, users, items = from_table(read_table(path, empty_ids=True), path)
-        return cls.from_frame(
-            pairs, user_ids=pd.Index(users, dtype=object), item_ids=pd.Index(items, dtype=object)
-        )
+        frame = read_table(path, empty_ids=True)
+        with naming_file(path):
+            pairs, users, items = from_table(frame)
+            return cls.from_frame(
+                pairs,
+                user_ids=pd.Index(users, dtype=object),
+                item_ids=pd.Index(items, dtype=object),
+            )
 
     def __repr__(self) -> str:
         size = f"{len(self):,} users x {len(self.item_ids):,} items"

@@ -25,6 +25,15 @@ def user_of(profiles: sp.csr_array) -> NDArray[np.intp]:
     return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
 
 
+def random_places(profiles: sp.csr_array, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Place of every stored entry in a random order of its user's entries, from 0, (nnz,)."""
+    user = user_of(profiles)
+    places = np.empty(profiles.nnz, dtype=np.intp)
+    order = np.lexsort((rng.random(profiles.nnz), user))
+    places[order] = np.arange(profiles.nnz) - profiles.indptr[user]
+    return places
+
+
 def coo_to_csr(
     values: npt.NDArray[Any],
     rows: npt.NDArray[np.integer],

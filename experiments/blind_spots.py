@@ -47,9 +47,9 @@ class EmbeddingPrecision(SplitMetric):
     def _on_splits(
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
     ) -> FloatArray:
-        components = evaluator.remember(
-            ("components",),
-            lambda: svds(
+        components = evaluator.remembered(
+            svds,
+            compute=lambda: svds(
                 evaluator.train.matrix.astype(bool).astype(float),
                 DIMENSIONS,
                 v0=np.ones(min(evaluator.train.matrix.shape)),

@@ -25,7 +25,8 @@ import pandas as pd
 from cornac import models as cornac
 from cornac.metrics import NDCG, Recall
 from diagnosis import FLAGGED
-from real_data import evaluate, run
+from matplotlib.figure import Figure
+from real_data import evaluate, panels, run
 
 from cornac_mle import (
     LDA,
@@ -163,19 +164,9 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     return pd.concat(rows)[[*columns, "ceiling", "floor"]]
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
-    figure, axes = plt.subplots(
-        1,
-        len(sets),
-        figsize=(8.2 * len(sets), 7.6),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = panels(1, len(sets), (8.2 * len(sets), 7.6), sharey=True)
     for axis, name in zip(axes[0], sets, strict=True):
         own = table[table["dataset"] == name]
         flagged = own[own["metric"] == FLAGGED].set_index("model")
@@ -214,7 +205,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         fontsize=11,
     )
     axes[0][-1].legend(loc="lower left", fontsize=10, frameon=False, bbox_to_anchor=(0, 0.1))
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def label(axis: Any, across: pd.Series, height: pd.Series) -> None:

@@ -15,10 +15,10 @@ Writes: experiments/results/diagnosis.csv, experiments/pictures/diagnosis.png
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 from cornac.metrics import NDCG
-from real_data import evaluate, held_out_users, run
+from matplotlib.figure import Figure
+from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import PMF, VAE, Filtered, GenerativeRecommender, HeldOutUsers, MMDTuning
 from cornac_mle.metrics import ClassifierTest, CopiedUsers, NeighbourCoverage, UnrealisticUsers
@@ -75,22 +75,12 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     return found
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
     labels = list(dict.fromkeys(table["model"]))
     height = {label: -place for place, label in enumerate(labels)}
     colours = {"ladder": "tab:blue", "remedy": "tab:orange", "other model": "tab:purple"}
-    figure, axes = plt.subplots(
-        1,
-        len(sets),
-        figsize=(2.6 + 2.5 * len(sets), 4.6),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = panels(1, len(sets), (2.6 + 2.5 * len(sets), 4.6), sharey=True)
     for axis, name in zip(axes[0], sets, strict=True):
         own = table[(table["dataset"] == name) & (table["metric"] == FLAGGED)]
         for row in own.itertuples():
@@ -107,7 +97,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     figure.supxlabel(
         "share of made-up users flagged at .05 by the worst of three judges", fontsize=10
     )
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

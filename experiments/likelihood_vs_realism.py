@@ -13,11 +13,11 @@ Writes: likelihood_vs_realism.csv in experiments/results, .png in experiments/pi
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 from cornac.metrics import NDCG
 from diagnosis import FLAGGED
-from real_data import evaluate, held_out_users, run
+from matplotlib.figure import Figure
+from real_data import evaluate, held_out_users, panels, run
 from scipy.stats import kendalltau
 
 from cornac_mle import (
@@ -80,19 +80,9 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "orders", "models", "tau", "p_value"])
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
-    figure, axes = plt.subplots(
-        len(sets),
-        2,
-        figsize=(11, 4.6 * len(sets)),
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = panels(len(sets), 2, (11, 4.6 * len(sets)), sharey=True)
     for row, name in zip(axes, sets, strict=True):
         own = table[table["dataset"] == name]
         flagged = own[own["metric"] == FLAGGED].set_index("model")
@@ -126,7 +116,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         row[0].set_ylabel("flagged at .05, worst of three judges\n(dashed: real users, popularity)")
         row[0].set_xlabel("log-likelihood of held-out users, nats a user (>: at least)")
         row[1].set_xlabel("NDCG@100 of unseen users")
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ Writes: experiments/results/mass_covering.csv, experiments/pictures/mass_coverin
 
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
-from real_data import evaluate, held_out_users, run
+from matplotlib.figure import Figure
+from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import Mixture
 from cornac_mle.metrics import HeldOutLogLikelihood, NeighbourCoverage, UnrealisticUsers
@@ -50,19 +50,9 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     return pd.concat(rows)[columns]
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
-    figure, axes = plt.subplots(
-        2,
-        len(sets),
-        figsize=(3.1 * len(sets), 5.4),
-        sharex=True,
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, axes = panels(2, len(sets), (3.1 * len(sets), 5.4), sharex=True)
     for column, name in enumerate(sets):
         likelihood, flagged = axes[0, column], axes[1, column]
         for (smoothing, label), colour in zip(
@@ -84,7 +74,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     lines = [*axes[0, 0].get_lines(), *axes[1, 0].get_lines()[-2:]]
     names = [str(line.get_label()) for line in lines]
     figure.legend(lines, names, loc="outside upper center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

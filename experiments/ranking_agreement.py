@@ -13,10 +13,10 @@ Writes: ranking_agreement.csv in experiments/results, .png in experiments/pictur
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from real_data import held_out_users, run
+from matplotlib.figure import Figure
+from real_data import held_out_users, panels, run
 from scipy.stats import kendalltau
 
 from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture, Popularity, Profiles, TrainingUsers
@@ -92,15 +92,10 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "by", "of", "generators", "tau", "p_value"])
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
     models = list(dict.fromkeys(table["model"]))
-    figure, axes = plt.subplots(
-        2, len(sets), figsize=(4.6 * len(sets), 8), layout="constrained", squeeze=False
-    )
+    figure, axes = panels(2, len(sets), (4.6 * len(sets), 8))
     means = table.groupby(["dataset", "metric", "model"])[["value", "low", "high"]].mean()
     bounds = table.groupby(["dataset", "metric"])[["ceiling", "floor"]].mean()
     for column, name in zip(axes.T, sets, strict=True):
@@ -121,7 +116,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes[0, 0].set_ylabel("Kendall's tau of the orders of recommenders")
     axes[1, 0].set_ylabel("regret of the pick, NDCG@100")
     axes[0, 0].legend(fontsize=8, loc="lower left")
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from matplotlib.figure import Figure
 
 from cornac_mle import GenerativeRecommender, HeldOutUsers
+from cornac_mle.sparse import user_of
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
@@ -59,7 +62,7 @@ def load(name: str, data: Path) -> sp.csr_array:
 def held_out_users(name: str, data: Path, seed: int, n_samples: int = 1) -> HeldOutUsers:
     """Make an evaluation method over the likes of one data set, all of value 1."""
     likes = load(name, data)
-    pairs = {"user": np.repeat(np.arange(likes.shape[0]), np.diff(likes.indptr))}
+    pairs = {"user": user_of(likes)}
     frame = pd.DataFrame(pairs | {"item": likes.indices, "rating": 1.0})
     return HeldOutUsers(frame, seed=seed, dataset_name=name, n_samples=n_samples)
 
@@ -82,7 +85,7 @@ def run(
     description: str,
     sets: tuple[str, ...],
     measure: Callable[[str, Path, int], pd.DataFrame],
-    draw: Callable[[pd.DataFrame, Path], None],
+    draw: Callable[[pd.DataFrame], Figure],
 ) -> pd.DataFrame:
     """Measure each data set, write the table and the picture, named after the script."""
     here = Path(__file__).parent
@@ -98,8 +101,16 @@ def run(
         (arguments.out / folder).mkdir(parents=True, exist_ok=True)
     file = arguments.out / "results" / f"{name}.csv"
     table.to_csv(file, index=False, float_format="%.4f")
-    draw(table, arguments.out / "pictures" / f"{name}.png")
+    draw(table).savefig(arguments.out / "pictures" / f"{name}.png", dpi=110)
     return table
+
+
+def panels(rows: int, columns: int, size: tuple[float, float], **shared: bool) -> tuple[Any, Any]:
+    """Make a figure that opens no window, and its axes, (rows, columns)."""
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **shared)
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:

@@ -12,16 +12,16 @@ Writes: experiments/results/sharpness.csv, experiments/pictures/sharpness.png
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
-from real_data import evaluate, held_out_users, run
+from matplotlib.figure import Figure
+from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import VAE
 from cornac_mle.metrics import UnrealisticUsers
 from cornac_mle.remedies._expected_mmd import Kernel
-from cornac_mle.remedies.mmd_tuning import CHECK_USERS, Monitor
+from cornac_mle.remedies._tuning import CHECK_USERS, Monitor
 from cornac_mle.sparse import pattern
 
 FACTORS = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -43,25 +43,20 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     rows = []
     for latent in ("prior", "mixture"):
         points = vae.densities_[latent].draw(CHECK_USERS, rng)
-        monitor = Monitor(torch, kernel, real, *points)
+        monitor = Monitor(kernel, real, *points)
         for factor in FACTORS:
             model = sharpened(vae.with_latent(latent), factor)
             found = evaluate(method, model, f"{latent} x {factor:g}", [UnrealisticUsers()])
             layers = [tuple(torch.from_numpy(part) for part in pair) for pair in model.decoder_]
             row = found[["dataset", "value", "low", "high", "ceiling", "floor"]]
-            discrepancy = monitor.discrepancy(torch, layers, model._decoder())
+            discrepancy = monitor.discrepancy(layers, model._decoder())
             rows.append(row.assign(latent=latent, factor=factor, discrepancy=discrepancy))
     return pd.concat(rows)
 
 
-def draw(table: pd.DataFrame, path: Path) -> None:
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
-    figure, axes = plt.subplots(
-        2, len(sets), figsize=(3.1 * len(sets), 5), sharex=True, layout="constrained", squeeze=False
-    )
+    figure, axes = panels(2, len(sets), (3.1 * len(sets), 5), sharex=True)
     for (flagged, discrepancy), name in zip(axes.T, sets, strict=True):
         own = table[table["dataset"] == name]
         for latent, part in own.groupby("latent", sort=False):
@@ -76,7 +71,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     axes[1, 0].set_ylabel("MMD\N{SUPERSCRIPT TWO} from training users, x 1000")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@
 6. What each metric sees and what it is blind to.
 
 Command: python experiments/validity.py --data ../shared/data --out docs/validity
-Minutes: about 25 on two cores. --quick takes a tenth of the repeats, to see that it runs.
+Minutes: about 25 on two cores. --quick takes a tenth of the repeats, to see that it runs; --draw
+computes nothing, and draws validity.png from the tables in the folder.
 """
 
 import argparse
@@ -25,13 +26,13 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from joblib import Parallel, delayed
-from matplotlib import pyplot as plt
 from metric_ladder import coverage_of_intervals, draw_ladder, ladder
 from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
 from real_data import TABLE, load
 from scipy import stats
+from validity_picture import TABLES, draw
 
-from cornac_mle.metrics.unrealistic_share import LEVELS
+from cornac_mle.metrics.unrealistic_share import THRESHOLD_QUANTILES
 from cornac_mle.plausibility.judge import PlausibilityModel
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 from cornac_mle.stats.contamination import contamination_bound
@@ -152,7 +153,7 @@ def certified_share(judged: JudgedSplit, share: float, seed: int) -> float:
     real, rows = np.array_split(order, 2)
     planted = random.random(rows.size) < share
     scores = np.where(planted, judged.corrupted["popularity"][rows], judged.real[rows])
-    thresholds = np.quantile(judged.reference, LEVELS, method="inverted_cdf")
+    thresholds = np.quantile(judged.reference, THRESHOLD_QUANTILES, method="inverted_cdf")
     return float(contamination_bound(scores, judged.real[real], thresholds)[0])
 
 
@@ -171,8 +172,8 @@ def spread(work: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[A
     return list(workers(delayed(work)(*call) for call in calls))
 
 
-def type_one(n_splits: int, folder: Path) -> pd.DataFrame:
-    """Trials of real test users, and the tables of their rejections."""
+def type_one(n_splits: int, folder: Path) -> None:
+    """Make the tables of the rejections of real test users."""
     calls = [(name, seed) for name in DATA for seed in range(n_splits)]
     trials = pd.DataFrame(spread(one_test_user, calls))
     trials["data"] = [name for name, _ in calls]
@@ -183,7 +184,6 @@ def type_one(n_splits: int, folder: Path) -> pd.DataFrame:
         named = trials.sort_values(kind).assign(**{kind: trials[kind].map(dict(enumerate(FIFTHS)))})
         title = f"... by {kind} of the test user"
         show(title, type_one_table(named, kind), folder, f"type1_{kind}")
-    return trials
 
 
 def other_judges_and_leak(n_splits: int, folder: Path) -> None:
@@ -261,52 +261,19 @@ def certified(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path) 
     show("Certified share of unrealistic users", pd.DataFrame(rows), folder, "certified")
 
 
-def figure(trials: pd.DataFrame, judged: dict[str, list[JudgedSplit]], path: Path) -> None:
-    """Draw the error rate by kind of profile and the power by data set."""
-    drawn, axes = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
-    for axis, kind in zip(axes[:2], ("size", "popularity"), strict=True):
-        groups = trials.groupby(kind)
-        n = int(groups.size().mean())
-        low, high = binomial_limits(n, 0.05)
-        axis.axhspan(low / n, high / n, color="0.9", label="95% of binomial counts")
-        axis.axhline(0.05, color="0.4", lw=1)
-        for column, name, mark in (
-            ("marginal", "marginal", "o--"),
-            ("conditional 0.05", "conditional", "s-"),
-        ):
-            axis.plot(groups[column].apply(lambda p: np.mean(p <= 0.05)), mark, label=name)
-        ends = ("smallest", "largest") if kind == "size" else ("rarest", "most popular")
-        axis.set_xticks(range(5), (ends[0], *FIFTHS[1:4], ends[1]))
-        axis.set_xlabel(f"{kind} of the profile, fifths")
-        axis.set_ylabel("real users flagged at .05")
-        axis.set_ylim(0, None)
-        axis.legend()
-    strengths = {"real": 0, "swap 10%": 10, "swap 25%": 25, "swap 50%": 50}
-    for name, splits in judged.items():
-        shares = pd.DataFrame([flagged_shares(one, seed=n) for n, one in enumerate(splits)])
-        axes[2].errorbar(
-            list(strengths.values()),
-            shares[list(strengths)].mean(),
-            2 * shares[list(strengths)].sem(),
-            marker="o",
-            capsize=2,
-            label=name.replace("_", " "),
-        )
-    axes[2].axhline(0.05, color="0.4", lw=1)
-    axes[2].set_xlabel("items of each user swapped for popularity draws, %")
-    axes[2].set_ylabel("users flagged at .05 (± 2 s.e.)")
-    axes[2].set_ylim(0, 1)
-    axes[2].legend(fontsize=8)
-    drawn.savefig(path, dpi=110)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder for tables and figure")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--quick", action="store_true", help="a tenth of the repeats")
+    parser.add_argument("--draw", action="store_true", help="draw tables of an earlier run only")
     options = parser.parse_args()
+    if options.draw:
+        draw(options.out)
+        return
+    if options.data is None:
+        parser.error("--data is needed, unless with --draw")
     options.out.mkdir(parents=True, exist_ok=True)
     fraction = 10 if options.quick else 1
     started = time.perf_counter()
@@ -316,7 +283,7 @@ def main() -> None:
 
     DATA.update({name: load(name, options.data) for name in SETS})
     if "type1" in options.parts:
-        trials = type_one(200 // fraction, options.out)
+        type_one(200 // fraction, options.out)
         clock()
     if "judges" in options.parts:
         other_judges_and_leak(50 // fraction, options.out)
@@ -333,8 +300,8 @@ def main() -> None:
         power(judged, options.out)
         discoveries(judged, 200 // fraction, options.out)
         certified(judged, 500 // fraction, options.out)
-        if "type1" in options.parts:
-            figure(trials, judged, options.out / "validity.png")
+        if all((options.out / f"{name}.csv").is_file() for name in TABLES):
+            draw(options.out)
         clock()
     if "coverage" in options.parts:
         table = coverage_of_intervals(100 // fraction)

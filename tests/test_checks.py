@@ -4,6 +4,7 @@ import pytest
 from cornac_mle.checks import (
     check_choice,
     check_count,
+    check_different_names,
     check_number,
     check_seed,
     check_share,
@@ -54,6 +55,13 @@ def test_numbers_and_choices():
 def test_a_refused_number_is_told_the_bounds_there_are(bounds, rule):
     with pytest.raises(ValueError, match=f"`beta` must {rule} got nan"):
         check_number("beta", float("nan"), **bounds)
+
+
+def test_names_differ():
+    check_different_names("models", ["a", "b"])
+    message = r"`models` must have different names; got 'b' twice\. Rename one\."
+    with pytest.raises(ValueError, match=message):
+        check_different_names("models", ["a", "b", "c", "b"], "Rename one.")
 
 
 def test_a_minimum_is_allowed_and_less_is_not():

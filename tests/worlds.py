@@ -28,11 +28,22 @@ def communities(matrix: sp.csr_array) -> np.ndarray:
     return np.maximum(first, sizes - first) / sizes
 
 
-def taste_world(n_users: int, n_items: int = 120, n_tastes: int = 4, mean_size: int = 15, seed=0):
-    """Users with one of a few tastes over items of unequal popularity."""
+def taste_world(
+    n_users: int,
+    n_items: int = 120,
+    n_tastes: int = 4,
+    mean_size: int = 15,
+    seed: int = 0,
+    size_spread: float = 0.0,
+):
+    """Users with one of a few tastes over items of unequal popularity.
+
+    `size_spread` is the standard deviation of the log of a user's own mean size.
+    """
     random = np.random.default_rng(seed)
     weights = random.gamma(0.3, size=(n_tastes, n_items)) + 1e-2
-    sizes = np.clip(random.poisson(mean_size, n_users), 3, n_items // 2)
+    own = np.exp(size_spread * random.normal(size=n_users)) if size_spread else 1.0
+    sizes = np.clip(random.poisson(mean_size * own, n_users), 3, n_items // 2)
     keys = (
         random.exponential(size=(n_users, n_items))
         / weights[random.integers(n_tastes, size=n_users)]

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_softmax, logit
 
-from cornac_mle.adapters._factors import likely_points
+from cornac_mle.adapters._probable_points import likely_points
 from cornac_mle.adapters.adapter import as_floats
 from cornac_mle.sparse import FloatArray, pattern
 

@@ -8,7 +8,7 @@ from cornac.models.knn.recom_knn import compute_score
 
 from cornac_mle.adapters.adapter import as_floats
 from cornac_mle.neighbours.similarity import jaccard_similarity
-from cornac_mle.sparse import FloatArray, IntArray, pattern
+from cornac_mle.sparse import FloatArray, IntArray, pattern, user_of
 
 # ------------------------------------------------------------------------------------------- EASE
 
@@ -69,7 +69,7 @@ def user_similarities(model: Any, matrix: sp.csr_array) -> FloatArray:
     if model.mean_centered or model.similarity == "pearson":
         mine, _ = centred_rows(model, matrix)
     elif np.any(model.mean_arr):
-        theirs.data = theirs.data + np.repeat(model.mean_arr, np.diff(theirs.indptr))
+        theirs.data = theirs.data + model.mean_arr[user_of(theirs)]
     if model.weighting is not None:
         mine, theirs = weighted(model, mine, theirs)
     products = as_floats((mine @ theirs.T).toarray())

@@ -13,8 +13,10 @@ import numpy as np
 import scipy.sparse as sp
 from cornac.models import NextBasketRecommender, NextItemRecommender, Recommender
 
-from cornac_mle.adapters import _factors as factors
+from cornac_mle.adapters import _like_factors as likes
 from cornac_mle.adapters import _networks as networks
+from cornac_mle.adapters import _positive_factors as positive
+from cornac_mle.adapters import _rating_factors as ratings
 from cornac_mle.adapters import _rows as rows
 from cornac_mle.adapters.adapter import Adapter, as_floats
 from cornac_mle.sparse import FloatArray
@@ -46,10 +48,10 @@ ADAPTERS: list[Adapter] = [
     Adapter(
         family="Poisson factors (HPF)",
         holds=("Theta", "Beta", "Gs", "Gr"),
-        points=factors.poisson_points,
-        fold_in=factors.poisson_fold_in,
-        scores=factors.poisson_scores,
-        draw=factors.poisson_draw,
+        points=positive.poisson_points,
+        fold_in=positive.poisson_fold_in,
+        scores=positive.poisson_scores,
+        draw=positive.poisson_draw,
         values=True,
         judge_family="svd",
     ),
@@ -143,10 +145,10 @@ ADAPTERS: list[Adapter] = [
     Adapter(
         family="factors of ratings (PMF)",
         holds=("U", "V", "variant"),
-        points=factors.dot_points,
-        fold_in=factors.pmf_fold_in,
-        scores=factors.dot_scores,
-        ratings=factors.pmf_ratings,
+        points=likes.dot_points,
+        fold_in=ratings.pmf_fold_in,
+        scores=likes.dot_scores,
+        ratings=ratings.pmf_ratings,
         values=True,
         judge_family="svd",
     ),
@@ -158,43 +160,43 @@ ADAPTERS: list[Adapter] = [
     Adapter(
         family="factors of likes (IBPR, WMF)",
         holds=("U", "V"),
-        points=factors.dot_points,
-        fold_in=factors.dot_fold_in,
-        scores=factors.dot_scores,
+        points=likes.dot_points,
+        fold_in=likes.dot_fold_in,
+        scores=likes.dot_scores,
         judge_family="svd",
     ),
     Adapter(
         family="factors above 0 (NMF)",
         holds=("u_factors", "i_factors", "lambda_u", "u_biases"),
-        points=factors.positive_points,
-        fold_in=factors.positive_fold_in,
-        scores=factors.positive_scores,
+        points=positive.positive_points,
+        fold_in=positive.positive_fold_in,
+        scores=positive.positive_scores,
         values=True,
         judge_family="svd",
     ),
     Adapter(
         family="factors of ratings (MF, SVD)",
         holds=("u_factors", "i_factors", "u_biases", "i_biases"),
-        points=factors.rating_points,
-        fold_in=factors.rating_fold_in,
-        scores=factors.rating_scores,
+        points=ratings.rating_points,
+        fold_in=ratings.rating_fold_in,
+        scores=ratings.rating_scores,
         values=True,
         judge_family="svd",
     ),
     Adapter(
         family="factors of likes (BPR, WBPR, MMMF)",
         holds=("u_factors", "i_factors", "i_biases"),
-        points=factors.like_points,
-        fold_in=factors.like_fold_in,
-        scores=factors.like_scores,
+        points=likes.like_points,
+        fold_in=likes.like_fold_in,
+        scores=likes.like_scores,
         judge_family="svd",
     ),
     Adapter(
         family="biases (BaselineOnly)",
         holds=("u_biases", "i_biases"),
-        points=factors.bias_points,
-        fold_in=factors.bias_fold_in,
-        scores=factors.bias_scores,
+        points=ratings.bias_points,
+        fold_in=ratings.bias_fold_in,
+        scores=ratings.bias_scores,
         values=True,
     ),
 ]

@@ -26,7 +26,7 @@ from cornac_mle.checks import refusal
 from cornac_mle.diagnostics.rare_pairs import LowPairs, pair_counts
 from cornac_mle.profiles import Profiles, check_profiles
 from cornac_mle.sparse import FloatArray, IntArray
-from cornac_mle.stats.multiple_testing import adjusted_p_values
+from cornac_mle.stats.multiple_testing import benjamini_hochberg_adjusted
 
 
 def implausible_pairs(real: Profiles, *, q: float = 0.1) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def implausible_pairs(real: Profiles, *, q: float = 0.1) -> pd.DataFrame:
     null says, which makes the test conservative.
     """
     low = LowPairs.fit(real, q=q)
-    return _found(low, adjusted_p_values(low.p_values, low.n_testable), {})
+    return _table(low, benjamini_hochberg_adjusted(low.p_values, low.n_testable), {})
 
 
 def forbidden_pairs(
@@ -129,9 +129,9 @@ def forbidden_pairs(
         raise ValueError(refusal("low", f"be fitted with q = {q:g}", f"q = {low.q:g}"))
     counts = pair_counts(synthetic.matrix, low.item, low.other_item)
     p_values = excess_p_values(low.counts, len(real), counts, len(synthetic))
-    q_values = adjusted_p_values(np.maximum(low.p_values, p_values), low.n_testable)
+    q_values = benjamini_hochberg_adjusted(np.maximum(low.p_values, p_values), low.n_testable)
     more = {"synthetic_count": counts, "synthetic_p_value": p_values, "q_value": q_values}
-    return _found(low, q_values, more)
+    return _table(low, q_values, more)
 
 
 def excess_p_values(
@@ -157,7 +157,7 @@ def excess_p_values(
     return np.asarray(np.minimum(p_values, 1.0)[place], dtype=np.float64)
 
 
-def _found(
+def _table(
     low: LowPairs, q_values: FloatArray, more: Mapping[str, NDArray[np.generic]]
 ) -> pd.DataFrame:
     """Table of the pairs with a small q-value, strongest first."""
@@ -168,7 +168,7 @@ def _found(
         "real_count": low.counts,
         "expected_count": low.expected,
         "real_p_value": low.p_values,
-        "real_q_value": adjusted_p_values(low.p_values, low.n_testable),
+        "real_q_value": benjamini_hochberg_adjusted(low.p_values, low.n_testable),
         **more,
     }
     strongest = np.lexsort((low.counts - low.expected, low.p_values, q_values))

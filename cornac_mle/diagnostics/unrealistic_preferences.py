@@ -1,5 +1,7 @@
 """Which preferences make a synthetic user unrealistic, and which held items speak against them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -96,9 +98,7 @@ def unrealistic_preferences(
     check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
-    cells, calibration = evaluator.remember(
-        ("unrealistic preferences",), lambda: _calibration(evaluator)
-    )
+    cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
     parts = []
     for first in range(0, len(synthetic), BLOCK_USERS):
         block = pattern(synthetic.matrix[first : first + BLOCK_USERS])
@@ -112,6 +112,29 @@ def unrealistic_preferences(
     table = table[columns]
     table.attrs = users.attrs
     return table
+
+
+def preferences_by_model(evaluator: Evaluator, synthetic: Mapping[str, Profiles]) -> pd.DataFrame:
+    """List `unrealistic_preferences` of several models' users, one below the other.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Its held-out users calibrate.
+    synthetic : mapping of str to Profiles
+        Synthetic users by name of the model.
+
+    Returns
+    -------
+    DataFrame
+        The column ``model``, then those of `unrealistic_preferences`; no rows without models.
+    """
+    parts = [
+        unrealistic_preferences(evaluator, users).assign(model=model)
+        for model, users in synthetic.items()
+    ]
+    table = pd.concat(parts or [pd.DataFrame(columns=["model"])])
+    return table[["model", *table.columns.drop("model")]]
 
 
 def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
@@ -227,17 +250,8 @@ def _reasons(
     rounds: IndexArray,
 ) -> list[str]:
     """Say what speaks against each listed preference (places among the stored entries)."""
-    # All pairs of a listed preference and an item that was in the profile when it was judged; the
-    # preference itself is one of them, with weight 0.
-    user = user_of(block)[listed]
-    sizes = np.diff(block.indptr)[user]
-    preference = np.repeat(np.arange(listed.size), sizes)  # (n_pairs,)
-    place = np.arange(preference.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    other = block.indptr[user][preference] + place
-    target = listed[preference]
-    both = rounds[other] >= rounds[target]
-    preference, other, target = preference[both], other[both], target[both]
-    weights = _weights(evaluator, block.indices[other], block.indices[target])
+    preference, other = _contexts(block, listed, rounds)
+    weights = _weights(evaluator, block.indices[other], block.indices[listed[preference]])
 
     worst_first = np.lexsort((weights, preference))
     against = worst_first[weights[worst_first] <= -NEGLIGIBLE_WEIGHT]
@@ -254,6 +268,27 @@ def _reasons(
         "; ".join(names) if names else nothing[support]
         for names, support in zip(named, supported.astype(int), strict=True)
     ]
+
+
+def _contexts(
+    block: sp.csr_array, listed: IndexArray, rounds: IndexArray
+) -> tuple[IndexArray, IndexArray]:
+    """Pair each listed preference with every item that was in the profile when it was judged.
+
+    The preference itself is one of them, with weight 0.
+
+    Returns
+    -------
+    preference, other : ndarray, shape (n_pairs,)
+        Place of the preference in `listed`, and of the item among the stored entries.
+    """
+    user = user_of(block)[listed]
+    sizes = np.diff(block.indptr)[user]
+    preference = np.repeat(np.arange(listed.size), sizes)
+    place = np.arange(preference.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    other = block.indptr[user][preference] + place
+    both = rounds[other] >= rounds[listed[preference]]
+    return preference[both], other[both]
 
 
 def _weights(evaluator: Evaluator, held: IndexArray, target: IndexArray) -> FloatArray:

@@ -12,15 +12,15 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.checks import refusal
 from cornac_mle.files.paths import SEPARATORS, atomic_path, existing_file, table_suffix
 from cornac_mle.files.records import Record, parquet_records, pyarrow_parquet, text_records
+from cornac_mle.files.refusals import ContentError, naming_file
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 # What people call these columns, without case, blanks and punctuation: for a hint, never a guess.
@@ -65,10 +65,11 @@ def read_table(path: str | Path, *, empty_ids: bool = False) -> pd.DataFrame:
     path = existing_file(path)
     suffix = table_suffix(path)
     separator = SEPARATORS[suffix]
-    if separator is None:
-        return _collect(path, parquet_records(path, COLUMNS), "row", empty_ids=empty_ids)
-    records = text_records(path, separator, packed=suffix.endswith(".gz"))
-    return _collect(path, records, "line", empty_ids=empty_ids)
+    with naming_file(path):
+        if separator is None:
+            return _collect(parquet_records(path, COLUMNS), "row", empty_ids=empty_ids)
+        records = text_records(path, separator, packed=suffix.endswith(".gz"))
+        return _collect(records, "line", empty_ids=empty_ids)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -103,10 +104,10 @@ def shorten(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
-def _collect(path: Path, records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.DataFrame:
+def _collect(records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.DataFrame:
     """Check the records, the header first, and put them into columns."""
     header = next(records, (1, ()))[1]
-    _check_header(path, header)
+    _check_header(header)
     user_at, item_at = header.index("user"), header.index("item")
     rating_at = header.index("rating") if "rating" in header else None
     timestamp_at = header.index("timestamp") if "timestamp" in header else None
@@ -116,23 +117,19 @@ def _collect(path: Path, records: Iterator[Record], word: str, *, empty_ids: boo
     timestamps: list[Any] = []
     known: dict[str, str] = {}  # one copy of every id, however often it occurs
     numbers: dict[Any, float] = {}
-
-    number = 0
-
-    def refuse(name: str, rule: str, got: object, advice: str) -> NoReturn:
-        where = f"{word} {number} of {path}"
-        raise ValueError(refusal(name, rule, got, advice, context=where))
-
-    for number, record in records:  # noqa: B007 -- refuse() says the number
+    for number, record in records:
         if len(record) != len(header):
             rule = f"have {len(header)} fields, as the header has"
             advice = "Put double quotes around a field that holds the separator."
-            refuse("line", rule, len(record), advice)
+            got, where = str(len(record)), f"{word} {number}"
+            raise ContentError(rule=rule, got=got, advice=advice, name="line", where=where)
         user, item = record[user_at] or "", record[item_at] or ""
         paired = bool(user and item)
         if not paired and (not empty_ids or user == item):
             name, at = ("item", item_at) if user else ("user", user_at)
-            refuse(name, "not be empty", repr(record[at]), f"Fill it in or remove the {word}.")
+            rule, advice = "not be empty", f"Fill it in or remove the {word}."
+            got, where = repr(record[at]), f"{word} {number}"
+            raise ContentError(rule=rule, got=got, advice=advice, name=name, where=where)
         users.append(known.setdefault(user, user))
         items.append(known.setdefault(item, item))
         if rating_at is not None:
@@ -140,18 +137,14 @@ def _collect(path: Path, records: Iterator[Record], word: str, *, empty_ids: boo
             rating = numbers.get(field)
             if rating is None:
                 rating = numbers[field] = finite_number(field)
-            if paired and math.isnan(rating):
-                advice = f"Correct it or remove the {word}."
-                refuse("rating", "be a finite number", shorten(field), advice)
-            if not paired and not math.isnan(rating):
-                rule = f"be empty in a {word} without a user or an item"
-                refuse("rating", rule, shorten(field), "Fill in the missing id.")
+            if math.isnan(rating) == paired:  # a pair has a rating, an empty row has none
+                raise _wrong_rating(field, word, number, paired=paired)
             ratings.append(rating)
         if timestamp_at is not None:
             timestamps.append(record[timestamp_at])
     if not users and not empty_ids:
-        got = f"a header and no {word}s"
-        raise ValueError(refusal(str(path), "hold interactions", got, "Name another file."))
+        got, advice = f"a header and no {word}s", "Name another file."
+        raise ContentError(rule="hold interactions", got=got, advice=advice)
     columns: dict[str, Any] = {"user": text_column(users), "item": text_column(items)}
     if rating_at is not None:
         columns["rating"] = np.array(ratings, dtype=np.float64)
@@ -160,11 +153,20 @@ def _collect(path: Path, records: Iterator[Record], word: str, *, empty_ids: boo
     return pd.DataFrame(columns)
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
+def _wrong_rating(field: object, word: str, number: int, *, paired: bool) -> ContentError:
+    """Refuse a rating that is no number, or that stands in a row without a user or an item."""
+    rule, advice = "be a finite number", f"Correct it or remove the {word}."
+    if not paired:
+        rule, advice = f"be empty in a {word} without a user or an item", "Fill in the missing id."
+    got, where = shorten(field), f"{word} {number}"
+    return ContentError(rule=rule, got=got, advice=advice, name="rating", where=where)
+
+
+def _check_header(header: Sequence[str]) -> None:
     """Raise if user or item is missing, a column is there twice, or rating is misspelt."""
     if not header:
         advice = "Its first line must name the columns: user, item[, rating]."
-        raise ValueError(refusal(str(path), "hold a table", "an empty file", advice))
+        raise ContentError(rule="hold a table", got="an empty file", advice=advice)
     rule = "have the columns user, item[, rating[, timestamp]]"
     got = shorten(", ".join(header))
     plain = {name: "".join(filter(str.isalnum, name)).lower() for name in header}
@@ -182,11 +184,11 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
             advice = "Add a header line, for example user, item, rating."
         else:
             advice = f"There is no column {column!r}."
-        raise ValueError(refusal(str(path), rule, got, advice))
+        raise ContentError(rule=rule, got=got, advice=advice)
     for column in COLUMNS:
         if list(header).count(column) > 1:
             rule = f"have one column {column!r}"
-            raise ValueError(refusal(str(path), rule, got, "Remove or rename the others."))
+            raise ContentError(rule=rule, got=got, advice="Remove or rename the others.")
 
 
 def text_column(texts: Sequence[str] | npt.NDArray[Any]) -> "pd.Series[Any]":

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cornac_mle.checks import refusal
 from cornac_mle.files.paths import atomic_path, existing_file
 from cornac_mle.files.records import first_line
+from cornac_mle.files.refusals import ContentError, naming_file
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -40,7 +40,11 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, npt.NDArray
         If it is damaged, is no .npz file, or lacks an array.
     """
     path = existing_file(path)
-    rule = f"be an .npz file with the plain arrays {', '.join(names)}"
+    with naming_file(path):
+        return _loaded(path, names)
+
+
+def _loaded(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
@@ -49,5 +53,6 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, npt.NDArray
         *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError),
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
+        rule = f"be an .npz file with the plain arrays {', '.join(names)}"
         got = f"{type(error).__name__}: {first_line(error)}"
-        raise ValueError(refusal(str(path), rule, got, "Write it again.")) from error
+        raise ContentError(rule=rule, got=got, advice="Write it again.") from error

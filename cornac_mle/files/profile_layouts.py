@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
 from cornac_mle.files.paths import table_suffix
+from cornac_mle.files.refusals import ContentError
 
 Texts = npt.NDArray[np.object_]
 ARRAYS = ("user_ids", "item_ids", "indptr", "indices", "values")
@@ -72,14 +73,14 @@ def to_table(matrix: sp.csr_array, users: Texts, items: Texts) -> pd.DataFrame:
     )
 
 
-def from_table(frame: pd.DataFrame, path: str | Path) -> tuple[pd.DataFrame, Texts, Texts]:
+def from_table(frame: pd.DataFrame) -> tuple[pd.DataFrame, Texts, Texts]:
     """Split a table of ``read_table(path, empty_ids=True)`` into pairs, user ids and item ids.
 
     Raises
     ------
-    ValueError
+    ContentError
         If a pair, an empty user or an item row is there twice, a user has items and an empty row
-        too, or a rating is not above 0 as float32. The message names the file.
+        too, or a rating is not above 0 as float32.
     """
     user, item = frame["user"].to_numpy(dtype=object), frame["item"].to_numpy(dtype=object)
     has_user, has_item = user != "", item != ""
@@ -89,21 +90,21 @@ def from_table(frame: pd.DataFrame, path: str | Path) -> tuple[pd.DataFrame, Tex
     if repeated.any():
         row = int(np.argmax(repeated))
         got = f"user {user[row]!r}, item {item[row]!r} twice"
-        raise ValueError(refusal(str(path), "hold a pair once", got, advice))
+        raise ContentError(rule="hold a pair once", got=got, advice=advice)
     contradicted = np.isin(user[~has_item], user[has_user & has_item])
     if contradicted.any():
         got = f"user {user[~has_item][int(np.argmax(contradicted))]!r} with items and a row without"
-        raise ValueError(refusal(str(path), "list a user with no items once", got, advice))
+        raise ContentError(rule="list a user with no items once", got=got, advice=advice)
     if "rating" in pairs.columns:
         with np.errstate(over="ignore", under="ignore"):
             values = pairs["rating"].to_numpy().astype(np.float32)
         wrong = ~(np.isfinite(values) & (values > 0))
         if wrong.any():
             first = pairs.iloc[int(np.argmax(wrong))]
-            context = f"user {first['user']!r}, item {first['item']!r} of {path}"
+            where = f"user {first['user']!r}, item {first['item']!r}"
             rule, got = "be above 0 and finite as float32", f"{first['rating']:g}"
             advice = "Keep only what counts as a preference, or shift the ratings."
-            raise ValueError(refusal("rating", rule, got, advice, context=context))
+            raise ContentError(rule=rule, got=got, advice=advice, name="rating", where=where)
     return (
         pairs,
         _distinct(user[has_user]),
@@ -122,10 +123,14 @@ def to_arrays(matrix: sp.csr_array, users: Texts, items: Texts) -> dict[str, npt
     }
 
 
-def from_arrays(
-    arrays: Mapping[str, npt.NDArray[Any]], path: str | Path
-) -> tuple[sp.csr_array, Texts, Texts]:
-    """Rebuild matrix, user ids and item ids from plain arrays; check what numpy would not."""
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[sp.csr_array, Texts, Texts]:
+    """Rebuild matrix, user ids and item ids from plain arrays; check what numpy would not.
+
+    Raises
+    ------
+    ContentError
+        If the arrays are no sparse matrix with an id for each row and column.
+    """
     users, items, indptr, indices, values = (arrays[name] for name in ARRAYS)
     shape = (len(np.atleast_1d(users)), len(np.atleast_1d(items)))
     whole = (
@@ -141,7 +146,7 @@ def from_arrays(
     )
     if not whole:
         got = "arrays that do not fit each other"
-        raise ValueError(refusal(str(path), "hold profiles", got, "Write it again."))
+        raise ContentError(rule="hold profiles", got=got, advice="Write it again.")
     matrix = sp.csr_array((values.astype(np.float32), indices, indptr), shape=shape)
     return matrix, users.astype(object), items.astype(object)
 

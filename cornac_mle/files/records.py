@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cornac_mle.checks import refusal
+from cornac_mle.files.refusals import ContentError
 
 # Where a record stands (the line of a text file, the row of a Parquet file, both from 1) and its
 # fields. The first record is the header.
@@ -20,7 +20,13 @@ def first_line(error: BaseException) -> str:
 
 
 def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record]:
-    """Yield the header and the lines that are not blank, each with its number."""
+    """Yield the header and the lines that are not blank, each with its number.
+
+    Raises
+    ------
+    ContentError
+        If the text is not UTF-8, a quote is not closed, or a packed file is damaged.
+    """
     number = 0
     try:
         with (
@@ -34,19 +40,16 @@ def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record
                 if record:
                     yield number, record
     except UnicodeDecodeError as error:
-        where = f"line {_undecodable_line(path, packed)} of {path}"
+        rule, advice = "be UTF-8", "Save it as UTF-8."
         got = f"the byte 0x{error.object[error.start]:02x}"
-        advice = "Save it as UTF-8."
-        raise ValueError(refusal("text", "be UTF-8", got, advice, context=where)) from error
+        where = f"line {_undecodable_line(path, packed)}"
+        raise ContentError(rule=rule, got=got, advice=advice, name="text", where=where) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        got = f"a damaged or cut one ({first_line(error)})"
-        advice = "Copy or download it again."
-        raise ValueError(refusal(str(path), "be a whole gzip file", got, advice)) from error
+        raise _damaged(error, "gzip") from error
     except csv.Error as error:
-        where = f"line {number + 1} of {path}"
+        rule, got, where = "be well-formed", first_line(error), f"line {number + 1}"
         advice = "Look for a double quote that is not closed or not doubled."
-        message = refusal("line", "be well-formed", first_line(error), advice, context=where)
-        raise ValueError(message) from error
+        raise ContentError(rule=rule, got=got, advice=advice, name="line", where=where) from error
 
 
 def _undecodable_line(path: Path, packed: bool) -> int:
@@ -58,6 +61,11 @@ def _undecodable_line(path: Path, packed: bool) -> int:
             except UnicodeDecodeError:
                 return number
     return 1
+
+
+def _damaged(error: Exception, kind: str) -> ContentError:
+    got, advice = f"a damaged or cut one ({first_line(error)})", "Copy or download it again."
+    return ContentError(rule=f"be a whole {kind} file", got=got, advice=advice)
 
 
 def pyarrow_parquet() -> Any:
@@ -74,6 +82,13 @@ def parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
     """Yield the header and the rows of a Parquet file; integer ids become text.
 
     Only `columns` are read: the fields of the others are None.
+
+    Raises
+    ------
+    ContentError
+        If the file is damaged, or ids or numbers are of another type.
+    ImportError
+        If pyarrow is not installed.
     """
     parquet = pyarrow_parquet()
     import pyarrow as pa
@@ -85,34 +100,28 @@ def parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
             wanted = [name for name in names if name in columns]
             start = 1
             for batch in file.iter_batches(columns=wanted):
-                read = {name: batch.column(name) for name in wanted}
-                for name in wanted:
-                    if name in ("user", "item"):
-                        read[name] = _text_column(path, name, read[name], pa)
-                    elif pa.types.is_nested(read[name].type):
-                        kind, advice = read[name].type, "Convert it to numbers."
-                        where = f"column {name!r} of {path}"
-                        message = refusal(name, "be numbers", kind, advice, context=where)
-                        raise ValueError(message)
+                read = {name: _checked_column(name, batch.column(name), pa) for name in wanted}
                 nothing = [None] * len(batch)
                 fields = [read[name].to_pylist() if name in read else nothing for name in names]
                 yield from enumerate(zip(*fields, strict=True), start=start)
                 start += len(batch)
     except (pa.ArrowException, OSError) as error:
-        got = f"a damaged or cut one ({first_line(error)})"
-        advice = "Copy or download it again."
-        raise ValueError(refusal(str(path), "be a whole Parquet file", got, advice)) from error
+        raise _damaged(error, "Parquet") from error
 
 
-def _text_column(path: Path, name: str, column: Any, pa: Any) -> Any:
-    """Cast a Parquet column of text or integers to text."""
-    kind = column.type
+def _checked_column(name: str, column: Any, pa: Any) -> Any:
+    """Cast a Parquet column of ids, which are text or integers, to text; refuse lists."""
+    kind, where = column.type, f"column {name!r}"
+    if name not in ("user", "item"):
+        if pa.types.is_nested(kind):
+            rule, advice = "be numbers", "Convert it to numbers."
+            raise ContentError(rule=rule, got=kind, advice=advice, name=name, where=where)
+        return column
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
         column = column.cast(kind)
     textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if not (textual or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        where = f"column {name!r} of {path}"
-        advice = "Convert it to text."
-        raise ValueError(refusal(name, "be text or integers", kind, advice, context=where))
+        rule, advice = "be text or integers", "Convert it to text."
+        raise ContentError(rule=rule, got=kind, advice=advice, name=name, where=where)
     return column.cast(pa.string())

@@ -1,10 +1,15 @@
 """Realism metrics: one idea a file. They go in ``metrics=[...]`` beside Cornac's."""
 
 from cornac_mle.metrics.authenticity import Authenticity
-from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
+from cornac_mle.metrics.base import (
+    ModelMetric,
+    NotMeasurableError,
+    RealismMetric,
+    SplitMetric,
+)
 from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
 from cornac_mle.metrics.copied_users import CopiedUsers
-from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.evaluator import Evaluator, Split
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
 from cornac_mle.metrics.marginals import PopularityJS, ProfileSizeKS
 from cornac_mle.metrics.missing_share import MissingShare
@@ -22,6 +27,7 @@ from cornac_mle.metrics.ratings import RatingKS
 from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
+from cornac_mle.report.measurement import MetricNote
 
 __all__ = [
     "MMD",
@@ -35,6 +41,7 @@ __all__ = [
     "FrontierMissing",
     "FrontierUnrealistic",
     "HeldOutLogLikelihood",
+    "MetricNote",
     "MissingShare",
     "ModelMetric",
     "NeighbourCoverage",
@@ -48,6 +55,8 @@ __all__ = [
     "ProfileSizeKS",
     "RatingKS",
     "RealismMetric",
+    "Split",
+    "SplitMetric",
     "UnrealisticShare",
     "UnrealisticUsers",
     "conformal_fidelity",

@@ -1,7 +1,6 @@
 """Authenticity: is a synthetic user a training user with a little noise."""
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -70,19 +69,16 @@ class Authenticity(SplitMetric):
         if train is None:
             advice = "Give the users that the models were fitted on, or leave this metric out."
             raise NotMeasurableError(refusal("train", "be given", None, advice, context=self.name))
-        own = evaluator.remember(("train neighbours",), lambda: nearest_similarity(train))
-        store: WeakKeyDictionary[Profiles, FloatArray]
-        store = evaluator.remember(("authentic",), WeakKeyDictionary)
-        if users not in store:
-            store[users] = authentic_shares(train, users, own)
-        return store[users]
+        own = evaluator.remembered(nearest_similarity, compute=lambda: nearest_similarity(train))
+        return evaluator.remembered(
+            users, authentic_shares, compute=lambda: authentic_shares(train, users, own)
+        )
 
 
 def nearest_similarity(users: Profiles) -> npt.NDArray[np.float32]:
     """Jaccard similarity of each user to the nearest other user, (n_users,); at least 2 users."""
     nearest = np.empty(len(users), dtype=np.float32)
-    for rows, block in similarity_blocks(users.matrix, users.matrix):
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -1.0  # not its own
+    for rows, block in similarity_blocks(users.matrix, users.matrix, themselves_from=0):
         nearest[rows] = block.max(axis=1)
     return nearest
 

@@ -14,7 +14,7 @@ from cornac_mle.randomness import RngLike, generator
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
-from cornac_mle.stats.intervals import POWER_SHIFT, share_error, split_interval
+from cornac_mle.stats.intervals import POWER_SHIFT, share_standard_error, split_interval
 
 
 class NotMeasurableError(ValueError):
@@ -184,7 +184,7 @@ class SplitMetric(RealismMetric):
         ceilings, floors = self.ceiling_and_floor(evaluator, size)
         value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
         # Both halves of a pool are used, so the share is of twice as many users.
-        least = share_error(value, 2 * size) if self.is_share else 0.0
+        least = share_standard_error(value, 2 * size) if self.is_share else 0.0
         low, high = split_interval(values, self.bounds, least_error=least)
         error = float(np.std(ceilings - floors, ddof=1))
         measurement = Measurement(
@@ -230,13 +230,16 @@ class SplitMetric(RealismMetric):
     @final
     def ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
         """Give the metric of real users and of independent popularity on each split, once."""
-        found: tuple[FloatArray, FloatArray] = evaluator.remember(
-            ("ceiling and floor", self.name, size), lambda: self._ceiling_and_floor(evaluator, size)
+        return evaluator.remembered(
+            self, size, compute=lambda: self._ceiling_and_floor(evaluator, size)
         )
-        return found
+
+    def _floor_users(self, evaluator: Evaluator) -> Profiles:
+        """Users whose value is the floor: those of independent popularity, as they are."""
+        return evaluator.floor_users
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
-        held_out, floor_users = evaluator.held_out, evaluator.floor_users
+        held_out, floor_users = evaluator.held_out, self._floor_users(evaluator)
         return (
             self._on_splits(evaluator, held_out, evaluator.splits(size, None)),
             self._on_splits(evaluator, floor_users, evaluator.splits(size, len(floor_users))),

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cornac_mle.metrics._split_balls import counts_on_splits, real_similarity
 from cornac_mle.metrics.base import NotMeasurableError
-from cornac_mle.metrics.evaluator import Evaluator, Split
-from cornac_mle.metrics.neighbours import (
-    NeighbourMetric,
-    SplitCounts,
-    counts_on_splits,
-    real_similarity,
-)
-from cornac_mle.neighbours.balls import clipped_coverage, clipped_density
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.neighbours import NeighbourMetric
+from cornac_mle.neighbours.balls import Counts, clipped_coverage, clipped_density
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
 
@@ -46,7 +42,7 @@ class ClippedDensity(NeighbourMetric):
     note = MetricNote("1", "synthetic users that are among real ones, as a share of good users")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
         own = own_counts(evaluator, splits, self.n_neighbours)
         if not own.any(axis=1).all():
@@ -54,8 +50,8 @@ class ClippedDensity(NeighbourMetric):
             raise NotMeasurableError(msg)
         return np.asarray(
             [
-                clipped_density(judged, real, self.n_neighbours)
-                for judged, real in zip(counts.of_users_clipped, own, strict=True)
+                clipped_density(one.of_point_clipped, real, self.n_neighbours)
+                for one, real in zip(counts, own, strict=True)
             ]
         )
 
@@ -89,10 +85,10 @@ class ClippedCoverage(NeighbourMetric):
     note = MetricNote("1", "how well real users are covered, as a share of good synthetic users")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
-        size = counts.of_users.shape[1]
-        return np.asarray([clipped_coverage(n, size, self.n_neighbours) for n in counts.of_real])
+        k = self.n_neighbours
+        return np.asarray([clipped_coverage(one.of_ball, len(one.of_point), k) for one in counts])
 
 
 def own_counts(evaluator: Evaluator, splits: Sequence[Split], k: int) -> IntArray:
@@ -109,8 +105,12 @@ def own_counts(evaluator: Evaluator, splits: Sequence[Split], k: int) -> IntArra
         themselves = [Split(split.real, split.real) for split in splits]
         counts = counts_on_splits(held_out, held_out, themselves, needed, needed)
         # Everybody is in their own ball, which does not count; but for those who hold no item.
-        in_own_ball = [held_out.sizes[split.real] > 0 for split in splits]
-        return counts.of_users_clipped - np.asarray(in_own_ball, dtype=np.intp)
+        return np.asarray(
+            [
+                one.of_point_clipped - (held_out.sizes[split.real] > 0).astype(np.intp)
+                for one, split in zip(counts, splits, strict=True)
+            ]
+        )
 
-    counts: IntArray = evaluator.remember(("own neighbour counts", k, len(splits[0].real)), compute)
-    return counts
+    key = split_key(splits, real_only=True)
+    return evaluator.remembered(own_counts, k, key, compute=compute)

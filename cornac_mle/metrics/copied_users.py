@@ -47,9 +47,9 @@ class CopiedUsers(RealismMetric):
             rule, advice = "be at least 2 users", "Draw more users."
             reason = refusal("synthetic", rule, len(synthetic), advice, context=self.name)
             raise NotMeasurableError(reason)
-        value, error, shares = copied(evaluator.train, evaluator.held_out, synthetic)
-        ceiling, floor, spread = evaluator.remember(
-            ("copied",), lambda: self._ceiling_and_floor(evaluator)
+        value, error, shares = copying_excess(evaluator.train, evaluator.held_out, synthetic)
+        ceiling, floor, spread = evaluator.remembered(
+            self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
         reach = float(stats.norm.ppf(0.975)) * error
         # Popularity users copy nobody either, so there is no normalised value.
@@ -69,12 +69,12 @@ class CopiedUsers(RealismMetric):
     def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float, float]:
         train, held_out = evaluator.train, evaluator.held_out
         assert train is not None  # `measure` has checked it
-        ceiling, spread, _ = copied(train, held_out, held_out, themselves=True)
-        floor, _, _ = copied(train, held_out, evaluator.floor_users)
+        ceiling, spread, _ = copying_excess(train, held_out, held_out, themselves=True)
+        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users)
         return ceiling, floor, spread
 
 
-def copied(
+def copying_excess(
     train: Profiles, held_out: Profiles, users: Profiles, *, themselves: bool = False
 ) -> tuple[float, float, FloatArray]:
     """Excess of training users among nearest neighbours, its standard error, and each user's share.
@@ -96,10 +96,8 @@ def copied(
     is_train = np.arange(len(real)) < len(train)
     shares = np.empty(len(users))
     weights = np.zeros(len(real))
-    for rows, block in similarity_blocks(users.matrix, real.matrix):
-        if themselves:
-            own = np.arange(rows.start, rows.stop)
-            block[np.arange(len(block)), len(train) + own] = -1.0
+    own = len(train) if themselves else None
+    for rows, block in similarity_blocks(users.matrix, real.matrix, themselves_from=own):
         nearest = block == block.max(axis=1, keepdims=True)
         parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
         weights += parts.sum(axis=0) / len(users)

@@ -1,14 +1,15 @@
 """The evaluator: everything that metrics need of real users, fitted once for all models."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Self, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
+from cornac_mle.metrics._memory import Memory
+from cornac_mle.metrics._user_groups import check_groups
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles, check_profiles
@@ -16,7 +17,7 @@ from cornac_mle.randomness import RngLike, children, generator
 from cornac_mle.sparse import FloatArray, IndexArray
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 
-_MEMORIES = ("_described", "_remembered")
+T = TypeVar("T")
 PRIMARY = next(iter(FAMILIES))
 """Family of the judge whose scores metrics report."""
 LEAST_LOG_GENUINE = -20.0
@@ -29,6 +30,15 @@ class Split:
 
     real: IndexArray
     other: IndexArray
+
+
+def split_key(splits: Sequence[Split], *, real_only: bool = False) -> bytes:
+    """Digest of the rows of splits: an argument under which to remember what depends on them."""
+    digest = blake2b(digest_size=16)
+    for split in splits:
+        for rows in (split.real,) if real_only else (split.real, split.other):
+            digest.update(len(rows).to_bytes(8, "little") + rows.astype(np.int64).tobytes())
+    return digest.digest()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,11 +71,8 @@ class Evaluator:
     n_splits: int
     split_seeds: tuple[np.random.SeedSequence, ...]
     judge_seed: np.random.SeedSequence
-    _described: "WeakKeyDictionary[Profiles, dict[str, FloatArray]]" = field(
-        default_factory=WeakKeyDictionary
-    )
-    _other_judges: dict[str, PlausibilityModel] = field(default_factory=dict)
-    _remembered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    _other_judges: dict[str, PlausibilityModel] = field(init=False, default_factory=dict)
+    _memory: Memory = field(init=False, default_factory=Memory)
 
     def __repr__(self) -> str:
         groups = ("reference", self.reference), ("held-out", self.held_out)
@@ -75,10 +82,10 @@ class Evaluator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is remembered of users: it is computed again where it is asked for."""
-        return {name: part for name, part in self.__dict__.items() if name not in _MEMORIES}
+        return {name: part for name, part in self.__dict__.items() if name != "_memory"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _described=WeakKeyDictionary(), _remembered={})
+        self.__dict__.update(state, _memory=Memory())
 
     @classmethod
     def fit(
@@ -113,21 +120,22 @@ class Evaluator:
         check_groups(groups)
         judge_seed, rest = children(generator(rng), 2)
         judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
-        return cls._with(train, reference, held_out, judge, n_splits, rest, judge_seed)
+        return cls._assembled(train, reference, held_out, judge, n_splits, rest, judge_seed)
 
     def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
         groups = {"reference": self.reference, "held_out": held_out}
         check_groups(groups if self.train is None else {"train": self.train, **groups})
         (seed,) = children(generator(rng), 1)
-        moved = type(self)._with(
+        moved = type(self)._assembled(
             self.train, self.reference, held_out, self.judge, self.n_splits, seed, self.judge_seed
         )
         # One dictionary for both: a judge that either of them fits later serves the other too.
-        return replace(moved, _other_judges=self._other_judges)
+        object.__setattr__(moved, "_other_judges", self._other_judges)
+        return moved
 
     @classmethod
-    def _with(
+    def _assembled(
         cls,
         train: Profiles | None,
         reference: Profiles,
@@ -221,9 +229,9 @@ class Evaluator:
         Cut by the reference users, so that about three standard deviations more than the
         1 / alpha - 1 users that a p-value of `alpha` needs are expected in each.
         """
-        cells: Cells = self.remember(
-            ("cells",),
-            lambda: Cells.fit(self.reference.sizes, self._mean_popularity(self.reference)),
+        cells = self.remembered(
+            Cells,
+            compute=lambda: Cells.fit(self.reference.sizes, self._mean_popularity(self.reference)),
         )
         needed = 1 / check_share("conditional_at", alpha) - 1
         of_reference = cells.of(self.reference.sizes, self._mean_popularity(self.reference))
@@ -254,10 +262,12 @@ class Evaluator:
     def _description(self, profiles: Profiles, family: str) -> FloatArray:
         """Let a judge describe profiles, once."""
         self.check_users("profiles", profiles)
-        of_profiles = self._described.setdefault(profiles, {})
-        if family not in of_profiles:
-            of_profiles[family] = self.judge_for_family(family).describe(profiles.matrix)
-        return of_profiles[family]
+        return self.remembered(
+            profiles,
+            PlausibilityModel,
+            family,
+            compute=lambda: self.judge_for_family(family).describe(profiles.matrix),
+        )
 
     def half_size(self, n_synthetic: int) -> int:
         """Users on each side of a matched comparison: half of the smaller group."""
@@ -278,11 +288,22 @@ class Evaluator:
             splits.append(Split(np.sort(rows[:size]), np.sort(others[:size])))
         return splits
 
-    def remember(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
-        """Return what was computed under `key`, computing it the first time only."""
-        if key not in self._remembered:
-            self._remembered[key] = compute()
-        return self._remembered[key]
+    def remembered(self, owner: object, *arguments: Hashable, compute: Callable[[], T]) -> T:
+        """Return what belongs to an owner and arguments, computing it the first time only.
+
+        Parameters
+        ----------
+        owner : function, Profiles or metric
+            Whom the result belongs to: a function of real users alone; users, as long as they live;
+            or a metric. Metrics of one class share a result only where all their settings are plain
+            values and equal.
+        *arguments : hashable
+            All else that the result depends on, the users of this evaluator apart; of users as the
+            owner, the function that is computed too.
+        compute : callable
+            Function without arguments that gives the result.
+        """
+        return self._memory.remembered(owner, *arguments, compute=compute)
 
     def check_users(self, name: str, profiles: Profiles) -> None:
         """Refuse what are no profiles over the items of the held-out users.
@@ -298,33 +319,3 @@ class Evaluator:
             got = f"{len(profiles.item_ids)} others"
             advice = "Call profiles.align(evaluator.held_out.item_ids) first."
             raise ValueError(refusal(name, rule, got, advice))
-
-
-def check_groups(groups: dict[str, Profiles]) -> None:
-    """Refuse groups that share a user, differ in items or are too small.
-
-    Raises
-    ------
-    ValueError
-        Naming the groups and the first shared user.
-    """
-    for name, group in groups.items():
-        check_profiles(name, group)
-    names = list(groups)
-    items = groups[names[0]].item_ids
-    for name, group in groups.items():
-        if len(group) < 2:
-            advice = "Give more users, or a larger share of them."
-            raise ValueError(refusal(name, "have at least 2 users", len(group), advice))
-        if not group.item_ids.equals(items):
-            rule = f"have the items of `{names[0]}`, in the same order"
-            advice = "Call align(item_ids) first."
-            raise ValueError(refusal(name, rule, "others", advice))
-    for place, name in enumerate(names):
-        for other in names[place + 1 :]:
-            shared = groups[name].user_ids.intersection(pd.Index(groups[other].user_ids))
-            if len(shared):
-                rule = f"share no user with `{other}`"
-                got = f"{len(shared)} shared, {shared[0]!r} first"
-                advice = "A user may be in one group only."
-                raise ValueError(refusal(name, rule, got, advice))

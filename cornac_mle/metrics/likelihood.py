@@ -99,7 +99,7 @@ class HeldOutLogLikelihood(ModelMetric):
             value=value,
             low=low,
             high=min(0.0, high),
-            floor=evaluator.remember(("floor", self.name), lambda: _floor(evaluator)),
+            floor=evaluator.remembered(_floor, compute=lambda: _floor(evaluator)),
             loss=-value,
             n_real=len(nats),
             effective_sample_size=None if sizes is None else float(np.median(sizes)),

@@ -4,25 +4,25 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
+from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
+from cornac_mle.metrics.base import ModelMetric, Samplable
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.report.measurement import Measurement, MetricNote
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.contamination import (
     contamination_bound,
     minimum_detectable_share,
     shares_at_most,
-    too_few,
 )
 
 LEAST_USERS = 500
 """Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
-LEVELS = (0.005, 0.01, 0.02, 0.05)
+THRESHOLD_QUANTILES = (0.005, 0.01, 0.02, 0.05)
 """Quantiles of the scores of synthetic users that serve as thresholds. Low ones only: see below."""
-ERROR = 0.05
+ERROR_PROBABILITY = 0.05
 """Probability that the bound is too high, at most; half of it for each of two scores."""
 
 
@@ -32,7 +32,7 @@ class MissingShare(ModelMetric):
     In [0, 1]; 0 is best. A value of .31 says: real users are at best a mixture of 69% users like
     the model's and 31% others, and such a claim is wrong at most 5 times in 100. The mirror of
     `UnrealisticShare`: the model's users are the norm, and held-out users are held against it. Half
-    of a synthetic sample is learnt from and half of it calibrates `certified.contamination_bound`,
+    of a synthetic sample is learnt from and half of it calibrates `contamination_bound`,
     on two scores of a user:
 
     - how plausible the user is to a judge who has seen the model's users only: low where the model
@@ -100,23 +100,20 @@ class MissingShare(ModelMetric):
         n_real, n_half = len(evaluator.held_out), len(synthetic) // 2
         value, detectable = missing_share(evaluator, synthetic, rng) if n_half else (0.0, None)
         if detectable is None:
-            raise NotMeasurableError(too_few(n_real, "held-out", n_half, "synthetic (half)"))
-        ceiling, floor = evaluator.remember(
-            ("ceiling and floor", self.name, len(synthetic)),
-            lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
+            raise nothing_certifiable(n_real, "held-out", n_half, "synthetic (half)")
+        ceiling, floor = evaluator.remembered(
+            self,
+            len(synthetic),
+            compute=lambda: self._ceiling_and_floor(evaluator, len(synthetic)),
         )
-        measurement = Measurement(
-            value=value,
-            low=value,
-            high=1.0,
+        return certified_measurement(
+            value,
             ceiling=ceiling,
             floor=floor,
-            loss=value,
-            n_real=len(evaluator.held_out),
+            n_real=n_real,
             n_synthetic=len(synthetic),
             minimum_detectable=detectable,
         )
-        return with_normalised(measurement, standard_error=0.0)
 
     def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[float | None, float]:
         held_out, train = evaluator.held_out, evaluator.train
@@ -148,18 +145,18 @@ def missing_share(
     matrix, real = synthetic.matrix, evaluator.held_out.matrix
     # Each comparison: scores of held-out users, of the other half, and thresholds blind to both.
     comparisons = []
-    if n_different(matrix[seen]) >= MIN_REFERENCE_USERS:
+    if count_different_sets(matrix[seen]) >= MIN_REFERENCE_USERS:
         judge = PlausibilityModel.fit(matrix[seen], rng=rng)
-        thresholds = np.quantile(judge.reference_scores, LEVELS, method="inverted_cdf")
+        thresholds = np.quantile(judge.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")
         comparisons.append((judge.score(real), judge.score(matrix[others]), thresholds))
     else:
         known = set(item_sets(matrix[seen]))
-        comparisons.append((recurs(real, known), recurs(matrix[others], known), np.zeros(1)))
+        comparisons.append((is_among(real, known), is_among(matrix[others], known), np.zeros(1)))
     typical = -evaluator.plausibility(synthetic)
-    thresholds = np.quantile(typical[seen], LEVELS, method="inverted_cdf")
+    thresholds = np.quantile(typical[seen], THRESHOLD_QUANTILES, method="inverted_cdf")
     comparisons.append((-evaluator.plausibility(evaluator.held_out), typical[others], thresholds))
 
-    error = ERROR / len(comparisons)
+    error = ERROR_PROBABILITY / len(comparisons)
     bounds = [contamination_bound(*comparison, error=error)[0] for comparison in comparisons]
     detectable = [
         minimum_detectable_share(
@@ -170,20 +167,20 @@ def missing_share(
     return max(bounds), min((share for share in detectable if share is not None), default=None)
 
 
-def n_different(matrix: sp.csr_array) -> int:
+def count_different_sets(matrix: sp.csr_array) -> int:
     """Count the different item sets of two items or more.
 
-    >>> n_different(sp.csr_array([[1, 1, 0], [2, 2, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0]]))
+    >>> count_different_sets(sp.csr_array([[1, 1, 0], [2, 2, 0], [0, 1, 1], [1, 0, 0], [0, 0, 0]]))
     2
     """
     return len(set(item_sets(matrix[np.diff(matrix.indptr) >= 2])))
 
 
-def recurs(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
+def is_among(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
     """Tell, for each user, (n_users,), if the item set is among the `known` ones: 1, else 0.
 
     >>> known = set(item_sets(sp.csr_array([[2, 1, 0]])))
-    >>> recurs(sp.csr_array([[1, 1, 0], [0, 0, 1]]), known).tolist()
+    >>> is_among(sp.csr_array([[1, 1, 0], [0, 0, 1]]), known).tolist()
     [1.0, 0.0]
     """
     return np.asarray([items in known for items in item_sets(matrix)], dtype=np.float64)

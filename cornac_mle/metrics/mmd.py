@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import check_count
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
@@ -68,8 +68,10 @@ class MMD(SplitMetric):
         held_out, size = evaluator.held_out, len(splits[0].real)
         real = indicators([split.real for split in splits], len(held_out))
         other = indicators([split.other for split in splits], len(users))
-        among_real = evaluator.remember(
-            ("kernel among real", size), lambda: mean_among(held_out, real)
+        among_real = evaluator.remembered(
+            mean_among,
+            split_key(splits, real_only=True),
+            compute=lambda: mean_among(held_out, real),
         )
         mixed = kernel_sums(held_out, users, real, other) / size**2
         return np.asarray(among_real + mean_among(users, other) - 2 * mixed)

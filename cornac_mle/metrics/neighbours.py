@@ -7,45 +7,21 @@ never neighbours: otherwise everybody is in the ball of a user whose k-th neighb
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
 from cornac_mle.checks import check_count
+from cornac_mle.metrics._split_balls import real_similarity, split_counts
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator, Split
-from cornac_mle.neighbours.balls import pairs_from
-from cornac_mle.neighbours.similarity import LEAST_SIMILARITY, similarity_blocks
+from cornac_mle.neighbours.balls import Counts
+from cornac_mle.neighbours.similarity import LEAST_SIMILARITY
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
-from cornac_mle.sparse import FloatArray, IntArray
+from cornac_mle.sparse import FloatArray
 
 POWERLESS_GAP = 0.1
 """Where the ceiling is not this far above the floor, a metric tells nobody apart."""
-
-
-@dataclass(frozen=True, eq=False)
-class SplitCounts:
-    """How many users each ball holds, and how many balls hold each user, on every half-split.
-
-    Attributes
-    ----------
-    of_real : ndarray of int, shape (n_splits, size)
-        Judged users in the ball of each real user.
-    of_users : ndarray of int, shape (n_splits, size)
-        Real users' balls that hold each judged user.
-    of_users_clipped : ndarray of int, shape (n_splits, size)
-        The same with no ball wider than the median one of the split.
-    in_reach : ndarray of bool, shape (n_splits, size)
-        Whether each real user is in the ball of a judged user.
-    """
-
-    of_real: IntArray
-    of_users: IntArray
-    of_users_clipped: IntArray
-    in_reach: npt.NDArray[np.bool_]
 
 
 class NeighbourMetric(SplitMetric):
@@ -65,7 +41,7 @@ class NeighbourMetric(SplitMetric):
 
     @abstractmethod
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
         """Compute the metric on each split, (n_splits,)."""
 
@@ -126,9 +102,9 @@ class NeighbourPrecision(NeighbourMetric):
     note = MetricNote("ceiling", "synthetic users as near to a real user as real neighbours")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
-        return np.asarray(np.mean(counts.of_users > 0, axis=1))
+        return np.asarray([np.mean(one.of_point > 0) for one in counts])
 
 
 class NeighbourRecall(NeighbourMetric):
@@ -160,9 +136,9 @@ class NeighbourRecall(NeighbourMetric):
     note = MetricNote("ceiling", "real users as near to a synthetic user as synthetic neighbours")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
-        return np.asarray(np.mean(counts.in_reach, axis=1))
+        return np.asarray([np.mean(one.in_reach) for one in counts])
 
 
 class NeighbourDensity(NeighbourMetric):
@@ -191,9 +167,9 @@ class NeighbourDensity(NeighbourMetric):
     note = MetricNote("ceiling", "real users' neighbourhoods that a synthetic user is in, over k")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
-        return np.asarray(np.mean(counts.of_users, axis=1) / self.n_neighbours)
+        return np.asarray([np.mean(one.of_point) / self.n_neighbours for one in counts])
 
 
 class NeighbourCoverage(NeighbourMetric):
@@ -222,114 +198,6 @@ class NeighbourCoverage(NeighbourMetric):
     note = MetricNote("ceiling", "real users with a synthetic user as near as real neighbours")
 
     def _values(
-        self, evaluator: Evaluator, counts: SplitCounts, splits: Sequence[Split]
+        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
     ) -> FloatArray:
-        return np.asarray(np.mean(counts.of_real > 0, axis=1))
-
-
-def split_counts(
-    evaluator: Evaluator, users: Profiles, splits: Sequence[Split], k: int
-) -> SplitCounts:
-    """Count balls and users of each split, once for all metrics as long as `users` live."""
-    size = len(splits[0].real)
-    known: WeakKeyDictionary[Profiles, dict[bytes, SplitCounts]] = evaluator.remember(
-        ("neighbour counts", k, size), WeakKeyDictionary
-    )
-    # The same users may come as the rest of the held-out users and as a pool of their own.
-    rows = b"".join(split.other.tobytes() for split in splits)
-    of_users = known.setdefault(users, {})
-    if rows not in of_users:
-        needed = real_similarity(evaluator, splits, k)
-        judged = [Split(split.other, split.other) for split in splits]
-        needed_of_users = neighbour_similarity(users, judged, k)
-        of_users[rows] = counts_on_splits(
-            evaluator.held_out, users, splits, needed, needed_of_users
-        )
-    return of_users[rows]
-
-
-def real_similarity(
-    evaluator: Evaluator, splits: Sequence[Split], k: int
-) -> npt.NDArray[np.float32]:
-    """Similarity that it takes to be in each held-out user's ball, once for all models."""
-    needed: npt.NDArray[np.float32] = evaluator.remember(
-        ("neighbour similarity", k, len(splits[0].real)),
-        lambda: neighbour_similarity(evaluator.held_out, splits, k),
-    )
-    return needed  # (n_splits, n_held_out)
-
-
-def neighbour_similarity(
-    users: Profiles, splits: Sequence[Split], k: int
-) -> npt.NDArray[np.float32]:
-    """Similarity of each user's k-th nearest among the other `real` rows of each split.
-
-    Returns
-    -------
-    ndarray, shape (n_splits, n_users)
-        Filled for the rows in `real`, with at least `LEAST_SIMILARITY`; the others are 0.
-    """
-    kth = np.zeros((len(splits), len(users)), dtype=np.float32)
-    for rows, block in similarity_blocks(users.matrix, users.matrix):
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = -1.0  # not its own
-        for place, split in enumerate(splits):
-            own = split.real[(split.real >= rows.start) & (split.real < rows.stop)]
-            among = block[own - rows.start].take(split.real, axis=1)
-            nearest = np.partition(among, -k, axis=1)[:, -k]
-            kth[place, own] = np.maximum(nearest, LEAST_SIMILARITY)
-    return kth
-
-
-def counts_on_splits(
-    real: Profiles,
-    users: Profiles,
-    splits: Sequence[Split],
-    needed: npt.NDArray[np.float32],
-    needed_of_users: npt.NDArray[np.float32],
-) -> SplitCounts:
-    """Count, on each split, judged users in the balls of real ones and the other way round.
-
-    Parameters
-    ----------
-    real, users : Profiles
-        `real` and `other` of the splits are their rows.
-    splits : sequence of Split
-    needed, needed_of_users : ndarray, shape (n_splits, n_real) and (n_splits, n_users)
-        Similarity it takes to be in a user's ball, by `neighbour_similarity`.
-
-    Notes
-    -----
-    Time n_real x n_users, and n_splits times the square of the size of a half.
-    """
-    size, n_splits = len(splits[0].real), len(splits)
-    clipped = clipped_similarity(needed, splits)
-    of_real, of_users, of_users_clipped = (
-        np.zeros((n_splits, size), dtype=np.intp) for _ in range(3)
-    )
-    in_reach = np.zeros((n_splits, size), dtype=np.bool_)
-    for rows, block in similarity_blocks(real.matrix, users.matrix):
-        for place, split in enumerate(splits):
-            first, end = np.searchsorted(split.real, [rows.start, rows.stop])
-            own = split.real[first:end]
-            near = block[own - rows.start].take(split.other, axis=1)
-            row, column = pairs_from(near, needed[place, own][:, np.newaxis])
-            inner = near[row, column] >= clipped[place, own[row]]
-            of_real[place, first:end] = np.bincount(row, minlength=len(own))
-            of_users[place] += np.bincount(column, minlength=size)
-            of_users_clipped[place] += np.bincount(column[inner], minlength=size)
-            row, _ = pairs_from(near, needed_of_users[place, split.other][np.newaxis])
-            in_reach[place, first + row] = True
-    return SplitCounts(of_real, of_users, of_users_clipped, in_reach)
-
-
-def clipped_similarity(
-    needed: npt.NDArray[np.float32], splits: Sequence[Split]
-) -> npt.NDArray[np.float32]:
-    """Similarity that it takes to be in a ball that is no wider than the median ball of its split.
-
-    Returns
-    -------
-    ndarray, shape (n_splits, n_real)
-    """
-    medians = [np.median(row[split.real]) for row, split in zip(needed, splits, strict=True)]
-    return np.maximum(needed, np.asarray(medians, dtype=np.float32)[:, np.newaxis])
+        return np.asarray([np.mean(one.of_ball > 0) for one in counts])

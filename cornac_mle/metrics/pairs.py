@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IndexArray, pattern
@@ -17,6 +17,7 @@ MAX_ITEMS = 200
 MIN_EXPECTED = 1.0
 """Users who hold a pair by chance alone, below which its lift cannot be estimated."""
 MIN_PAIRS = 10
+"""Pairs of which the mean is taken, at least."""
 
 
 class PairError(SplitMetric):
@@ -59,8 +60,8 @@ class PairError(SplitMetric):
         self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
     ) -> FloatArray:
         size = len(splits[0].real)
-        items, pairs = evaluator.remember(
-            ("pairs", size), lambda: frequent_pairs(evaluator.reference, size)
+        items, pairs = evaluator.remembered(
+            frequent_pairs, size, compute=lambda: frequent_pairs(evaluator.reference, size)
         )
         n_pairs = len(pairs[0])
         if n_pairs < MIN_PAIRS:
@@ -68,9 +69,10 @@ class PairError(SplitMetric):
             advice = "Hold out more users, or leave this metric out."
             msg = refusal("reference", rule, n_pairs, advice, context=self.name)
             raise NotMeasurableError(msg)
-        real = evaluator.remember(
-            ("log-lift", size),
-            lambda: [log_lift(evaluator.held_out.matrix[s.real][:, items]) for s in splits],
+        real = evaluator.remembered(
+            log_lift,
+            split_key(splits, real_only=True),
+            compute=lambda: [log_lift(evaluator.held_out.matrix[s.real][:, items]) for s in splits],
         )
         errors = [
             np.mean(np.abs(log_lift(users.matrix[split.other][:, items])[pairs] - lift[pairs]))

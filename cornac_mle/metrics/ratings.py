@@ -71,12 +71,8 @@ class RatingKS(SplitMetric):
             rule = "hold more than one rating value"
             raise NotMeasurableError(refusal(name, rule, got, advice, context=self.name))
 
-    def _ceiling_and_floor(self, evaluator: Evaluator, size: int) -> tuple[FloatArray, FloatArray]:
-        floor_users = rated_at_random(evaluator)
-        return (
-            self._on_splits(evaluator, evaluator.held_out, evaluator.splits(size, None)),
-            self._on_splits(evaluator, floor_users, evaluator.splits(size, len(floor_users))),
-        )
+    def _floor_users(self, evaluator: Evaluator) -> Profiles:
+        return rated_at_random(evaluator)
 
 
 def rated_at_random(evaluator: Evaluator) -> Profiles:

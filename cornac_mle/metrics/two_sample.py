@@ -8,7 +8,6 @@ by a regression fitted on other users (5 folds).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,14 +20,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, pattern
 
 FOLDS = 5
+"""Groups of users; each is scored by a regression fitted on the others."""
 MIN_USERS = 2 * FOLDS
+"""Users on each side of a half-split, at least: two a fold."""
 N_DIRECTIONS = 10
 """Directions of taste: judges do not see that a kind of user is missing, directions do."""
 INVERSE_PENALTY = 0.1
@@ -96,11 +97,30 @@ class ClassifierTest(SplitMetric):
     def _p_value(
         self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> float | None:
-        real = described(evaluator, evaluator.held_out)
-        return classifier_p_value(real, described(evaluator, synthetic), rng)
+        real = classifier_features(evaluator, evaluator.held_out)
+        return classifier_p_value(real, classifier_features(evaluator, synthetic), rng)
 
 
-class FrontierUnrealistic(SplitMetric):
+class FrontierMetric(SplitMetric):
+    """One side of `frontier`: where synthetic users are too many, or where they are too few."""
+
+    bounds = (-np.inf, 1.0)
+    ideal = 0.0
+    minimum_users = MIN_USERS
+    place: int
+    """Place of the metric among what `frontier` gives."""
+
+    def __init__(self) -> None:
+        super().__init__(name=type(self).__name__)
+
+    def _on_splits(
+        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
+    ) -> FloatArray:
+        scores = class_scores(evaluator, users, splits)
+        return np.asarray([frontier(one.real, one.synthetic)[self.place] for one in scores])
+
+
+class FrontierUnrealistic(FrontierMetric):
     """Divergence of synthetic from real users where synthetic ones are too many, in bits.
 
     At most 1; 0 is best: nowhere are there more synthetic than real users. If a share of the users
@@ -126,22 +146,11 @@ class FrontierUnrealistic(SplitMetric):
     nothing (a = .3: unrealistic .30, missing .04). Needs 10 users on each side of a half-split.
     """
 
-    bounds = (-np.inf, 1.0)
-    ideal = 0.0
-    minimum_users = MIN_USERS
+    place = 0
     note = MetricNote("0", "divergence where there are more synthetic than real users, bits")
 
-    def __init__(self) -> None:
-        super().__init__(name="FrontierUnrealistic")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
-        scores = class_scores(evaluator, users, splits)
-        return np.asarray([frontier(one.real, one.synthetic)[0] for one in scores])
-
-
-class FrontierMissing(SplitMetric):
+class FrontierMissing(FrontierMetric):
     """Divergence of synthetic from real users where synthetic ones are too few, in bits.
 
     At most 1; 0 is best: nowhere are there fewer synthetic than real users. .31 says, of a model
@@ -154,42 +163,32 @@ class FrontierMissing(SplitMetric):
     main directions of taste. Kinds of users beyond these are seen by `NeighbourCoverage`.
     """
 
-    bounds = (-np.inf, 1.0)
-    ideal = 0.0
-    minimum_users = MIN_USERS
+    place = 1
     note = MetricNote("0", "divergence where there are fewer synthetic than real users, bits")
-
-    def __init__(self) -> None:
-        super().__init__(name="FrontierMissing")
-
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
-        scores = class_scores(evaluator, users, splits)
-        return np.asarray([frontier(one.real, one.synthetic)[1] for one in scores])
 
 
 def class_scores(
     evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
 ) -> list[ClassScores]:
     """Cross-fitted scores on each split, computed once for the metrics that share them."""
-    store: WeakKeyDictionary[Profiles, dict[bytes, list[ClassScores]]]
-    store = evaluator.remember(("class scores",), WeakKeyDictionary)
-    of_users = store.setdefault(users, {})
-    key = b"".join(rows.tobytes() for split in splits for rows in (split.real, split.other))
-    if key not in of_users:
-        real, other = described(evaluator, evaluator.held_out), described(evaluator, users)
-        of_users[key] = [
+
+    def compute() -> list[ClassScores]:
+        real, other = (
+            classifier_features(evaluator, evaluator.held_out),
+            classifier_features(evaluator, users),
+        )
+        return [
             cross_fitted(real[split.real], other[split.other], rng=np.random.default_rng(seed))
             for split, seed in zip(splits, evaluator.split_seeds, strict=True)
         ]
-    return of_users[key]
+
+    return evaluator.remembered(users, class_scores, split_key(splits), compute=compute)
 
 
-def described(evaluator: Evaluator, users: Profiles) -> FloatArray:
+def classifier_features(evaluator: Evaluator, users: Profiles) -> FloatArray:
     """Describe users by judges and by directions of taste, (n_users, n_features)."""
-    directions = evaluator.remember(
-        ("taste directions",), lambda: taste_directions(evaluator.reference.matrix)
+    directions = evaluator.remembered(
+        taste_directions, compute=lambda: taste_directions(evaluator.reference.matrix)
     )  # (n_items, n_directions)
     taste = normalize(pattern(users.matrix)) @ directions
     return np.column_stack([evaluator.features(users), taste])

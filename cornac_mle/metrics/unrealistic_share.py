@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
+from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
+from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
+from cornac_mle.report.measurement import Measurement, MetricNote
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.contamination import (
     contamination_bound,
     minimum_detectable_share,
     shares_at_most,
-    too_few,
 )
 
-LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
+THRESHOLD_QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
 
 
@@ -23,7 +23,7 @@ class UnrealisticShare(RealismMetric):
 
     In [0, 1]; 0 is best. A value of .31 says: whatever real users may do, at least 31% of the
     model's users come from another distribution than they do, and such a claim is wrong at most 5
-    times in 100 (`certified.contamination_bound`, on plausibility scores, lower tail only). 0
+    times in 100 (`contamination_bound`, on plausibility scores, lower tail only). 0
     certifies nothing; what would still have been found is `minimum_detectable`, the smallest share
     that gives a value above 0 with probability .8, provided that those users are as implausible as
     can be.
@@ -65,30 +65,27 @@ class UnrealisticShare(RealismMetric):
         """
         real = evaluator.plausibility(evaluator.held_out)
         thresholds = fixed_thresholds(evaluator)
-        detectable = evaluator.remember(
-            ("detectable", self.name, len(synthetic)),
-            lambda: minimum_detectable_share(
+        detectable = evaluator.remembered(
+            minimum_detectable_share,
+            len(synthetic),
+            compute=lambda: minimum_detectable_share(
                 len(synthetic), real.size, shares_at_most(real, thresholds)
             ),
         )
         if detectable is None:
-            raise NotMeasurableError(too_few(len(synthetic), "synthetic", real.size, "held-out"))
+            raise nothing_certifiable(len(synthetic), "synthetic", real.size, "held-out")
         value, _ = contamination_bound(evaluator.plausibility(synthetic), real, thresholds)
-        ceiling, floor = evaluator.remember(
-            ("ceiling and floor", self.name), lambda: self._ceiling_and_floor(evaluator)
+        ceiling, floor = evaluator.remembered(
+            self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
-        measurement = Measurement(
-            value=value,
-            low=value,
-            high=1.0,
-            loss=self.loss(value, ceiling),
+        return certified_measurement(
+            value,
+            ceiling=ceiling,
+            floor=floor,
             n_real=len(evaluator.held_out),
             n_synthetic=len(synthetic),
             minimum_detectable=detectable,
-            ceiling=ceiling,
-            floor=floor,
         )
-        return with_normalised(measurement, standard_error=0.0)
 
     def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float]:
         real = evaluator.plausibility(evaluator.held_out)
@@ -103,4 +100,4 @@ class UnrealisticShare(RealismMetric):
 
 def fixed_thresholds(evaluator: Evaluator) -> FloatArray:
     """Thresholds that neither synthetic nor held-out users have a say in, (n_levels,)."""
-    return np.quantile(evaluator.reference_scores, LEVELS, method="inverted_cdf")
+    return np.quantile(evaluator.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")

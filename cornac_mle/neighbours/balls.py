@@ -5,6 +5,7 @@ neighbour metrics need is how many points each ball holds, and how many balls ho
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,33 @@ class Counts:
     of_point: IntArray
     of_point_clipped: IntArray
     in_reach: npt.NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, n_rows: int, n_columns: int) -> Self:
+        """Start to count."""
+        of_ball, of_point, of_point_clipped = (
+            np.zeros(count, dtype=np.intp) for count in (n_rows, n_columns, n_columns)
+        )
+        return cls(of_ball, of_point, of_point_clipped, np.zeros(n_rows, dtype=np.bool_))
+
+    def add(
+        self, rows: slice, row: IntArray, column: IntArray, in_clipped: npt.NDArray[np.bool_]
+    ) -> None:
+        """Count the points that lie in the balls of a block of rows.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the block, counted once only.
+        row, column : ndarray of int, shape (n_pairs,)
+            Ball, from the first of the block, and point within it.
+        in_clipped : ndarray of bool, shape (n_pairs,)
+            Whether the point is in the clipped ball, too.
+        """
+        n_columns = len(self.of_point)
+        self.of_ball[rows] = np.bincount(row, minlength=rows.stop - rows.start)
+        self.of_point[:] += np.bincount(column, minlength=n_columns)
+        self.of_point_clipped[:] += np.bincount(column[in_clipped], minlength=n_columns)
 
 
 def kth_closeness(closeness: Closeness, k: int, *, themselves: bool = False) -> FloatArray:
@@ -121,25 +149,20 @@ def ball_counts(
     -----
     Time n_rows x n_columns.
     """
-    n_rows, n_columns = closeness.shape
     clipped = np.maximum(needed, closeness.median(needed))
-
-    of_ball, in_reach = np.zeros(n_rows, dtype=np.intp), np.zeros(n_rows, dtype=np.bool_)
-    of_point, of_point_clipped = (np.zeros(n_columns, dtype=np.intp) for _ in range(2))
+    counts = Counts.none(*closeness.shape)
     for rows in closeness.blocks():
         upper = _upper(closeness, rows, themselves)
         row, column = pairs_from(upper, needed[rows, np.newaxis])
         held = closeness.reaches(rows, upper, row, column, needed[rows][row])
         row, column = row[held], column[held]
         inner = closeness.reaches(rows, upper, row, column, clipped[rows][row])
-        of_ball[rows] = np.bincount(row, minlength=len(upper))
-        of_point += np.bincount(column, minlength=n_columns)
-        of_point_clipped += np.bincount(column[inner], minlength=n_columns)
+        counts.add(rows, row, column, inner)
         if needed_of_points is not None:
             row, column = pairs_from(upper, needed_of_points[np.newaxis])
             held = closeness.reaches(rows, upper, row, column, needed_of_points[column])
-            in_reach[rows.start + row[held]] = True
-    return Counts(of_ball, of_point, of_point_clipped, in_reach)
+            counts.in_reach[rows.start + row[held]] = True
+    return counts
 
 
 def expected_clipped_coverage(n_real: int, n_good: npt.ArrayLike, k: int) -> FloatArray:

@@ -21,7 +21,10 @@ PAIR_BYTES = 2**20
 """Size of the differences of vectors computed at once."""
 LEAST_SIMILARITY = float(np.finfo(np.float32).tiny)
 """Below every positive similarity: users who share no item do not reach it."""
+NOT_A_NEIGHBOUR = -1.0
+"""Stands for a user's similarity to that very user where nobody is their own neighbour."""
 FLOAT32_ROUNDING = 2.0**-24
+"""Largest relative error of one float32 operation."""
 SMALLEST_SQUARE = 1e-30
 """Squares below may underflow in float32; coordinates are at most 1."""
 
@@ -209,9 +212,22 @@ def jaccard_similarity(rows: sp.csr_array, columns: sp.csr_array) -> Float32Arra
 
 
 def similarity_blocks(
-    rows: sp.csr_array, columns: sp.csr_array
+    rows: sp.csr_array, columns: sp.csr_array, *, themselves_from: int | None = None
 ) -> Iterator[tuple[slice, Float32Array]]:
-    """Yield the rows of `jaccard_similarity` in blocks: (slice of rows, (block, n_columns))."""
+    """Yield the rows of `jaccard_similarity` in blocks: (slice of rows, (block, n_columns)).
+
+    Parameters
+    ----------
+    rows, columns : csr_array, shape (n_rows, n_items) and (n_columns, n_items)
+        Item sets: which entries are stored.
+    themselves_from : int, optional
+        Column of the first row's user, the other rows' following it, where the rows are among the
+        columns: nobody is their own neighbour, and the similarity is -1 there.
+    """
     closeness = JaccardCloseness(rows, columns)
     for block in closeness.blocks():
-        yield block, closeness.upper(block)
+        similarity = closeness.upper(block)
+        if themselves_from is not None:
+            own = themselves_from + np.arange(block.start, block.stop)
+            similarity[np.arange(len(similarity)), own] = NOT_A_NEIGHBOUR
+        yield block, similarity

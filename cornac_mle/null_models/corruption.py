@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cornac_mle.checks import refusal
 from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.sparse import coo_to_csr, random_places, user_of
 
 BLOCK_USERS = 1024
 """Users drawn together, each block from a random stream of its own."""
@@ -106,14 +107,14 @@ def swap(
         raise ValueError(refusal("share", "be in [0, 1]", share))
     random = generator(rng)
     sizes = np.diff(profiles.indptr).astype(np.int64)
-    user = np.repeat(np.arange(n_users), sizes)
+    user = user_of(profiles)
     held_weights = np.bincount(user, weights=weights[profiles.indices] > 0, minlength=n_users)
     left_to_draw = np.count_nonzero(weights) - held_weights.astype(np.int64)
     wanted = np.floor(share * sizes + 0.5).astype(np.int64)
     if share > 0:
         wanted = np.maximum(wanted, 1)
     swapped = np.minimum(np.minimum(wanted, sizes), left_to_draw)  # (n_users,)
-    stays = _place_among_own(user, profiles.indptr, random) >= swapped[user]
+    stays = random_places(profiles, random) >= swapped[user]
     kept = _pattern(user[stays], profiles.indices[stays], (n_users, n_items))
     both = sp.csr_array(kept + _drawn_outside(profiles, weights, swapped, random))
     both.sort_indices()
@@ -158,10 +159,10 @@ def chimera(profiles: sp.csr_array, *, rng: RngLike) -> sp.csr_array:
     partner[order] = np.append(order[1:], order[-2])
 
     # Turns in choosing: the user's own half, then the partner's items, then the user's own rest.
-    own_user = np.repeat(np.arange(n_users), sizes)
-    in_own_half = _place_among_own(own_user, profiles.indptr, random) < ((sizes + 1) // 2)[own_user]
+    own_user = user_of(profiles)
+    in_own_half = random_places(profiles, random) < ((sizes + 1) // 2)[own_user]
     theirs = profiles[partner]
-    user = np.concatenate([own_user, np.repeat(np.arange(n_users), sizes[partner])])
+    user = np.concatenate([own_user, user_of(theirs)])
     item = np.concatenate([profiles.indices, theirs.indices])
     turn = np.concatenate([np.where(in_own_half, 0, 2), np.ones(theirs.nnz, dtype=np.int64)])
     by_pair = np.lexsort((turn, item, user))
@@ -194,7 +195,7 @@ def _drawn_outside(
         arrival = np.random.default_rng(seed).standard_exponential((rows.size, n_items))
         arrival *= mean_wait
         own = held[rows]
-        arrival[np.repeat(np.arange(rows.size), np.diff(own.indptr)), own.indices] = np.inf
+        arrival[user_of(own), own.indices] = np.inf
         # Who is among the first matters, in which order does not: sorting times alone is enough.
         last = np.sort(arrival, axis=1)[np.arange(rows.size), np.maximum(sizes[rows] - 1, 0)]
         user, item = np.nonzero(arrival <= np.where(sizes[rows] > 0, last, -1.0)[:, np.newaxis])
@@ -203,22 +204,11 @@ def _drawn_outside(
     return _pattern(np.concatenate(users), np.concatenate(items), (n_users, n_items))
 
 
-def _place_among_own(
-    user: NDArray[np.int64], indptr: NDArray[np.int32], random: np.random.Generator
-) -> NDArray[np.int64]:
-    """Place of every stored entry in a random order of its user's entries, from 0, (nnz,)."""
-    place = np.empty(user.size, dtype=np.int64)
-    place[np.lexsort((random.random(user.size), user))] = np.arange(user.size) - indptr[user]
-    return place
-
-
 def _pattern(
     user: NDArray[np.int64], item: NDArray[np.int64], shape: tuple[int, int]
 ) -> sp.csr_array:
     """CSR array of ones from distinct (user, item) pairs."""
-    pattern = sp.csr_array((np.ones(user.size, dtype=np.float32), (user, item)), shape=shape)
-    pattern.sort_indices()
-    return pattern
+    return coo_to_csr(np.ones(user.size), user, item, shape)
 
 
 def _checked_popularity(popularity: ArrayLike) -> NDArray[np.float64]:

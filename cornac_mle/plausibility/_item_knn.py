@@ -8,12 +8,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
+from cornac_mle.sparse import user_of
 
 NEIGHBOURS = (50, 200)
 """Candidates for the number of neighbours that an item keeps."""
 SHRINKAGE = 10.0
 """Users added to the denominator of a similarity: few users in common say little."""
 BLOCK_ITEMS = 1024
+"""Items whose neighbours are sought together; results do not depend on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         rows = []
         for start in range(0, holders.shape[0], BLOCK_ITEMS):
             shared = sp.csr_array(holders[start : start + BLOCK_ITEMS] @ reference)
-            item = start + np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+            item = start + user_of(shared)
             shared.data /= np.sqrt(counts[item] * counts[shared.indices]) + np.float32(SHRINKAGE)
             shared.data[item == shared.indices] = 0  # the zero diagonal
             rows.append(_largest_of_rows(shared, neighbours))
@@ -71,5 +73,5 @@ def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
         if last - first > count:
             smaller = np.argpartition(matrix.data[first:last], -count)[:-count]
             kept[first + smaller] = False
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    row = user_of(matrix)
     return sp.csr_array((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)

@@ -61,6 +61,7 @@ ADJUSTED_RANGE = (0.05, 0.95)
 """Quantiles of the reference users' circumstances beyond which the adjustment stays as it is, so
 that no profile is excused for being unlike real ones in size or popularity."""
 MIN_REFERENCE_USERS = 20
+"""Users of 2 items or more that teach a judge, at least."""
 MAX_USERS = 4000
 """Reference users that judge where the catalogue, too, has more items than that: time is cubic and
 memory quadratic in the smaller of the two."""
@@ -110,7 +111,7 @@ class PlausibilityModel:
     ----------
     predictor : leave-one-out predictor, at the setting that told planted items best.
     user_counts : (n_items,) number of reference users who hold the item.
-    judge : logistic regression of "planted" on `item_evidence`, its squares and products.
+    regression : logistic regression of "planted" on `item_evidence`, its squares and products.
     location, log_scale : (5,) coefficients of the adjustment, see `_circumstances`.
     bounds : (2, 5) range of circumstances beyond which the adjustment stays as it is.
     reference_scores : (n_users,) cross-fitted scores of the users that it was fitted on.
@@ -118,7 +119,7 @@ class PlausibilityModel:
 
     predictor: LeaveOneOutPredictor
     user_counts: NDArray[np.float64]
-    judge: Pipeline
+    regression: Pipeline
     location: NDArray[np.float64]
     log_scale: NDArray[np.float64]
     bounds: NDArray[np.float64]
@@ -174,11 +175,13 @@ class PlausibilityModel:
             )
 
         candidates = kind.candidates(users)
-        judged = [_fitted_judge(cross_fitted(each, altered), is_planted) for each in candidates]
+        judged = [
+            _fitted_regression(cross_fitted(each, altered), is_planted) for each in candidates
+        ]
         best = int(np.argmin([loss for _, loss in judged]))
-        predictor, (judge, _) = candidates[best], judged[best]
+        predictor, (regression, _) = candidates[best], judged[best]
 
-        raw = _mean_by_user(users, _log_genuine(judge, cross_fitted(predictor, users)))
+        raw = _mean_by_user(users, _log_genuine(regression, cross_fitted(predictor, users)))
         circumstances = np.concatenate(
             [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
         )
@@ -188,7 +191,7 @@ class PlausibilityModel:
         bounds = np.quantile(circumstances, ADJUSTED_RANGE, axis=0)
         within = circumstances.clip(*bounds)
         scores = (raw - within @ location) / np.exp(within @ log_scale)
-        return cls(predictor, counts, judge, location, log_scale, bounds, scores)
+        return cls(predictor, counts, regression, location, log_scale, bounds, scores)
 
     def score(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Score profiles: (n_users,) float64; higher is more believable, about 0 for a real user.
@@ -241,29 +244,29 @@ class PlausibilityModel:
         """
         n_users = self.predictor.reference.shape[0]
         evidence = item_evidence(profiles, self.predictor, self.user_counts, n_users)
-        return _log_genuine(self.judge, evidence)
+        return _log_genuine(self.regression, evidence)
 
 
-def _fitted_judge(
+def _fitted_regression(
     evidence: NDArray[np.float64], is_planted: NDArray[np.bool_]
 ) -> tuple[Pipeline, float]:
-    """Fit the judge, genuine and planted items weighing alike; return it and its mean log loss."""
+    """Fit the regression, genuine and planted items weighing alike, and give its mean log loss."""
     weight = np.where(is_planted, 0.5 / is_planted.mean(), 0.5 / (~is_planted).mean())
-    judge = make_pipeline(
+    regression = make_pipeline(
         StandardScaler(),
         PolynomialFeatures(degree=2, include_bias=False),
         StandardScaler(),
         LogisticRegression(max_iter=1000),
     )
-    judge.fit(evidence, is_planted, logisticregression__sample_weight=weight)
-    log_odds = judge.decision_function(evidence)
+    regression.fit(evidence, is_planted, logisticregression__sample_weight=weight)
+    log_odds = regression.decision_function(evidence)
     loss = np.average(np.logaddexp(0, np.where(is_planted, -log_odds, log_odds)), weights=weight)
-    return judge, float(loss)
+    return regression, float(loss)
 
 
-def _log_genuine(judge: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_genuine(regression: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log P(genuine) of each piece of evidence, (n,)."""
-    return np.asarray(-np.logaddexp(0, judge.decision_function(evidence)), dtype=np.float64)
+    return np.asarray(-np.logaddexp(0, regression.decision_function(evidence)), dtype=np.float64)
 
 
 def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:

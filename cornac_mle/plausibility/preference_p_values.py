@@ -14,15 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from cornac_mle.sparse import FloatArray, IndexArray, user_of
+from cornac_mle.stats.conformal import merged_cells
 
 BINS = 5
 """Bins of profile size, and of item popularity, before any are merged."""
 MIN_CELL_USERS = 19
 """Calibration users that a cell is made for: fewer cannot give p = .05 to a user's only pair."""
 PEELING_ROUNDS = 5
+"""Times that the worst items of a profile are taken out and the rest is judged again."""
 PEELED_SHARE = 0.1
 """Share of the items of a profile that one round takes out, rounded down, and at least 1."""
 MIN_CONTEXT = 2
@@ -81,11 +82,11 @@ class PreferenceCells:
         holds[user_of(reference), np.searchsorted(popularity_edges, popularity, side="right")] = (
             True
         )
-        size_group = merged_bins(np.eye(size_edges.size + 1, dtype=np.bool_)[size_bin], least)
+        size_group = merged_cells(np.eye(size_edges.size + 1, dtype=np.bool_)[size_bin], least)
         cells = np.empty((size_edges.size + 1, popularity_edges.size + 1), dtype=np.intp)
         n_cells = 0
         for group in range(size_group.max() + 1):
-            popularity_group = merged_bins(holds[size_group[size_bin] == group], least)
+            popularity_group = merged_cells(holds[size_group[size_bin] == group], least)
             cells[size_group == group] = n_cells + popularity_group
             n_cells += popularity_group.max() + 1
         return cls(item_counts, size_edges, popularity_edges, cells)
@@ -105,40 +106,6 @@ class JudgedPreferences:
     user: IndexArray
     cell: IndexArray
     score: FloatArray  # low is implausible
-
-
-def merged_bins(members: NDArray[np.bool_], least: float) -> IndexArray:
-    """Merge neighbouring bins, first to last, until each has `least` members.
-
-    Parameters
-    ----------
-    members : ndarray, shape (n_users, n_bins)
-        Whether a user is in a bin; a user may be in several, and counts once where they merge.
-    least : float
-        Members wanted.
-
-    Returns
-    -------
-    ndarray, shape (n_bins,)
-        Group of each bin, from 0. A last group that is too small joins the one before.
-
-    Examples
-    --------
-    >>> merged_bins(np.eye(4, dtype=bool), 2).tolist()
-    [0, 0, 1, 1]
-    >>> merged_bins(np.eye(3, dtype=bool), 2).tolist()
-    [0, 0, 0]
-    """
-    group = np.zeros(members.shape[1], dtype=np.intp)
-    inside = np.zeros(members.shape[0], dtype=np.bool_)
-    current = 0
-    for place in range(group.size):
-        group[place] = current
-        inside |= members[:, place]
-        if inside.sum() >= least:
-            current += 1
-            inside[:] = False
-    return np.minimum(group, max(current - 1, 0))
 
 
 def preference_p_values(judged: JudgedPreferences, calibration: JudgedPreferences) -> FloatArray:

@@ -1,16 +1,14 @@
 """Maximum mean discrepancy of profiles, with a gradient by the probabilities of holding items."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from torch import Tensor
 
-from cornac_mle.models.vae.training import sparse_product
+from cornac_mle.models.vae.torch_sparse import sparse_product
 from cornac_mle.sparse import Float32Array, pattern
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 BANDWIDTHS = (0.125, 0.25, 0.5, 1.0)
 """Of the Gaussian kernels, squared, in medians of half the squared distance of two users."""
@@ -47,9 +45,9 @@ class Kernel(NamedTuple):
         median = max(float(np.median(apart)), 1e-3) if apart.size else 1.0
         return cls(weights, tuple(scale * median for scale in BANDWIDTHS))
 
-    def values(self, torch: Any, cosines: "Tensor", variances: "Tensor | None" = None) -> "Tensor":
+    def values(self, cosines: Tensor, variances: Tensor | None = None) -> Tensor:
         """Kernel of each cosine; its expectation to second order where cosines have a variance."""
-        total: Tensor = torch.zeros_like(cosines)
+        total = torch.zeros_like(cosines)
         for width in self.bandwidths:
             exponent = (cosines - 1) / width
             if variances is not None:
@@ -65,23 +63,22 @@ def unit_sets(held: sp.csr_array, weights: Float32Array) -> sp.csr_array:
     return sp.csr_array(sp.diags_array((1 / lengths).astype(np.float32)) @ held)
 
 
-def mean_of_pairs(values: "Tensor") -> "Tensor":
+def mean_of_pairs(values: Tensor) -> Tensor:
     """Mean of a square matrix over ordered pairs of two different users."""
     count = len(values)
-    mean: Tensor = (values.sum() - values.diagonal().sum()) / (count * (count - 1))
-    return mean
+    return (values.sum() - values.diagonal().sum()) / (count * (count - 1))
 
 
-def among_real(torch: Any, kernel: Kernel, real: sp.csr_array) -> float:
+def among_real(kernel: Kernel, real: sp.csr_array) -> float:
     """Mean kernel over ordered pairs of two different profiles; 0 where there is one only."""
     if real.shape[0] < 2:
         return 0.0
     units = unit_sets(real, kernel.weights)
     cosines = (sp.csr_array(units * kernel.weights) @ units.T).toarray()
-    return float(mean_of_pairs(kernel.values(torch, torch.from_numpy(cosines))))
+    return float(mean_of_pairs(kernel.values(torch.from_numpy(cosines))))
 
 
-def set_gradients(torch: Any, probabilities: "Tensor", kernel: Kernel, real: sp.csr_array) -> float:
+def set_gradients(probabilities: Tensor, kernel: Kernel, real: sp.csr_array) -> float:
     """Add the gradient of MMD^2 to the parameters behind `probabilities`; return its changing part.
 
     That is the mean kernel among synthetic users minus twice the mean kernel with `real` ones; the
@@ -108,24 +105,23 @@ def set_gradients(torch: Any, probabilities: "Tensor", kernel: Kernel, real: sp.
     certain = spreads * probabilities
     same = mean_of_pairs(
         kernel.values(
-            torch,
             (means / weights.clamp(min=TINY)) @ means.T,
             spreads @ spreads.T - certain @ certain.T,
         )
     )
     units = unit_sets(real, kernel.weights)
-    # With a real user of squared length s: the mean's gradient is 1 / sqrt(s), the variance's 1 /
-    # s.
+    # With a real user of squared length s: the gradient of the mean is 1 / sqrt(s), that of the
+    # variance 1 / s.
     squared = sp.csr_array(units**2)
     loose = (spreads - certain) * weights
-    cosines = sparse_product(torch, units, means.T).requires_grad_()
-    variances = sparse_product(torch, squared, loose.T).requires_grad_()
-    mixed = kernel.values(torch, cosines, variances).mean()
+    cosines = sparse_product(units, means.T).requires_grad_()
+    variances = sparse_product(squared, loose.T).requires_grad_()
+    mixed = kernel.values(cosines, variances).mean()
     if probabilities.requires_grad:
         torch.autograd.backward(-2 * mixed)
         assert cosines.grad is not None  # `backward` has just written it
         assert variances.grad is not None
-        gradient = sparse_product(torch, sp.csr_array(units.T), cosines.grad).T
-        other = sparse_product(torch, sp.csr_array(squared.T), variances.grad).T
+        gradient = sparse_product(sp.csr_array(units.T), cosines.grad).T
+        other = sparse_product(sp.csr_array(squared.T), variances.grad).T
         torch.autograd.backward([same, means, loose], [torch.ones_like(same), gradient, other])
     return float(same.detach() - 2 * mixed.detach())

@@ -6,49 +6,17 @@ it draws: their maximum mean discrepancy to training users falls by gradient des
 """
 
 import copy
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
 from cornac_mle.models.base import GenerativeRecommender, check_frozen
-from cornac_mle.models.vae.decoder import Decoder, log_times
 from cornac_mle.models.vae.model import VAE
-from cornac_mle.models.vae.network import Layers
-from cornac_mle.models.vae.training import (
-    check_finite,
-    import_torch,
-    into_last,
-    to_numpy,
-    validation_ndcg,
-)
+from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation
-from cornac_mle.remedies._expected_mmd import Kernel, among_real, set_gradients
 from cornac_mle.sampling.importance import LikelihoodEstimate
-from cornac_mle.sparse import FloatArray, IntArray, pattern
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    TorchLayers = list[tuple[Tensor, Tensor]]
-
-
-REAL_USERS = 4096
-"""Training users at most that a step compares with, so that memory does not grow with them."""
-CHECK_STEPS = 25
-"""Steps between two looks at the validation users."""
-PATIENCE = 6
-"""Looks without a smaller discrepancy after which tuning stops."""
-CHECK_USERS = 512
-"""Synthetic users of such a look; always the same latent points, so that looks can be compared."""
-SCALES = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25)
-"""Of the decoder's outputs, tried before the first step: one number does much of the work."""
-SHARPNESS_RATE = 1e-2
-"""Learning rate of the scale between the distribution of the samples and that of the ranking."""
-LOG_RATE_NEVER = -80.0
-"""Log-rate of an item that is never drawn: exp(-80) is 0 in every sum, and has a gradient of 0."""
+from cornac_mle.sparse import FloatArray
 
 
 class MMDTuning(GenerativeRecommender):
@@ -176,6 +144,9 @@ class MMDTuning(GenerativeRecommender):
     # ------------------------------------------------------------------------------- formulas
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        check_torch()
+        from cornac_mle.remedies._tuning import tune
+
         if self.model.trainable:
             fitted = self.model.clone().fit(self.train_set, self.val_set)
         else:
@@ -183,9 +154,8 @@ class MMDTuning(GenerativeRecommender):
             fitted = self.model
         self.vae_: VAE = copy.copy(fitted)
         self.vae_.train_set = self.vae_.val_set = None  # not to be saved a second time
-        self.validation_mmd_: list[float] = []
-        self.validation_ndcg_: list[float] = []
-        self.vae_.decoder_ = self._tune(matrix, validation, np.random.default_rng(self.seed))
+        tuned = tune(self, self.vae_, matrix, validation, np.random.default_rng(self.seed))
+        self.vae_.decoder_, self.validation_mmd_, self.validation_ndcg_ = tuned
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         return self.vae_._draw(n_users, rng)
@@ -197,185 +167,3 @@ class MMDTuning(GenerativeRecommender):
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
         return self.vae_._log_likelihood(matrix, n_draws, rng)
-
-    # --------------------------------------------------------------------------------- tuning
-
-    def _tune(
-        self, matrix: sp.csr_array, validation: Validation | None, rng: np.random.Generator
-    ) -> Layers:
-        torch = import_torch()
-        device = torch.device("cuda" if self.use_gpu and torch.cuda.is_available() else "cpu")
-        distribution, density = self.vae_._decoder(), self.vae_.densities_[self.vae_.latent]
-        layers = [
-            tuple(torch.from_numpy(part.copy()).to(device).requires_grad_() for part in layer)
-            for layer in distribution.layers
-        ]
-        sharpness = torch.ones((), device=device, requires_grad=True)
-        optimizer = torch.optim.Adam(
-            [
-                {"params": [tensor for layer in layers for tensor in layer]},
-                {"params": [sharpness], "lr": SHARPNESS_RATE},
-            ],
-            lr=self.learning_rate,
-        )
-        kernel = Kernel.of(matrix, rng)
-        held, (means, deviations) = pattern(matrix), self.vae_._encode(matrix)
-        monitor = None
-        if validation is not None:
-            left_out = pattern(sp.csr_array(validation.shown + validation.target))
-            monitor = Monitor(torch, kernel, left_out, *density.draw(CHECK_USERS, rng))
-        best = distribution.layers
-        if monitor is not None and validation is not None:
-            self._look(torch, monitor, layers, distribution, validation)  # as fitted
-        points, sizes = density.draw(CHECK_USERS, rng)
-        some = held[rng.permutation(len(means))[:REAL_USERS]]
-        start = best_scale(torch, layers, Monitor(torch, kernel, some, points, sizes), distribution)
-        with torch.no_grad():
-            sharpness /= start
-            for part in layers[-1]:
-                part *= start
-        progress = tqdm(range(self.n_steps + 1), disable=not self.verbose, desc=self.name)
-        for step in progress:
-            if monitor is not None and validation is not None and step % CHECK_STEPS == 0:
-                if self._look(torch, monitor, layers, distribution, validation):
-                    best = to_numpy(layers)
-                newest = len(self.validation_mmd_) - 1
-                if newest - int(np.argmin(self.validation_mmd_)) >= PATIENCE:
-                    break
-            if step == self.n_steps:
-                break
-            optimizer.zero_grad()
-            probabilities = held_probabilities(
-                torch, layers, distribution, *density.draw(self.batch_size, rng)
-            )
-            users = rng.permutation(len(means))[:REAL_USERS]
-            loss = set_gradients(torch, probabilities, kernel, held[users])
-            check_finite(self.learning_rate, loss)
-            if self.reconstruction_weight:
-                users = rng.integers(len(means), size=self.batch_size)
-                noise = rng.standard_normal((self.batch_size, means.shape[1]))
-                points = means[users] + deviations[users] * noise
-                rates = log_rates(torch, layers, distribution, points)
-                cost = reconstruction(torch, sharpness * rates, held[users])
-                check_finite(self.learning_rate, cost.item())
-                torch.autograd.backward(self.reconstruction_weight * cost)
-            optimizer.step()
-            progress.set_postfix(mmd=loss)
-        progress.close()
-        if monitor is not None:
-            return best
-        with torch.no_grad():  # the last step has no loss after it
-            last = log_rates(torch, layers, distribution, points).cpu().numpy()
-        check_finite(self.learning_rate, last)
-        return to_numpy(layers)
-
-    def _look(
-        self,
-        torch: Any,
-        monitor: "Monitor",
-        layers: "TorchLayers",
-        distribution: Decoder,
-        validation: Validation,
-    ) -> bool:
-        """Measure the decoder on validation users; say whether it is the best so far."""
-        ndcg = validation_ndcg(self.vae_.encoder_, to_numpy(layers), validation)
-        self.validation_mmd_.append(monitor.discrepancy(torch, layers, distribution))
-        self.validation_ndcg_.append(ndcg)
-        place = best_look(self.validation_mmd_, self.validation_ndcg_, self.max_ndcg_loss)
-        return place == len(self.validation_mmd_) - 1
-
-
-def best_look(mmd: list[float], ndcg: list[float], max_loss: float) -> int:
-    """Place of the smallest discrepancy among those that keep the NDCG of the first.
-
-    >>> best_look([0.5, 0.1, 0.3], [0.40, 0.30, 0.399], 0.01)
-    2
-    """
-    kept = np.asarray(ndcg) >= (1 - max_loss) * ndcg[0]
-    return int(np.argmin(np.where(kept, mmd, np.inf)))
-
-
-def best_scale(
-    torch: Any, layers: "TorchLayers", monitor: "Monitor", distribution: Decoder
-) -> float:
-    """Choose the scale of the decoder's outputs with the smallest discrepancy."""
-    weights, biases = layers[-1]
-    looks = [
-        monitor.discrepancy(torch, [*layers[:-1], (weights * scale, biases * scale)], distribution)
-        for scale in SCALES
-    ]
-    return SCALES[int(np.argmin(looks))]
-
-
-# ------------------------------------------------------------------------- what users are made of
-
-
-def log_rates(
-    torch: Any, layers: "TorchLayers", distribution: Decoder, points: FloatArray
-) -> "Tensor":
-    """Log-rates (n_users, n_items) at which items arrive, differentiable by the layers."""
-    device = layers[0][0].device
-    hidden = into_last(torch, layers, torch.from_numpy(points.astype(np.float32)).to(device))
-    weights, biases = layers[-1]
-    eta = torch.addmm(biases, hidden, weights)
-    numbers = eta.detach().cpu().numpy()
-    rates = distribution.likelihood.log_rates(numbers, distribution.least)
-    gradients = distribution.likelihood.log_rate_gradients(numbers, distribution.least)
-    # Of this value and this gradient, whatever the likelihood.
-    linear = torch.from_numpy(gradients).to(device) * eta
-    result = linear + (torch.from_numpy(rates).to(device) - linear).detach()
-    masked: Tensor = result.masked_fill(
-        torch.from_numpy(distribution.never).to(device), LOG_RATE_NEVER
-    )
-    return masked
-
-
-def held_probabilities(
-    torch: Any, layers: "TorchLayers", distribution: Decoder, points: FloatArray, sizes: IntArray
-) -> "Tensor":
-    """Probability (n_users, n_items) that each item is drawn, given point and size of the profile.
-
-    An item of rate r has arrived by time t with probability 1 - exp(-r t), and t is such that
-    `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
-    """
-    rates = log_rates(torch, layers, distribution, points)
-    times = log_times(rates.detach().cpu().numpy(), sizes)
-    elapsed = torch.exp(rates + torch.from_numpy(times).to(rates.device)[:, None])
-    probabilities = -torch.expm1(-elapsed)
-    gradient = (elapsed * (1 - probabilities)).detach().sum(dim=1, keepdim=True).clamp(min=1e-12)
-    missing = (probabilities.detach() - probabilities).sum(
-        dim=1, keepdim=True
-    )  # 0, with a gradient
-    # The implicit derivative of the time: one step of Newton's method, of length 0.
-    moved: Tensor = -torch.expm1(-elapsed * torch.exp(missing / gradient))
-    return moved
-
-
-def reconstruction(torch: Any, rates: "Tensor", held: sp.csr_array) -> "Tensor":
-    """Mean of -log softmax(rates) over the stored entries of `held`, nats an item."""
-    row, column = held.tocoo().coords
-    places = torch.from_numpy(row.astype(np.int64) * held.shape[1] + column).to(rates.device)
-    cost: Tensor = -torch.log_softmax(rates, dim=1).view(-1)[places].mean()
-    return cost
-
-
-class Monitor:
-    """Discrepancy of the model's users from users that it is not tuned on."""
-
-    def __init__(
-        self,
-        torch: Any,
-        kernel: Kernel,
-        real: sp.csr_array,
-        points: FloatArray,
-        sizes: IntArray,
-    ) -> None:
-        self.kernel, self.points, self.sizes = kernel, points, sizes
-        self.real = sp.csr_array(real[:REAL_USERS])
-        self.among = among_real(torch, kernel, self.real)
-
-    def discrepancy(self, torch: Any, layers: "TorchLayers", distribution: Decoder) -> float:
-        """Unbiased MMD^2, of the model's users by their probabilities; it may be negative."""
-        with torch.no_grad():
-            probabilities = held_probabilities(torch, layers, distribution, self.points, self.sizes)
-            return self.among + set_gradients(torch, probabilities, self.kernel, self.real)

@@ -9,11 +9,10 @@ from abc import ABC
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 from cornac.data import Dataset
 from cornac.eval_methods import BaseMethod
-from cornac.hyperopt import BaseSearch, Discrete, SearchDomain
+from cornac.hyperopt import BaseSearch
 from cornac.metrics import RankingMetric, RatingMetric
 from cornac.models import Recommender
 from joblib import Parallel, delayed
@@ -21,14 +20,10 @@ from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_jobs, refusal
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.search._candidates import (
-    Candidate,
-    Parameters,
-    fit_and_measure,
-    fold_of,
-    results_table,
-)
-from cornac_mle.search._checks import metric_list, same_pairs
+from cornac_mle.search._candidate import Candidate, Parameters, fit_and_measure
+from cornac_mle.search._checks import check_sets, metric_list
+from cornac_mle.search._results import results_table
+from cornac_mle.search._validation import fold_of
 from cornac_mle.search.pareto import pareto_front
 
 QUIET_SECONDS = 2
@@ -97,7 +92,7 @@ class ValidationSearch(BaseSearch, ABC):  # type: ignore[misc]  # Cornac has no 
         """
         if not self.trainable and self.best_model is not None:
             return self._keep_best(train_set, val_set)
-        self._check_sets(train_set, val_set)
+        check_sets(fold_of(self.eval_method), train_set, val_set)
         self._forget()
         metrics = metric_list(self.metric)
         candidates = self._build_param_set()
@@ -131,22 +126,6 @@ class ValidationSearch(BaseSearch, ABC):  # type: ignore[misc]  # Cornac has no 
         self.best_model.fit(train_set, val_set)
         self.best_model.trainable = trainable
         return self
-
-    def _check_sets(self, train_set: Dataset, val_set: Dataset | None) -> None:
-        if val_set is None:
-            advice = "Set `validation_share` of HeldOutUsers, or `val_size` of RatioSplit, above 0."
-            raise ValueError(refusal("val_set", "be given to choose on", None, advice))
-        method = fold_of(self.eval_method)
-        if method is None:
-            advice = "A search that was saved or copied has none: set search.eval_method."
-            raise ValueError(refusal("eval_method", "be an evaluation method", None, advice))
-        if train_set is not method.train_set or val_set is not method.val_set:
-            advice = "Pass eval_method.train_set and eval_method.val_set."
-            name = "train_set` and `val_set"
-            raise ValueError(refusal(name, "be those of `eval_method`", "others", advice))
-        if method.test_set is not None and same_pairs(val_set, method.test_set):
-            advice = "Choose on a split of its own: Cornac's CrossValidation validates on its test."
-            raise ValueError(refusal("val_set", "differ from the test set", "the same", advice))
 
     def _measured(
         self, candidates: list[Parameters], metrics: Sequence[Any]
@@ -211,16 +190,3 @@ class ValidationSearch(BaseSearch, ABC):  # type: ignore[misc]  # Cornac has no 
         """Rank with the best model."""
         ranked: tuple[Any, Any] = self._fitted_best().rank(user_idx, item_indices, k, **settings)
         return ranked
-
-
-def _draw(domain: SearchDomain, random: np.random.RandomState) -> Any:
-    """Draw a value of a domain, of its own type."""
-    if isinstance(domain, Discrete):
-        # The place is drawn: numpy would make 1 of 1.0 and text of all if one value is text.
-        return _plain(domain.values[random.choice(len(domain.values))])
-    return _plain(domain._sample(random))
-
-
-def _plain(value: Any) -> Any:
-    """Make Python's own number of a numpy one: models refuse those, or save them badly."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""What a search refuses before it fits anything."""
+"""What a search refuses before it fits anything: models, metrics, evaluation methods, sets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from cornac.data import Dataset
 from cornac.eval_methods import BaseMethod, NextItemEvaluation
-from cornac.hyperopt import Continuous, Discrete, SearchDomain
+from cornac.hyperopt import SearchDomain
 from cornac.metrics import RankingMetric, RatingMetric
 from cornac.models import Recommender
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_different_names, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
 from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.search._domains import check_space
 
 
 def check_search(
@@ -37,33 +38,7 @@ def check_search(
         rule = f"have whole validation users for {realism[0]}"
         got, advice = type(eval_method).__name__, "Use cornac_mle.HeldOutUsers."
         raise ValueError(refusal("eval_method", rule, got, advice))
-    for domain in space:
-        if not isinstance(domain, SearchDomain):
-            advice = "Write for example Discrete('k', [10, 20])."
-            raise TypeError(refusal("space", "hold search domains", repr(domain), advice))
-        if isinstance(domain, Discrete):
-            values = domain.values
-            if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
-                raise TypeError(refusal("space", "list values", repr(values), context=domain.name))
-            if len(values) == 0:
-                raise ValueError(refusal("space", "list values", "none", context=domain.name))
-        if isinstance(domain, Continuous) and not domain.low < domain.high:
-            got = f"{domain.low} and {domain.high} of {domain.name!r}"
-            raise ValueError(refusal("space", "have low below high", got))
-    names = [domain.name for domain in space]
-    if not names:
-        advice = "Write for example [Discrete('k', [10, 20])]."
-        raise ValueError(refusal("space", "hold at least one domain", "none", advice))
-    known = model._get_init_params()
-    for name in names:
-        # Cornac's clone takes no notice of a name that it does not know.
-        if name not in known:
-            advice = f"It has {', '.join(known)}."
-            raise ValueError(
-                refusal("space", f"name parameters of {model.name}", repr(name), advice)
-            )
-        if names.count(name) > 1:
-            raise ValueError(refusal("space", "have different names", f"{name!r} twice"))
+    check_space(model, space)
 
 
 def metric_list(metric: object) -> list[Any]:
@@ -84,10 +59,31 @@ def metric_list(metric: object) -> list[Any]:
     for one in metrics:
         if np.ndim(getattr(one, "k", -1)) > 0:
             raise ValueError(refusal("metric", "have one `k`", one.k, "List a metric for each k."))
-    names = [one.name for one in metrics]
-    if len(set(names)) < len(names):
-        raise ValueError(refusal("metric", "have different names", ", ".join(names)))
+    check_different_names("metric", [one.name for one in metrics])
     return metrics
+
+
+def check_sets(method: BaseMethod | None, train_set: Dataset, val_set: Dataset | None) -> None:
+    """Refuse sets that nothing can be chosen on.
+
+    Raises
+    ------
+    ValueError
+        If there are no validation data, or they are the test data, or not those of `method`.
+    """
+    if val_set is None:
+        advice = "Set `validation_share` of HeldOutUsers, or `val_size` of RatioSplit, above 0."
+        raise ValueError(refusal("val_set", "be given to choose on", None, advice))
+    if method is None:
+        advice = "A search that was saved or copied has none: set search.eval_method."
+        raise ValueError(refusal("eval_method", "be an evaluation method", None, advice))
+    if train_set is not method.train_set or val_set is not method.val_set:
+        advice = "Pass eval_method.train_set and eval_method.val_set."
+        name = "train_set` and `val_set"
+        raise ValueError(refusal(name, "be those of `eval_method`", "others", advice))
+    if method.test_set is not None and same_pairs(val_set, method.test_set):
+        advice = "Choose on a split of its own: Cornac's CrossValidation validates on its test."
+        raise ValueError(refusal("val_set", "differ from the test set", "the same", advice))
 
 
 def same_pairs(one: Dataset, other: Dataset) -> bool:

@@ -10,9 +10,10 @@ from cornac.metrics import RankingMetric, RatingMetric
 from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
-from cornac_mle.search._base import ValidationSearch, _plain
-from cornac_mle.search._candidates import Parameters
+from cornac_mle.search._base import ValidationSearch
+from cornac_mle.search._candidate import Parameters
 from cornac_mle.search._checks import check_search
+from cornac_mle.search._domains import plain
 
 
 class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
@@ -41,8 +42,9 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
         chooses anew in each fold. A split of ratings, Cornac's or ours, has no whole validation
         users, so it takes Cornac's metrics only, and they are what Cornac's search computes.
     user_based : bool
-        Whether rating metrics are averaged over users; over ratings, as in Cornac's search, if not.
-        Only averages over users have an interval.
+        Whether rating metrics are averaged over users, as in Cornac's `Experiment` and ours, so
+        that `best_score` is the value on the validation users that these print; over ratings, as in
+        Cornac's search, if not. Only averages over users have an interval.
     n_jobs : int
         Candidates fitted at a time, each in a process of its own; -1: one a core. Processes take
         seconds to start, so that it pays for fits of many. The winner and the table do not depend
@@ -94,7 +96,7 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
         metric: RankingMetric | RatingMetric | Sequence[RankingMetric | RatingMetric],
         eval_method: BaseMethod,
         *,
-        user_based: bool = False,
+        user_based: bool = True,
         n_jobs: int = 1,
         name: str | None = None,
         verbose: bool | None = None,
@@ -111,5 +113,5 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
     def _build_param_set(self) -> list[Parameters]:
         """List all combinations, values in the order given: not all can be sorted."""
         names = [domain.name for domain in self.space]
-        values = [[_plain(value) for value in domain.values] for domain in self.space]
+        values = [[plain(value) for value in domain.values] for domain in self.space]
         return [dict(zip(names, chosen, strict=True)) for chosen in product(*values)]

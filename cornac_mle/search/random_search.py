@@ -10,9 +10,10 @@ from cornac.models import Recommender
 from cornac.utils import get_rng
 
 from cornac_mle.checks import check_count, check_seed
-from cornac_mle.search._base import ValidationSearch, _draw
-from cornac_mle.search._candidates import Parameters
+from cornac_mle.search._base import ValidationSearch
+from cornac_mle.search._candidate import Parameters
 from cornac_mle.search._checks import check_search
+from cornac_mle.search._domains import draw
 
 
 class RandomSearch(ValidationSearch, hyperopt.RandomSearch):  # type: ignore[misc]
@@ -42,7 +43,7 @@ class RandomSearch(ValidationSearch, hyperopt.RandomSearch):  # type: ignore[mis
         n_trails: int = 10,
         *,
         seed: int | None = None,
-        user_based: bool = False,
+        user_based: bool = True,
         n_jobs: int = 1,
         name: str | None = None,
         verbose: bool | None = None,
@@ -59,6 +60,6 @@ class RandomSearch(ValidationSearch, hyperopt.RandomSearch):  # type: ignore[mis
         random = get_rng(own if self.seed is None else self.seed)
         found: dict[str, Parameters] = {}
         for _ in range(self.n_trails):
-            drawn = {domain.name: _draw(domain, random) for domain in self.space}
+            drawn = {domain.name: draw(domain, random) for domain in self.space}
             found.setdefault(repr(drawn), drawn)  # values need not be hashable
         return list(found.values())

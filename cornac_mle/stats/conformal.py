@@ -99,29 +99,45 @@ class Cells:
         return cell
 
 
-def merged_cells(expected: ArrayLike, least: float) -> NDArray[np.intp]:
-    """Merge neighbouring cells until at least `least` calibration users are expected in each.
+def merged_cells(users: ArrayLike, least: float) -> NDArray[np.intp]:
+    """Merge neighbouring cells until each has at least `least` users.
 
-    Cells are taken in order; a rest that is short joins the cell before it. The numbers expected
-    come from reference users: cells cut by who the calibration users happen to be would not treat
-    a new user and a calibration user alike.
+    Cells are taken in order; a rest that is short joins the cell before it. The users are reference
+    users, or numbers that they let expect: cells cut by who the calibration users happen to be
+    would not treat a new user and a calibration user alike.
+
+    Parameters
+    ----------
+    users : array_like, shape (n_cells,) or (n_users, n_cells)
+        Number of users of each cell; or whether each user is in it, where a user may be in several
+        cells and counts once where they merge.
+    least : float
+        Number of users wanted.
 
     Returns
     -------
-    (n_cells,) number of the merged cell.
+    ndarray of int, shape (n_cells,)
+        Number of the merged cell, from 0.
 
     Examples
     --------
     >>> merged_cells([30, 5, 10, 4], 12).tolist()
     [0, 1, 1, 1]
+
+    One user is in the first two cells, another in the last two:
+
+    >>> merged_cells([[True, True, False], [False, True, True]], 2).tolist()
+    [0, 0, 0]
     """
-    merged = np.zeros(np.size(expected), dtype=np.intp)
-    number, inside = 0, 0.0
-    for cell, count in enumerate(np.asarray(expected, dtype=np.float64)):
+    inside = np.asarray(users)
+    merged = np.zeros(inside.shape[-1], dtype=np.intp)
+    number, first = 0, 0
+    for cell in range(merged.size):
         merged[cell] = number
-        inside += float(count)
-        if inside >= least:
-            number, inside = number + 1, 0.0
+        joined = inside[..., first : cell + 1]
+        count = joined.any(axis=1).sum() if inside.ndim == 2 else np.cumsum(joined)[-1]
+        if count >= least:
+            number, first = number + 1, cell + 1
     return np.minimum(merged, max(number - 1, 0))
 
 

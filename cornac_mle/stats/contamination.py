@@ -185,8 +185,3 @@ def _checked(name: str, values: npt.ArrayLike) -> FloatArray:
         got = "NaN" if array.size and array.ndim == 1 else f"shape {array.shape}"
         raise ValueError(refusal(name, rule, got))
     return array
-
-
-def too_few(n: int, who: str, n_others: int, others: str) -> str:
-    """Say why there is no bound."""
-    return f"{n} {who} and {n_others} {others} users are too few to certify any share at all"

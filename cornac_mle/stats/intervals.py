@@ -20,7 +20,7 @@ def split_interval(
     A half without replacement from n users varies about its mean as a mean of n users varies about
     its expectation, so the standard deviation over splits *is* the standard error; it is never
     divided by the root of the number of splits. Student's t allows for the number of splits. A
-    standard error below `least_error` is raised to it: see `share_error`.
+    standard error below `least_error` is raised to it: see `share_standard_error`.
 
     Examples
     --------
@@ -35,13 +35,13 @@ def split_interval(
     return float(low), float(high)
 
 
-def share_error(share: float, n_users: int) -> float:
+def share_standard_error(share: float, n_users: int) -> float:
     """Find the standard error of a share of users, above 0 even where none or all have it.
 
     Two users on either side are added (Agresti & Coull 1998): where no user out of n is flagged in
     any half-split, their standard deviation is 0, but the true share need not be.
 
-    >>> round(share_error(0.0, 96), 3)
+    >>> round(share_standard_error(0.0, 96), 3)
     0.014
     """
     shrunk = (share * n_users + 2) / (n_users + 4)

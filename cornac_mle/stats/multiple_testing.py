@@ -44,7 +44,7 @@ def holm_adjusted(p_values: npt.ArrayLike) -> FloatArray:
     return adjusted
 
 
-def adjusted_p_values(p_values: FloatArray, n_tests: int) -> FloatArray:
+def benjamini_hochberg_adjusted(p_values: FloatArray, n_tests: int) -> FloatArray:
     """Benjamini-Hochberg's adjusted p-values among `n_tests`, of which only small ones are given.
 
     All p-values that are not given must be above those that matter: an adjusted value is right

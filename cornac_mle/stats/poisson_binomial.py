@@ -18,8 +18,10 @@ LOG_ALIASING = 30.0
 TILT_STEPS = 100
 """Newton steps to the tilt, at most; one or two are the rule. A worse tilt costs digits in p-values
 below 1e-100, nothing else."""
-SMALL_PROBABILITY, SERIES_TERMS = 0.1, 20
-"""Classes of probability <= .1 enter by a series whose rest is below (2 * .1)^20 an event."""
+SERIES_PROBABILITY = 0.1
+"""Largest probability of a class of events that enters by the series of its logarithm."""
+SERIES_TERMS = 20
+"""Terms of that series; what they leave out is below (2 * .1)^20 = 1e-14 an event."""
 BLOCK_ENTRIES = 2**15
 """Entries of one dense block of `poisson_binomial_cdf`, so that it stays in the cache."""
 
@@ -148,7 +150,7 @@ def _characteristic_function(
     tilted: FloatArray, events: IntArray, turn: ComplexArray
 ) -> ComplexArray:
     """Product of (1 + p turn)^events, turn = e^(i angle) - 1, over classes, (n_rows, n_points)."""
-    light = tilted.max(axis=0, initial=0) <= SMALL_PROBABILITY
+    light = tilted.max(axis=0, initial=0) <= SERIES_PROBABILITY
     # Of rare events the logarithm's series is cheap: the powers of p are summed over classes first.
     order = np.arange(1, SERIES_TERMS + 1)
     power, sums = tilted[:, light], np.empty((len(tilted), SERIES_TERMS))

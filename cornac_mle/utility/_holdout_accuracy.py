@@ -8,7 +8,7 @@ from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.models.fold_in import BLOCK_USERS, fold_in_scores
 from cornac_mle.profiles import Profiles
-from cornac_mle.sparse import FloatArray
+from cornac_mle.sparse import FloatArray, user_of
 
 ACCURACIES = ("ndcg", "recall")
 
@@ -82,7 +82,7 @@ def found_shares(
     gains = (1 / np.log2(1 + places) if kind == "ndcg" else np.ones(n_items)) * (places <= k)
     total = np.append(0.0, np.cumsum(gains))  # (n_items + 1,) of the first places
     ordered = scores.astype(np.float64)
-    ordered[np.repeat(np.arange(len(scores)), np.diff(shown.indptr)), shown.indices] = -np.inf
+    ordered[user_of(shown), shown.indices] = -np.inf
     ordered.sort(axis=1)
     shares = np.empty(len(scores))
     for user in range(len(scores)):

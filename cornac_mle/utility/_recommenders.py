@@ -5,7 +5,7 @@ from functools import cache
 
 from cornac.models import BPR, EASE, WBPR, MostPop, Recommender
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_different_names, refusal
 from cornac_mle.models.cloning import fresh_clone
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import pattern
@@ -65,8 +65,5 @@ def checked_recommenders(recommenders: Sequence[Recommender]) -> tuple[Recommend
     if len(chosen) < 2:
         raise ValueError(refusal("recommenders", "be at least 2, to be ordered", len(chosen)))
     names = [one.name for one in chosen]
-    for name in names:
-        if names.count(name) > 1:
-            rule, advice = "have different names", "Pass name=... to one of them."
-            raise ValueError(refusal("recommenders", rule, f"{name!r} twice", advice))
+    check_different_names("recommenders", names, "Pass name=... to one of them.")
     return chosen

@@ -1,44 +1,27 @@
 """The order of recommenders trained on synthetic users: would the same one have been picked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 from cornac.models import Recommender
-from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
-from cornac_mle.item_holdout import hold_out_items
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import cornac_seed
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT
-from cornac_mle.utility._holdout_accuracy import ACCURACIES, hidden_item_accuracy
+from cornac_mle.utility._holdout_accuracy import ACCURACIES
 from cornac_mle.utility._rank_statistics import (
     STATISTICS,
     agreement,
     mean_over_users,
     resampled_means,
 )
-from cornac_mle.utility._recommenders import checked_recommenders, default_recommenders, fitted
-
-LEAST_USERS = 20
-"""Fewest users that recommenders are fitted on, and that they are tested on."""
-
-
-@dataclass(frozen=True, eq=False)
-class _RealSide:
-    """Accuracy of each recommender on each test user, (n_test_users, n_recommenders)."""
-
-    real: FloatArray
-    ceiling: FloatArray | None
-    floor: FloatArray
+from cornac_mle.utility._recommenders import checked_recommenders, default_recommenders
+from cornac_mle.utility._trials import LEAST_USERS, RealSide, Trials
 
 
 class RankingAgreement(RealismMetric):
@@ -141,6 +124,15 @@ class RankingAgreement(RealismMetric):
         options += ["synthetic test"] * (test_on == "synthetic")
         suffix = f" ({', '.join(options)})" if options else ""
         super().__init__(name=f"RankingAgreement@{k}{suffix}", higher_better=is_tau)
+        self._trials = Trials(
+            recommenders=self.recommenders,
+            cutoff=self.cutoff,
+            accuracy=self.accuracy,
+            hidden_share=self.hidden_share,
+            on_themselves=test_on == "synthetic",
+            verbose=verbose,
+            name=self.name,
+        )
 
     def _measure(
         self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
@@ -166,12 +158,11 @@ class RankingAgreement(RealismMetric):
 
     def caution(self, evaluator: Evaluator) -> str | None:
         """Say "no power" where real users and popularity are not two standard errors apart."""
-        size = self._size(evaluator, 2 * (len(evaluator.held_out) // 2))
+        size = self._trials.size(evaluator, 2 * (len(evaluator.held_out) // 2))
         if size < LEAST_USERS or evaluator.train is None:
             return None
-        ceiling, floor, _, error = self._ceiling_and_floor(
-            evaluator, size, self._real_side(evaluator, size)
-        )
+        real = self._trials.real_side(evaluator, size)
+        ceiling, floor, _, error = self._ceiling_and_floor(evaluator, size, real)
         gap = self.loss(floor, ceiling) - self.loss(ceiling, ceiling)
         if gap > 0 and gap >= 2 * error:
             return None
@@ -210,69 +201,33 @@ class RankingAgreement(RealismMetric):
         )
         return table.sort_values("real", ascending=False, ignore_index=True, kind="stable")
 
-    # ------------------------------------------------------------------ fits, each done only once
-
     def _accuracies(
         self, evaluator: Evaluator, synthetic: Profiles
-    ) -> tuple[int, _RealSide, FloatArray]:
+    ) -> tuple[int, RealSide, FloatArray]:
         """Users a fit, and accuracies by real and by synthetic users, (n_test_users, n_models)."""
-        users = synthetic[synthetic.sizes > 0]  # an empty user is no row of anybody's data
-        size = self._size(evaluator, len(users))
+        size = self._trials.size(evaluator, int(np.sum(synthetic.sizes > 0)))
         if size < LEAST_USERS:
-            raise NotMeasurableError(self._too_few(size))
-        real = self._real_side(evaluator, size)
+            raise NotMeasurableError(self._trials.too_few(size))
+        real = self._trials.real_side(evaluator, size)
         if np.ptp(mean_over_users(real.real)) == 0:
             advice = "Take recommenders that differ."
             rule = "be of different accuracy after training on real users"
             raise NotMeasurableError(refusal("recommenders", rule, "one and the same", advice))
-        known: WeakKeyDictionary[Profiles, FloatArray] = evaluator.remember(
-            ("ranking agreement, synthetic", *self._key(size)), WeakKeyDictionary
-        )
-        if synthetic not in known:
-            known[synthetic] = self._tested(evaluator, users, size, self.test_on == "synthetic")
-        return size, real, known[synthetic]
-
-    def _key(self, size: int) -> tuple[object, ...]:
-        shown = (self.cutoff, self.accuracy, self.hidden_share, self.test_on)
-        return (*self.recommenders, *shown, size)
-
-    def _size(self, evaluator: Evaluator, n_synthetic: int) -> int:
-        """Users that each fit is of; 0 where there are too few held-out users to test on."""
-        groups = [n_synthetic, len(evaluator.floor_users)]
-        groups += [len(evaluator.reference)] * (evaluator.train is not None)
-        usable = [count // 2 if self.test_on == "synthetic" else count for count in groups]
-        n_test = int(np.sum(evaluator.held_out.sizes >= 2))
-        return min(*usable, len(evaluator.seen)) if n_test >= LEAST_USERS else 0
-
-    def _real_side(self, evaluator: Evaluator, size: int) -> _RealSide:
-        side: _RealSide = evaluator.remember(
-            ("ranking agreement, real", *self._key(size)), lambda: self._fit_real(evaluator, size)
-        )
-        return side
-
-    def _fit_real(self, evaluator: Evaluator, size: int) -> _RealSide:
-        on_themselves = self.test_on == "synthetic"
-        ceiling = None
-        if evaluator.train is not None:
-            ceiling = self._tested(evaluator, evaluator.reference, size, on_themselves)
-        return _RealSide(
-            real=self._tested(evaluator, evaluator.seen, size, on_themselves=False),
-            ceiling=ceiling,
-            floor=self._tested(evaluator, evaluator.floor_users, size, on_themselves),
-        )
+        return size, real, self._trials.synthetic_side(evaluator, synthetic, size)
 
     def _ceiling_and_floor(
-        self, evaluator: Evaluator, size: int, real: _RealSide
+        self, evaluator: Evaluator, size: int, real: RealSide
     ) -> tuple[float, float, float, float]:
         """Give ceiling, floor, the standard error of the ceiling and that of their difference."""
-        found: tuple[float, float, float, float] = evaluator.remember(
-            ("ranking agreement, ceiling and floor", self.statistic, *self._key(size)),
-            lambda: self._compute_ceiling_and_floor(evaluator, real),
+        return evaluator.remembered(
+            RankingAgreement._compute_ceiling_and_floor,
+            self.statistic,
+            *self._trials.key(size),
+            compute=lambda: self._compute_ceiling_and_floor(evaluator, real),
         )
-        return found
 
     def _compute_ceiling_and_floor(
-        self, evaluator: Evaluator, real: _RealSide
+        self, evaluator: Evaluator, real: RealSide
     ) -> tuple[float, float, float, float]:
         statistic, paired = STATISTICS[self.statistic], self.test_on == "real"
         order = mean_over_users(real.real)
@@ -286,27 +241,3 @@ class RankingAgreement(RealismMetric):
         ceilings, floors = statistic(means, upper), statistic(means, lower)
         ceiling = float(statistic(order, mean_over_users(real.ceiling)))
         return ceiling, floor, float(np.std(ceilings)), float(np.std(ceilings - floors))
-
-    def _tested(
-        self, evaluator: Evaluator, users: Profiles, size: int, on_themselves: bool
-    ) -> FloatArray:
-        """Fit each recommender on `size` of the users, test it, (n_test_users, n_recommenders)."""
-        rows = np.random.default_rng(evaluator.split_seeds[0]).permutation(len(users))
-        test = users[rows[size:]] if on_themselves else evaluator.held_out
-        test = test[test.sizes >= 2]
-        if len(test) < LEAST_USERS:
-            raise NotMeasurableError(self._too_few(len(test)))
-        # In the order of their names: which items are hidden must not depend on their columns.
-        columns = users.item_ids[np.argsort([str(name) for name in users.item_ids], kind="stable")]
-        test, chosen = test.align(columns), users[rows[:size]].align(columns)
-        hiding = np.random.default_rng(evaluator.split_seeds[1])
-        shown, hidden = hold_out_items(test, self.hidden_share, hiding)
-        found = partial(hidden_item_accuracy, k=self.cutoff, kind=self.accuracy)
-        steps = tqdm(self.recommenders, disable=not self.verbose, desc=f"{self.name}: fits")
-        models = fitted(steps, chosen, cornac_seed(evaluator.split_seeds[0]))
-        return np.column_stack([found(model, shown, hidden) for model in models])
-
-    def _too_few(self, count: int) -> str:
-        rule = f"leave at least {LEAST_USERS} users with items to train on, and to test on"
-        advice = "Give more users, or leave this metric out."
-        return refusal("users", rule, count, advice, context=self.name)

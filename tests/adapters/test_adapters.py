@@ -14,8 +14,9 @@ from scipy.optimize import minimize, nnls
 from scipy.special import logit, logsumexp
 
 from cornac_mle.adapters import ADAPTERS, OTHERS, Adapter, adapter_of, register, unseen_scores
-from cornac_mle.adapters import _factors as factor_families
-from cornac_mle.adapters._factors import likely_points, poisson_fold_in, ridge, temperature
+from cornac_mle.adapters import _positive_factors as positive_factors
+from cornac_mle.adapters._positive_factors import poisson_fold_in
+from cornac_mle.adapters._probable_points import likely_points, ridge, temperature
 from cornac_mle.adapters._rows import nearest_users
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.models.fold_in import fold_in_scores
@@ -305,7 +306,7 @@ def test_nmf_folds_in_to_the_factors_of_least_loss(monkeypatch):
     best, _ = nnls(stacked, target)
     losses = []
     for steps in (1, 3, 10, 30, 100, 3_000):
-        monkeypatch.setattr(factor_families, "FOLD_IN_STEPS", steps)
+        monkeypatch.setattr(positive_factors, "FOLD_IN_STEPS", steps)
         point = adapter_of(model).fold_in(model, NEW.matrix, TRAIN.matrix)[1]
         users = np.exp(point[:3])
         losses.append(float(np.sum((stacked @ users - target) ** 2)))

@@ -21,7 +21,7 @@ from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.null_models.curveball import curveball
 from cornac_mle.profiles import Profiles
 from cornac_mle.stats import poisson_binomial
-from cornac_mle.stats.multiple_testing import adjusted_p_values
+from cornac_mle.stats.multiple_testing import benjamini_hochberg_adjusted
 from paths import EXPERIMENTS
 from worlds import checkerboard, profiles, taste_world
 
@@ -134,12 +134,12 @@ def test_adjusted_values_need_the_small_ones_only():
     p_values = np.sort(np.random.default_rng(1).beta(0.3, 2, size=200))
     wanted = stats.false_discovery_control(p_values)
     given = p_values[p_values <= 0.1]
-    found = adjusted_p_values(given, 200)
+    found = benjamini_hochberg_adjusted(given, 200)
     right = wanted[: given.size] <= 0.1
     assert right.sum() > 20
     np.testing.assert_allclose(found[right], wanted[: given.size][right])
     assert np.all(found[~right] > 0.1)
-    assert adjusted_p_values(np.empty(0), 200).size == 0
+    assert benjamini_hochberg_adjusted(np.empty(0), 200).size == 0
 
 
 # ----------------------------------------------------------------------------------- type I error

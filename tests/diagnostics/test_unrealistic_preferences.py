@@ -13,11 +13,11 @@ from cornac_mle.plausibility.preference_p_values import (
     PEELING_ROUNDS,
     JudgedPreferences,
     PreferenceCells,
-    merged_bins,
     peel,
     preference_p_values,
 )
 from cornac_mle.profiles import Profiles, ids_index
+from cornac_mle.stats.conformal import merged_cells
 from worlds import checkerboard, profiles, taste_world
 
 module = import_module("cornac_mle.diagnostics.unrealistic_preferences")
@@ -56,10 +56,10 @@ def table(evaluator, swapped):
 
 def test_a_user_in_two_bins_counts_once_where_they_merge():
     members = np.array([[1, 1, 0, 1], [1, 1, 1, 1]], dtype=bool)  # 2, 2, 1, 2 members
-    assert merged_bins(members, 2).tolist() == [0, 1, 2, 2]
-    assert merged_bins(members[:, [2, 0, 1, 3]], 2).tolist() == [0, 0, 1, 2]
-    assert merged_bins(members, 3).tolist() == [0, 0, 0, 0]  # 2 users are never 3
-    assert merged_bins(np.eye(5, dtype=bool), 2).tolist() == [0, 0, 1, 1, 1]
+    assert merged_cells(members, 2).tolist() == [0, 1, 2, 2]
+    assert merged_cells(members[:, [2, 0, 1, 3]], 2).tolist() == [0, 0, 1, 2]
+    assert merged_cells(members, 3).tolist() == [0, 0, 0, 0]  # 2 users are never 3
+    assert merged_cells(np.eye(5, dtype=bool), 2).tolist() == [0, 0, 1, 1, 1]
 
 
 def test_cells_by_hand():

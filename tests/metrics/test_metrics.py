@@ -32,7 +32,7 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.metrics.copied_users import copied
+from cornac_mle.metrics.copied_users import copying_excess
 from cornac_mle.metrics.marginals import popularity_divergence
 from cornac_mle.metrics.unrealistic_users import flagged_p_value
 from cornac_mle.null_models.corruption import popularity_draws, swap
@@ -370,7 +370,7 @@ def naive_copied(train, held_out, users):
 
 def test_copying_is_the_naive_one(world):
     train, held_out, users = world[:90], world[range(90, 140)], world[range(140, 170)]
-    value, error, shares = copied(train, held_out, users)
+    value, error, shares = copying_excess(train, held_out, users)
     sets = [set(world.matrix[[row]].indices.tolist()) for row in range(170)]
     assert value == pytest.approx(naive_copied(sets[:90], sets[90:140], sets[140:]))
     assert 0 < error < 1
@@ -393,7 +393,7 @@ def test_copying_is_neutral_for_new_users_and_its_interval_covers_that():
     values, covered = [], 0
     for seed in range(60):
         new = taste_world(240, n_items=60, mean_size=10, seed=seed)
-        value, error, _ = copied(new[:100], new[100:160], new[160:])
+        value, error, _ = copying_excess(new[:100], new[100:160], new[160:])
         values.append(value)
         covered += abs(value) <= 1.96 * error
     assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(60)

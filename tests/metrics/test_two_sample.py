@@ -10,9 +10,9 @@ from cornac_mle.metrics.two_sample import (
     FrontierMissing,
     FrontierUnrealistic,
     class_scores,
+    classifier_features,
     classifier_p_value,
     cross_fitted,
-    described,
     frontier,
     taste_directions,
 )
@@ -164,7 +164,7 @@ def test_p_value_has_its_level_on_users_of_a_world(evaluator, world):
     Which users are called synthetic is drawn at random, so the test is exact given the users, but
     for Mann-Whitney's normal approximation. A false alarm has a probability of 1e-6 at each level.
     """
-    pool = described(evaluator, world[range(360, 720)])
+    pool = classifier_features(evaluator, world[range(360, 720)])
     random = np.random.default_rng(1)
     p_values = []
     for _ in range(300):
@@ -196,11 +196,11 @@ def test_description_is_finite_and_of_the_set_only(evaluator, fresh):
     matrix[5:9] = 0
     matrix[5:9, 3] = 1
     odd = dressed(matrix, fresh)
-    found = described(evaluator, odd)
+    found = classifier_features(evaluator, odd)
     assert np.all(np.isfinite(found))
     assert np.all(found[:5] == found[0])
     valued = dressed(matrix * 4, fresh)
-    assert described(evaluator, valued) == pytest.approx(found)
+    assert classifier_features(evaluator, valued) == pytest.approx(found)
 
 
 # ------------------------------------------------------------------------------------ of real users

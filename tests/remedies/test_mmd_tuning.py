@@ -14,17 +14,13 @@ from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.models.vae.model import VAE
-from cornac_mle.models.vae.training import validation_ndcg
+from cornac_mle.models.vae.validation_ndcg import validation_ndcg
 from cornac_mle.models.validation import validation_users
-from cornac_mle.remedies import mmd_tuning
+from cornac_mle.remedies import _tuning
 from cornac_mle.remedies._expected_mmd import Kernel, among_real, set_gradients
-from cornac_mle.remedies.mmd_tuning import (
-    MMDTuning,
-    best_look,
-    held_probabilities,
-    log_rates,
-    reconstruction,
-)
+from cornac_mle.remedies._held_probabilities import held_probabilities, log_rates, reconstruction
+from cornac_mle.remedies._tuning import best_look
+from cornac_mle.remedies.mmd_tuning import MMDTuning
 from cornac_mle.sampling.plackett_luce import plackett_luce
 from cornac_mle.sparse import pattern
 from worlds import profiles, taste_world
@@ -87,7 +83,7 @@ def small_distribution(likelihood="mult", never=()):
 def test_log_rates_and_their_gradients_are_those_of_the_sampler(likelihood):
     distribution, tensors = small_distribution(likelihood, never=(4,))
     points = np.random.default_rng(1).normal(size=(5, 2))
-    rates = log_rates(torch, tensors, distribution, points)
+    rates = log_rates(tensors, distribution, points)
     expected = distribution.log_rates(points)
     held = ~distribution.never
     np.testing.assert_allclose(
@@ -112,7 +108,7 @@ def test_probabilities_sum_to_the_sizes_and_are_those_of_drawn_sets():
     distribution, tensors = small_distribution(never=(4,))
     point, n_draws = np.array([[0.3, -0.2]]), 40_000
     probabilities = (
-        held_probabilities(torch, tensors, distribution, point, np.array([3])).detach().numpy()[0]
+        held_probabilities(tensors, distribution, point, np.array([3])).detach().numpy()[0]
     )
     assert probabilities.sum() == pytest.approx(3, abs=1e-4)
     assert probabilities[4] < 1e-30
@@ -131,7 +127,7 @@ def test_probabilities_sum_to_the_sizes_and_are_those_of_drawn_sets():
 def test_gradients_of_probabilities_are_their_differences():
     distribution, tensors = small_distribution()
     points, sizes = np.array([[0.3, -0.2], [1.0, 0.5]]), np.array([2, 4])
-    probabilities = held_probabilities(torch, tensors, distribution, points, sizes)
+    probabilities = held_probabilities(tensors, distribution, points, sizes)
     pick = torch.from_numpy(np.random.default_rng(2).normal(size=(2, 7)).astype(np.float32))
     (probabilities * pick).sum().backward()
     weights = tensors[-1][0]
@@ -142,7 +138,7 @@ def test_gradients_of_probabilities_are_their_differences():
             moved = [tuple(part.detach().clone() for part in layer) for layer in tensors]
             moved[-1][0][place] += sign * step
             ends.append(
-                (held_probabilities(torch, moved, distribution, points, sizes) * pick).sum().item()
+                (held_probabilities(moved, distribution, points, sizes) * pick).sum().item()
             )
         gradient = (ends[1] - ends[0]) / (2 * step)
         assert weights.grad[place].item() == pytest.approx(gradient, rel=2e-2, abs=2e-3)
@@ -155,7 +151,7 @@ def test_reconstruction_is_the_mean_over_items_held():
     held = sp.csr_array(np.array([[1, 1, 0], [1, 0, 0]], dtype=np.float32))
     # (-log .5 - log .25 - log .2) / 3
     expected = -np.log(0.5 * 0.25 * 0.2) / 3
-    assert reconstruction(torch, rates, held).item() == pytest.approx(expected, rel=1e-6)
+    assert reconstruction(rates, held).item() == pytest.approx(expected, rel=1e-6)
 
 
 # ------------------------------------------------------------------------------- the discrepancy
@@ -193,11 +189,11 @@ def test_discrepancy_of_certain_sets_is_that_of_the_sets():
     kernel = Kernel.of(sp.csr_array(real), np.random.default_rng(0))
     same_kind = [naive_kernel(kernel, x, y) for x, y in itertools.permutations(made, 2)]
     mixed = [naive_kernel(kernel, x, y) for x, y in itertools.product(made, real)]
-    value = set_gradients(torch, torch.from_numpy(made), kernel, sp.csr_array(real))
+    value = set_gradients(torch.from_numpy(made), kernel, sp.csr_array(real))
     assert value == pytest.approx(np.mean(same_kind) - 2 * np.mean(mixed), rel=1e-5)
     among = [naive_kernel(kernel, x, y) for x, y in itertools.permutations(real, 2)]
-    assert among_real(torch, kernel, sp.csr_array(real)) == pytest.approx(np.mean(among), rel=1e-5)
-    assert among_real(torch, kernel, sp.csr_array(real[:1])) == 0
+    assert among_real(kernel, sp.csr_array(real)) == pytest.approx(np.mean(among), rel=1e-5)
+    assert among_real(kernel, sp.csr_array(real[:1])) == 0
 
 
 def test_discrepancy_of_probabilities_is_the_mean_over_sets():
@@ -211,7 +207,7 @@ def test_discrepancy_of_probabilities_is_the_mean_over_sets():
     same_kind = np.exp(((sets[:, 0] & sets[:, 1]).sum(1) / norms.prod(axis=1) - 1) / 0.3)
     to_real = (sets @ real.toarray()[0]) / (norms * np.sqrt(real.nnz))
     expected = same_kind.mean() - 2 * np.exp((to_real - 1) / 0.3).mean()
-    value = set_gradients(torch, torch.from_numpy(probabilities), kernel, real)
+    value = set_gradients(torch.from_numpy(probabilities), kernel, real)
     assert value == pytest.approx(expected, rel=0.02)
 
 
@@ -221,14 +217,14 @@ def test_gradients_by_hand_are_differences():
     kernel = Kernel.of(real, np.random.default_rng(0))
     kernel = Kernel(kernel.weights.astype(np.float64), kernel.bandwidths)
     probabilities.requires_grad_()
-    set_gradients(torch, probabilities, kernel, real)
+    set_gradients(probabilities, kernel, real)
     step = 1e-5
     for place in itertools.product(range(4), range(8)):
         ends = []
         for sign in (-1, 1):
             moved = probabilities.detach().clone()
             moved[place] += sign * step
-            ends.append(set_gradients(torch, moved, kernel, real))
+            ends.append(set_gradients(moved, kernel, real))
         gradient = (ends[1] - ends[0]) / (2 * step)
         assert probabilities.grad[place].item() == pytest.approx(gradient, rel=1e-3, abs=1e-6)
 
@@ -246,11 +242,9 @@ def drawn_mmd(model, n_pools):
     """Unbiased MMD^2 of drawn sets, not of probabilities, from users that nothing was fitted to."""
     kernel = Kernel.of(TRAIN.matrix, np.random.default_rng(0))
     real = pattern(HELD_OUT.matrix)
-    among = among_real(torch, kernel, real)
+    among = among_real(kernel, real)
     pools = [pattern(model.sample(300, rng=seed).matrix).toarray() for seed in range(n_pools)]
-    return np.array(
-        [among + set_gradients(torch, torch.from_numpy(pool), kernel, real) for pool in pools]
-    )
+    return np.array([among + set_gradients(torch.from_numpy(pool), kernel, real) for pool in pools])
 
 
 def test_its_users_come_closer_to_users_it_has_not_seen(vae, tuned):
@@ -263,7 +257,7 @@ def test_its_users_come_closer_to_users_it_has_not_seen(vae, tuned):
 
 
 def test_without_the_discrepancy_they_do_not(vae, monkeypatch):
-    monkeypatch.setattr(mmd_tuning, "set_gradients", lambda *_: 0.0)
+    monkeypatch.setattr(_tuning, "set_gradients", lambda *_: 0.0)
     blunt = MMDTuning(VAE(**SMALL), n_steps=60, learning_rate=3e-3, seed=1).fit(train_set())
     before, after = drawn_mmd(vae, 5), drawn_mmd(blunt, 5)
     assert after.mean() > 0.9 * before.mean()

@@ -199,7 +199,7 @@ def test_where_cornacs_search_is_right_ours_is_the_same(split, metric):
     space = [Discrete("k", [2, 8]), Discrete("learning_rate", [0.001, 0.05])]
     model = MF(max_iter=20, seed=2)
     theirs = fitted(CornacGridSearch(model, space, metric, split))
-    ours = fitted(GridSearch(model, space, metric, split))
+    ours = fitted(GridSearch(model, space, metric, split, user_based=False))
     assert ours.best_params == theirs.best_params
     assert ours.best_score == theirs.best_score
     assert ours.results["rank"].nunique() > 1
@@ -221,13 +221,19 @@ def test_our_splits_of_ratings_are_searched_as_cornacs(split):
 
 def test_rating_metrics_have_an_interval_over_users(split):
     model, space = MF(max_iter=20, seed=2), [Discrete("k", [2])]
-    (row,) = fitted(GridSearch(model, space, RMSE(), split)).results.to_dict("records")
+    over_ratings = fitted(GridSearch(model, space, RMSE(), split, user_based=False))
+    (row,) = over_ratings.results.to_dict("records")
     assert np.isnan(row["RMSE_low"])
-    (row,) = fitted(GridSearch(model, space, RMSE(), split, user_based=True)).results.to_dict(
-        "records"
-    )
+    (row,) = fitted(GridSearch(model, space, RMSE(), split)).results.to_dict("records")
     assert row["RMSE_low"] < row["RMSE"] < row["RMSE_high"]
     assert row["RMSE_loss"] == row["RMSE"]
+
+
+def test_the_best_score_is_the_value_on_validation_data_that_an_experiment_gives(split, tmp_path):
+    search = GridSearch(MF(max_iter=20, seed=2), [Discrete("k", [2, 8])], RMSE(), split)
+    experiment = cornac.Experiment(split, [search], [RMSE()], save_dir=str(tmp_path))
+    experiment.run()
+    assert experiment.val_result[0].metric_avg_results["RMSE"] == search.best_score
 
 
 def test_a_clone_has_the_settings_and_the_very_evaluation_method(method):
@@ -503,7 +509,7 @@ def test_progress_is_shown_after_a_while_if_asked_for(method, capsys, monkeypatc
         ({"metric": []}, ValueError, "`metric` must be a metric, or several; got none"),
         ({"metric": "NDCG"}, TypeError, "`metric` must be a metric, or several; got 'N'"),
         ({"metric": NDCG(k=[5, 10])}, ValueError, r"`metric` must have one `k`; got \[5, 10\]"),
-        ({"metric": [AUC(), AUC()]}, ValueError, "different names; got AUC, AUC"),
+        ({"metric": [AUC(), AUC()]}, ValueError, "different names; got 'AUC' twice"),
         ({"eval_method": None}, TypeError, "`eval_method` must be an evaluation method"),
         ({"n_jobs": 0}, ValueError, "`n_jobs` must be at least 1, or -1"),
     ],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cornac_mle.stats.intervals import mean_interval, share_error, split_interval
+from cornac_mle.stats.intervals import mean_interval, share_standard_error, split_interval
 
 
 def test_mean_interval_is_students():
@@ -40,7 +40,9 @@ def test_a_share_of_none_has_an_interval_that_covers_a_small_one():
     for _ in range(2_000):
         flagged = random.random(200) < 0.01
         halves = np.array([flagged[random.permutation(200)[:100]].mean() for _ in range(20)])
-        low, high = split_interval(halves, (0.0, 1.0), least_error=share_error(halves.mean(), 200))
+        low, high = split_interval(
+            halves, (0.0, 1.0), least_error=share_standard_error(halves.mean(), 200)
+        )
         covered += low <= 0.01 <= high
     # .95 less what half-splits cost; without the least error it is .87 at most.
     assert covered > 0.93 * 2_000

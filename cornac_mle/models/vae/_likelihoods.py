@@ -4,20 +4,16 @@ All are exponential families in the natural parameters eta, (n_users, n_items)::
 
     log p(profile | eta) = sum of eta at the items held - A(eta) + what does not depend on eta
 
-so that training needs A and its gradient only, and sampling the rates at which items arrive.
+so that training needs A and its gradient only (`_normalisers`), and sampling the rates at which
+items arrive.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cornac_mle.sparse import Float32Array, FloatArray
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 TINY = float(np.finfo(np.float32).tiny)
 MOST_CERTAIN = 1 - float(np.finfo(np.float32).eps)
@@ -30,9 +26,6 @@ class Likelihood:
 
     Attributes
     ----------
-    normaliser : callable
-        (torch, natural parameters (n_users, n_items), sizes (n_users,)) -> A (n_users,) and its
-        gradient, of the parameters' shape. It may overwrite the parameters.
     start : callable
         Share of users who hold each item, in (0, 1), -> the natural parameters of independence.
     log_rates : callable
@@ -41,35 +34,9 @@ class Likelihood:
         (Natural parameters, least probability) -> gradient of `log_rates` by the parameters.
     """
 
-    normaliser: "Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]"
     start: Callable[[FloatArray], FloatArray]
     log_rates: Callable[[Float32Array, float], Float32Array]
     log_rate_gradients: Callable[[Float32Array, float], Float32Array]
-
-
-def _multinomial(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Compute A = size x log sum exp(eta)."""
-    top = eta.amax(dim=1, keepdim=True)
-    weights = eta.sub_(top).exp_()
-    total = weights.sum(dim=1, keepdim=True)
-    normaliser = sizes * (torch.log(total) + top)[:, 0]
-    return normaliser, weights.mul_(sizes[:, None] / total)
-
-
-def _bernoulli(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Compute A = sum log(1 + exp(eta))."""
-    return torch.nn.functional.softplus(eta).sum(dim=1), eta.sigmoid_()
-
-
-def _poisson(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Compute A = sum exp(eta)."""
-    means = eta.exp_()
-    return means.sum(dim=1), means
-
-
-def _gaussian(torch: Any, eta: "Tensor", sizes: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Compute A = sum eta^2 / 2, for indicators of variance 1; `scale` brings theirs in."""
-    return (eta**2).sum(dim=1) / 2, eta
 
 
 def _logits(shares: FloatArray) -> FloatArray:
@@ -110,10 +77,10 @@ def _gradients_of_probabilities(eta: Float32Array, least: float) -> Float32Array
 
 
 LIKELIHOODS = {
-    "mult": Likelihood(_multinomial, np.log, _same_rates, _same_gradients),
-    "bern": Likelihood(_bernoulli, _logits, _rates_of_odds, _gradients_of_odds),
-    "gaus": Likelihood(_gaussian, np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
-    "pois": Likelihood(_poisson, np.log, _same_rates, _same_gradients),
+    "mult": Likelihood(np.log, _same_rates, _same_gradients),
+    "bern": Likelihood(_logits, _rates_of_odds, _gradients_of_odds),
+    "gaus": Likelihood(np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
+    "pois": Likelihood(np.log, _same_rates, _same_gradients),
 }
 
 

@@ -19,8 +19,9 @@ from cornac_mle.models.vae._likelihoods import LIKELIHOODS
 from cornac_mle.models.vae._log_likelihood import log_likelihood, log_likelihood_of_posteriors
 from cornac_mle.models.vae._vamp_prior import fit_vamp
 from cornac_mle.models.vae.decoder import Decoder
+from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.network import forward, posterior, unit_rows
-from cornac_mle.models.vae.training import check_finite, train
+from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sampling.latent_densities import (
@@ -262,6 +263,9 @@ class VAE(GenerativeRecommender):
     # ------------------------------------------------------------------------------- formulas
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        check_torch()
+        from cornac_mle.models.vae.training import train
+
         rng = np.random.default_rng(self.seed)
         self.by_item_ = sp.csc_array(matrix)
         self.sizes_ = np.diff(matrix.indptr).astype(np.int64)  # (n_users,)

@@ -11,22 +11,22 @@ import torch
 from cornac.data import Dataset
 from scipy.stats import ks_2samp
 
+from cornac_mle.models.vae import torch_sparse
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS, scale
+from cornac_mle.models.vae._loss import drop_out, set_gradients
+from cornac_mle.models.vae._normalisers import NORMALISERS
 from cornac_mle.models.vae.model import LATENTS, VAE
 from cornac_mle.models.vae.network import forward, unit_rows
-from cornac_mle.models.vae.training import (
-    drop_out,
+from cornac_mle.models.vae.torch_layers import (
     into_last,
     new_decoder,
     new_layers,
     new_pseudo_inputs,
     pseudo_rows,
-    set_gradients,
-    sparse_product,
-    sparse_tensor,
     to_numpy,
-    validation_ndcg,
 )
+from cornac_mle.models.vae.torch_sparse import sparse_product, sparse_tensor
+from cornac_mle.models.vae.validation_ndcg import validation_ndcg
 from cornac_mle.models.validation import Validation
 from cornac_mle.profiles import Profiles
 from cornac_mle.sampling.sizes import size_distribution
@@ -168,23 +168,22 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
     held = checkerboard(n_users=5, n_items=12, held=4).matrix
     shown = drop_out(unit_rows(held), 0.5, rng)
     cpu = torch.device("cpu")
-    encoder = new_layers(torch, [12, *structure, 6], cpu, rng)
-    decoder = new_decoder(torch, [3, *structure[::-1], 12], cpu, rng)
+    encoder = new_layers([12, *structure, 6], cpu, rng)
+    decoder = new_decoder([3, *structure[::-1], 12], cpu, rng)
     shares = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
-    pseudo = new_pseudo_inputs(torch, unit_rows(held), 4, cpu, rng) if prior == "vamp" else None
+    pseudo = new_pseudo_inputs(unit_rows(held), 4, cpu, rng) if prior == "vamp" else None
     tensors = [tensor for layer in encoder + decoder for tensor in layer]
     tensors += [] if pseudo is None else [pseudo]
     noise = torch.from_numpy(rng.standard_normal((5, 3), dtype=np.float32))
     for _ in range(2):  # gradients are set, not added to
         loss = set_gradients(
-            torch,
             encoder,
             decoder,
             pseudo,
             shown=shown,
             held=held,
             noise=noise,
-            likelihood=LIKELIHOODS[likelihood],
+            normaliser=NORMALISERS[likelihood],
             weight=1.7,
             kl_weights=shares,
         )
@@ -409,37 +408,31 @@ def test_the_last_layer_of_a_decoder_sees_the_point_too():
     ]
     np.testing.assert_array_equal(forward(layers, np.array([[3.0]], dtype=np.float32)), [[22.0]])
     tensors = [tuple(torch.from_numpy(part) for part in layer) for layer in layers]
-    np.testing.assert_array_equal(into_last(torch, tensors, torch.tensor([[3.0]])), [[0.0, 3.0]])
+    np.testing.assert_array_equal(into_last(tensors, torch.tensor([[3.0]])), [[0.0, 3.0]])
 
 
-def test_on_another_device_a_matrix_stays_sparse():
+def test_on_another_device_a_matrix_stays_sparse(monkeypatch):
     matrix = sp.csr_array(np.array([[0, 2.0, 0], [0, 0, 0], [3.0, 0, 4.0]], dtype=np.float32))
-    tensor = sparse_tensor(torch, matrix, torch.device("cpu"))
+    tensor = sparse_tensor(matrix, torch.device("cpu"))
     assert tensor.is_sparse
     assert tensor._nnz() == 3
     np.testing.assert_array_equal(tensor.to_dense().numpy(), matrix.toarray())
     right = torch.arange(6.0).reshape(2, 3).T  # as a product with the transposed one has it
     np.testing.assert_array_equal((tensor @ right).numpy(), matrix @ right.numpy())
-    spy = SparseSpy()
-    assert sparse_product(spy, matrix, right.to("meta")).shape == (3, 2)
-    assert spy.n_sparse == 1
+    copied = []
 
+    def without_data(matrix, device):
+        """The device without data cannot multiply sparse tensors."""
+        copied.append(matrix.nnz)
+        return torch.empty(matrix.shape, device=device)
 
-class SparseSpy:
-    """torch, counting sparse tensors; the device without data cannot multiply them."""
-
-    n_sparse = 0
-
-    def __getattr__(self, name):
-        return getattr(torch, name)
-
-    def sparse_coo_tensor(self, places, values, shape, **options):
-        self.n_sparse += 1
-        return torch.empty(shape, device=options["device"])
+    monkeypatch.setattr(torch_sparse, "sparse_tensor", without_data)
+    assert sparse_product(matrix, right.to("meta")).shape == (3, 2)
+    assert copied == [3]
 
 
 def test_to_numpy_is_a_copy():
-    layers = new_layers(torch, [3, 2], torch.device("cpu"), np.random.default_rng(0))
+    layers = new_layers([3, 2], torch.device("cpu"), np.random.default_rng(0))
     copied = to_numpy(layers)
     with torch.no_grad():
         layers[0][0].zero_()
