@@ -1,7 +1,8 @@
 """Argument checks with one error format: what it must be, what it is, what to do."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,29 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
         allowed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(refusal(name, f"be one of {allowed}", repr(value)))
     return value
+
+
+def check_entries(
+    name: str, values: object, kinds: type | tuple[type, ...], what: str, advice: str
+) -> list[Any]:
+    """Return a list of objects as a list, or raise unless it is one that holds `kinds` only.
+
+    >>> check_entries("numbers", [1, "a"], int, "integers", "Write [1, 2].")
+    Traceback (most recent call last):
+    TypeError: `numbers` must hold integers; got 'a'. Write [1, 2].
+    """
+    if isinstance(values, kinds):
+        raise TypeError(refusal(name, f"be a list of {what}", f"one {name[:-1]}", "Write [it]."))
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes):
+        raise TypeError(refusal(name, f"be a list of {what}", repr(values), advice))
+    checked = list(values)
+    if not checked:
+        raise ValueError(refusal(name, f"hold at least one {name[:-1]}", "none"))
+    for value in checked:
+        if not isinstance(value, kinds):
+            got = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+            raise TypeError(refusal(name, f"hold {what}", got, advice))
+    return checked
 
 
 def check_different_names(name: str, names: Sequence[str], advice: str = "") -> None:

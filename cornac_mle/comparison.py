@@ -1,13 +1,15 @@
 """Fit several models on the same users, let them make up users, and measure."""
 
+import copy
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
-from cornac.metrics import NDCG, Recall
+from cornac.metrics import NDCG, RankingMetric, RatingMetric, Recall
 from cornac.models import Recommender
 
-from cornac_mle.checks import check_count, check_different_names, refusal
+from cornac_mle.checks import check_count, check_different_names, check_entries, refusal
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
     MMD,
@@ -33,8 +35,10 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.cloning import fresh_clone
+from cornac_mle.models.cloning import fresh_clone, is_fixed
 from cornac_mle.report.report import Report
+
+logger = logging.getLogger("cornac_mle")
 
 
 def default_metrics() -> list[Any]:
@@ -103,16 +107,22 @@ def compare(
     metrics: Sequence[Any] | None = None,
     rating_threshold: float | None = None,
     fit_seeds: Sequence[int] = (),
-    seed: int = 123,
+    seed: int | None = None,
     on_fit: Callable[[str, int], None] | None = None,
+    report: Report | None = None,
 ) -> Report:
     """Compare models by the users they make up, and as recommenders of unseen users.
+
+    A model whose fit or measurement raises an error costs its own rows: `Report.failed` says why,
+    and the others stand.
 
     Parameters
     ----------
     models : sequence of Recommender
         Ours are sampled, and so are Cornac's own (`Sampled`), as they were fitted. Names must
-        differ. Models are cloned, so those handed over stay as they are.
+        differ. Models are cloned, so those handed over stay as they are. A fitted model that is not
+        trainable, one that was loaded say, is measured as it is; it must have been fitted to the
+        training users of `data`.
     data : HeldOutUsers, DataFrame or iterable of tuples
         An evaluation method, or feedback to make one of.
     metrics : sequence of metrics, optional
@@ -122,19 +132,24 @@ def compare(
     fit_seeds : sequence of int, optional
         Random seeds with each of which a model that has a `seed` is fitted once; otherwise it is
         fitted once, as it is.
-    seed : int
-        Random seed of the split and of sampling; for feedback only.
+    seed : int, optional
+        Random seed of the split and of sampling, 123 if not given; for feedback only.
     on_fit : callable, optional
         Function that is called before each fit with the model's name and the number of fits done.
+    report : Report, optional
+        Report to fill as models finish, so that what is finished is kept where a comparison is
+        interrupted; a new one if not given. The report of an evaluation method stays as it was.
 
     Returns
     -------
     Report
+        Scores of these models alone.
 
     Raises
     ------
-    ValueError
-        If there is no model, or two have one name, or the data are too few.
+    TypeError, ValueError
+        If there is no model, or two have one name, or what is handed over is no model or no metric;
+        if the data are too few; or with the error of the first model, if all fail.
 
     Examples
     --------
@@ -147,38 +162,87 @@ def compare(
     0     Popularity  PopularityJS      10
     1  TrainingUsers  PopularityJS      10
     """
-    if isinstance(models, Recommender):
-        raise TypeError(refusal("models", "be a list of models", "one model", "Write [model]."))
-    for metric in metrics or ():
-        if isinstance(metric, type):
-            advice = f"Write {metric.__name__}()."
-            raise TypeError(
-                refusal("metrics", "hold metrics", f"the class {metric.__name__}", advice)
-            )
-    if not models:
-        raise ValueError(refusal("models", "hold at least one model", "none"))
-    names = [model.name for model in models]
-    check_different_names("models", names, "Pass name=... to one of them.")
+    models = checked_models(models)
+    chosen = default_metrics() if metrics is None else checked_metrics(metrics)
     for fit_seed in fit_seeds:
         check_count("fit_seeds", fit_seed, minimum=0)
+    method = _method(data, rating_threshold, seed)
+    fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
+    first_error: Exception | None = None
+    with method.report.redirected(Report() if report is None else report) as filled:
+        for number, (model, parameters) in enumerate(fits):
+            if on_fit is not None:
+                on_fit(model.name, number)
+            before = len(filled.entries)
+            try:
+                method.evaluate(
+                    _fitted_or_fresh(model, parameters),
+                    chosen,
+                    user_based=True,
+                    show_validation=False,
+                )
+            except Exception as error:  # whatever a model does, the others stand
+                first_error = first_error or error
+                del filled.entries[before:]
+                filled.failed[model.name] = f"{type(error).__name__}: {error}"
+                logger.warning("%s failed: %s", model.name, filled.failed[model.name])
+        if first_error is not None and not filled.entries:
+            raise first_error
+    return filled
+
+
+def checked_models(models: object) -> list[Recommender]:
+    """Return models as a list, or raise unless they are Cornac models of different names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming what is none.
+    """
+    checked = check_entries("models", models, Recommender, "Cornac models", "Write [PMF(k=20)].")
+    check_different_names(
+        "models", [model.name for model in checked], "Pass name=... to one of them."
+    )
+    return checked
+
+
+def checked_metrics(metrics: object) -> list[Any]:
+    """Return metrics as a list, or raise unless they are metrics, ours or Cornac's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming what is none.
+    """
+    kinds = (RankingMetric, RatingMetric)
+    advice = "Write it with brackets, for example NDCG(k=100)."
+    return check_entries("metrics", metrics, kinds, "metrics", advice)
+
+
+def _method(
+    data: HeldOutUsers | pd.DataFrame | Iterable[tuple[object, ...]],
+    rating_threshold: float | None,
+    seed: int | None,
+) -> HeldOutUsers:
+    """Make an evaluation method of feedback; one that is given has its own settings."""
     if not isinstance(data, HeldOutUsers):
-        data = HeldOutUsers(data, rating_threshold=rating_threshold, seed=seed)
-    chosen = list(default_metrics() if metrics is None else metrics)
-    fits = [
-        (model, parameters)
-        for model in models
-        for parameters in (_fits(model, fit_seeds) if fit_seeds else [{}])
-    ]
-    for number, (model, parameters) in enumerate(fits):
-        if on_fit is not None:
-            on_fit(model.name, number)
-        fresh = fresh_clone(model, parameters)
-        data.evaluate(fresh, chosen, user_based=True, show_validation=False)
-    return data.report
+        return HeldOutUsers(
+            data, rating_threshold=rating_threshold, seed=123 if seed is None else seed
+        )
+    for name, value in (("rating_threshold", rating_threshold), ("seed", seed)):
+        if value is not None:
+            rule = "be left out where `data` is an evaluation method, which has its own"
+            raise ValueError(refusal(name, rule, value, f"Pass it to HeldOutUsers({name}=...)."))
+    return data
 
 
 def _fits(model: Recommender, fit_seeds: Sequence[int]) -> list[dict[str, int]]:
-    """Parameters of each fit of a model: one a seed, or one in all where it has no seed."""
-    if "seed" not in model._get_init_params():
+    """Parameters of each fit of a model: one a seed, or one in all where it is fitted once."""
+    if not fit_seeds or is_fixed(model) or "seed" not in model._get_init_params():
         return [{}]
     return [{"seed": seed} for seed in fit_seeds]
+
+
+def _fitted_or_fresh(model: Recommender, parameters: dict[str, int]) -> Recommender:
+    """Give a clone to be fitted, or a fitted model that is not trainable with its weights."""
+    return copy.copy(model) if is_fixed(model) else fresh_clone(model, parameters)

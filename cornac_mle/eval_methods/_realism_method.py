@@ -13,6 +13,7 @@ from cornac_mle.eval_methods._report_entries import ResultsByName, ordered_resul
 from cornac_mle.eval_methods.realism_evaluation import RealismEvaluation, realism_apart
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.models.cloning import check_fixed
 
 
 class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
@@ -50,6 +51,26 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     def user_names(self) -> dict[int, Hashable]:
         """Ids of users by Cornac's index (in the current fold)."""
         return {index: name for name, index in self.global_uid_map.items()}
+
+    def evaluate(
+        self,
+        model: Recommender,
+        metrics: Sequence[Any],
+        user_based: bool,
+        show_validation: bool = True,
+    ) -> tuple[Result, Result | None]:
+        """Fit and evaluate a model; called by `cornac.Experiment`.
+
+        Raises
+        ------
+        ValueError
+            If the model is fitted and not trainable, and was fitted to other users or items.
+        """
+        check_fixed(model, self.train_set)
+        found: tuple[Result, Result | None] = super().evaluate(
+            model, metrics, user_based, show_validation
+        )
+        return found
 
     def eval(
         self,

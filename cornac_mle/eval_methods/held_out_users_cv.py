@@ -17,7 +17,7 @@ from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds,
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.realism_evaluation import random_stream
 from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
-from cornac_mle.models.cloning import fresh_clone, frozen
+from cornac_mle.models.cloning import check_refittable, fresh_clone
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.report.report import Report
 
@@ -256,9 +256,7 @@ dataset_name, verbose
         show_validation: bool = True,
     ) -> tuple[CVResult, Result | None]:
         """Fit and evaluate a clone of the model in each fold; called by `cornac.Experiment`."""
-        if model.is_fitted and frozen(model):
-            advice = "Set trainable=True: each fold fits a clone."
-            raise ValueError(refusal("model", "be trainable", "trainable=False", advice))
+        check_refittable(model)
         result = CVResult(model.name)
         for fold, method in enumerate(self.folds):
             self._enter(fold)

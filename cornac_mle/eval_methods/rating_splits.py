@@ -1,15 +1,18 @@
 """Cornac's splits of ratings with realism: change the import and keep the script."""
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import cornac.eval_methods
 import numpy as np
 import numpy.typing as npt
+from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
 from cornac_mle.eval_methods._rating_split_users import Row, as_rows, check_apart
 from cornac_mle.eval_methods._realism_mixin import HELD_OUT_SHARE, RealismMixin
+from cornac_mle.models.cloning import check_refittable
 from cornac_mle.report.report import Report
 
 
@@ -292,6 +295,23 @@ class CrossValidation(RealismMixin, cornac.eval_methods.CrossValidation):  # typ
     @property
     def _fold(self) -> int:
         return int(self.current_fold)
+
+    def evaluate(
+        self,
+        model: Recommender,
+        metrics: Sequence[Any],
+        user_based: bool,
+        show_validation: bool = True,
+    ) -> tuple[Any, Any]:
+        """Fit and evaluate a clone of the model in each fold; called by `cornac.Experiment`.
+
+        Raises
+        ------
+        ValueError
+            If the model is fitted and not trainable: a clone of it would know nothing.
+        """
+        check_refittable(model)
+        return super().evaluate(model, metrics, user_based, show_validation)
 
     def _get_train_test(self) -> None:
         # Cornac clears and refills one map of users, and the models of earlier folds hold it.

@@ -5,7 +5,11 @@ import inspect
 import sys
 from typing import Any
 
+from cornac.data import Dataset
 from cornac.models import Recommender
+
+from cornac_mle.checks import refusal
+from cornac_mle.profiles import dataset_items, dataset_users
 
 
 def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
@@ -23,6 +27,50 @@ def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) ->
 def frozen(model: Recommender) -> bool:
     """Whether a user wants the model as it is; GlobalAvg is never trainable, and never frozen."""
     return not model.trainable and "trainable" in inspect.signature(type(model)).parameters
+
+
+def is_fixed(model: Recommender) -> bool:
+    """Whether a model is to be used as it was fitted: not trainable, as models are once loaded."""
+    return bool(getattr(model, "is_fitted", False)) and frozen(model)
+
+
+def check_fixed(model: Recommender, train_set: Dataset) -> None:
+    """Refuse a fitted model that is not trainable unless it was fitted to these users and items.
+
+    Cornac would give it the numbers of other users and items without a word, and score the wrong
+    ones.
+
+    Raises
+    ------
+    ValueError
+        Naming the model.
+    """
+    if not is_fixed(model):
+        return
+    same = {
+        "users": dataset_users(model).equals(dataset_users(train_set)),
+        "items": dataset_items(model).equals(dataset_items(train_set)),
+    }
+    for what, is_same in same.items():
+        if not is_same:
+            rule = f"have been fitted to the training {what} of this split where trainable=False"
+            advice = "Set trainable=True to fit it again, or use the split that it was fitted on."
+            raise ValueError(refusal("model", rule, f"others, of {model.name!r}", advice))
+
+
+def check_refittable(model: Recommender) -> None:
+    """Refuse a fitted model that is not trainable where each fold fits a clone.
+
+    Raises
+    ------
+    ValueError
+        Naming the model.
+    """
+    if is_fixed(model):
+        advice = "Set trainable=True: each fold fits a clone."
+        raise ValueError(
+            refusal("model", "be trainable", f"{model.name!r} with trainable=False", advice)
+        )
 
 
 def to_evaluation(model: Recommender) -> None:

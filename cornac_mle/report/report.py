@@ -1,5 +1,7 @@
 """A report of many measurements: data only, no drawing and no files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -35,6 +37,8 @@ class Report:
         The family of judges that each model belongs to, or None, by model.
     cautions : dict
         Words on how far to trust a metric on these real users, by metric, where something is amiss.
+    failed : dict
+        Why a model has no row, or a fit of it is missing, by model.
 
     Examples
     --------
@@ -57,6 +61,27 @@ class Report:
     metrics: dict[str, MetricNote] = field(default_factory=dict)
     judge_families: dict[str, str | None] = field(default_factory=dict)
     cautions: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def redirected(self, other: "Report") -> Iterator["Report"]:
+        """Let all that goes into this report for a while go into `other`, as it comes.
+
+        >>> method_report, own = Report("data"), Report()
+        >>> with method_report.redirected(own):
+        ...     method_report.dropped["repeated pairs"] = 3
+        >>> method_report.dropped, own.dropped
+        ({}, {'repeated pairs': 3})
+        """
+        kept = dict(vars(self))
+        other.dataset = other.dataset or self.dataset
+        other.groups, other.dropped = dict(self.groups), dict(self.dropped)
+        vars(self).update(vars(other))
+        try:
+            yield other
+        finally:
+            vars(other).update(vars(self))
+            vars(self).update(kept)
 
     @property
     def scores(self) -> pd.DataFrame:

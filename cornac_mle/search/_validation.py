@@ -1,9 +1,8 @@
 """A fitted model measured on the validation users, as the evaluation method measures any model."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -51,7 +50,9 @@ def measure(
     measured = {}
     for part in _parts(metrics):
         rating, ranking = method.organize_metrics(part)
-        with _scratch(method) as report:
+        # Candidates are not what the user compares.
+        report = method.report if isinstance(method, Reports) else Report()
+        with report.redirected(Report()) as scratch:
             result = method.eval(
                 model=model,
                 train_set=method.train_set,
@@ -64,31 +65,16 @@ def measure(
                 ranking_metrics=ranking,
                 verbose=False,
             )
-            entries = list(report.entries)
         for metric in part:
             value = float(result.metric_avg_results[metric.name])
             if isinstance(metric, RealismMetric):
-                measured[metric.name] = _realism_value(metric, value, entries)
+                measured[metric.name] = _realism_value(metric, value, scratch.entries)
             else:
                 by_user = result.metric_user_results[metric.name]
                 low, high = mean_interval(np.fromiter(by_user.values(), dtype=np.float64))
                 loss = -value if metric.higher_better else value
                 measured[metric.name] = Value(value, low, high, loss)
     return {metric.name: measured[metric.name] for metric in metrics}
-
-
-@contextmanager
-def _scratch(method: BaseMethod) -> Iterator[Report]:
-    """Empty the report of `method` for a while: candidates are not what the user compares."""
-    report = method.report if isinstance(method, Reports) else Report()
-    kept = {one.name: getattr(report, one.name) for one in fields(Report)}
-    for name, value in vars(Report(dataset=report.dataset)).items():
-        setattr(report, name, value)
-    try:
-        yield report
-    finally:
-        for name, value in kept.items():
-            setattr(report, name, value)
 
 
 def _parts(metrics: Sequence[Any]) -> list[list[Any]]:
