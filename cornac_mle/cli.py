@@ -38,9 +38,8 @@ SeedOption = Annotated[int, typer.Option(help="Of the split, the fits and the sa
 
 def _models() -> dict[str, Callable[[int], Any]]:
     """Models by the name that the command line knows; one line makes a further one known."""
-    from cornac.models import EASE
-
     from cornac_mle.models import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
+    from cornac_mle.models.ease import ScaledEASE
     from cornac_mle.remedies import Filtered, MMDTuning
 
     return {
@@ -57,7 +56,7 @@ def _models() -> dict[str, Callable[[int], Any]]:
             VAE(latent="prior", seed=seed), name="VAE tuned", seed=seed
         ),
         "vae-filtered": lambda seed: Filtered(VAE(seed=seed), name="VAE filtered", seed=seed),
-        "ease": lambda seed: EASE(verbose=False),
+        "ease": lambda seed: ScaledEASE(verbose=False),
     }
 
 
@@ -97,9 +96,7 @@ def _compare(
     samples: int,
     out: Path,
 ) -> None:
-    import numpy as np
     import pandas as pd
-    from cornac.models import EASE
 
     from cornac_mle.comparison import compare as compare_models
     from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
@@ -112,10 +109,6 @@ def _compare(
     method = HeldOutUsers(
         frame, rating_threshold=threshold, seed=seed, n_samples=samples, dataset_name=name
     )
-    for model in chosen:
-        if isinstance(model, EASE):
-            # Cornac's EASE is fitted to the values, so its ridge has their scale; 300 suits ones.
-            model.lamb = 300 * float(np.mean(method.groups.train.matrix.data**2))
     arguments = {
         "dataset": name,
         "rating_threshold": threshold,
