@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,9 +42,8 @@ SeedOption = Annotated[
 
 def _models() -> dict[str, Callable[[int], Any]]:
     """Models by the name that the command line knows; one line makes a further one known."""
-    from cornac.models import EASE
-
     from cornac_mle.models import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
+    from cornac_mle.models.ease import ScaledEASE
     from cornac_mle.remedies import Filtered, MMDTuning
 
     return {
@@ -61,7 +60,7 @@ def _models() -> dict[str, Callable[[int], Any]]:
             VAE(latent="prior", seed=seed), name="VAE tuned", seed=seed
         ),
         "vae-filtered": lambda seed: Filtered(VAE(seed=seed), name="VAE filtered", seed=seed),
-        "ease": lambda seed: EASE(verbose=False),
+        "ease": lambda seed: ScaledEASE(verbose=False),
     }
 
 
@@ -115,7 +114,6 @@ def _compare(
     method = HeldOutUsers(
         frame, rating_threshold=threshold, seed=seed, n_samples=samples, dataset_name=name
     )
-    _fit_ridge_to_values(chosen, method)
     interrupted = not _compared(chosen, method, range(seed, seed + fits))
     if method.report.entries:
         output_console().print(score_table(method.report))
@@ -133,17 +131,6 @@ def _compare(
     if interrupted:
         errors.print("interrupted: models that were not finished are not in the table")
         sys.exit(130)
-
-
-def _fit_ridge_to_values(models: Iterable[Any], method: "HeldOutUsers") -> None:
-    """Give Cornac's EASE, which is fitted to the values, a ridge of their scale."""
-    import numpy as np
-    from cornac.models import EASE
-
-    for model in models:
-        if isinstance(model, EASE):
-            # 300 suits ones.
-            model.lamb = 300 * float(np.mean(method.groups.train.matrix.data**2))
 
 
 def _compared(models: Sequence[Any], method: "HeldOutUsers", fit_seeds: Sequence[int]) -> bool:

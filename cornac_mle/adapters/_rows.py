@@ -153,9 +153,9 @@ def nearest_users(
     Returns
     -------
     users : ndarray of int, shape (n, m)
-        m is 20, or all training users where there are fewer. Equally near ones: the first.
+        Rows of `train`; m is 20, or all where there are fewer. Equally near ones: the first.
     weights : ndarray, shape (n, m)
-        In proportion to the similarity; equal for a user who shares no item with anybody.
+        Weights in proportion to the similarity; equal for a user who shares no item with anybody.
     """
     if train.shape[0] == 0:
         msg = (

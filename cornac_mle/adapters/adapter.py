@@ -28,7 +28,7 @@ class Adapter:
     Attributes
     ----------
     family : str
-        In words, for messages and tables.
+        Name of the family, for messages and tables.
     holds : tuple of str
         Attributes, dotted where nested, that a fitted model of the family has and that are not
         None. The first adapter of the table whose attributes a model has is taken.
@@ -52,6 +52,23 @@ class Adapter:
         Whether profiles are handed over with their ratings; otherwise as ones.
     judge_family : str or None
         Family of judges of plausibility that the models are kin to; reports mark that cell.
+
+    Examples
+    --------
+    A model that ranks by the product of its attributes P and Q:
+
+    >>> from types import SimpleNamespace
+    >>> adapter = Adapter(
+    ...     family="my factors",
+    ...     holds=("P", "Q"),
+    ...     points=lambda model: model.P,
+    ...     scores=lambda model, points: points @ model.Q.T,
+    ... )
+    >>> model = SimpleNamespace(P=np.array([[1.0, 0.0]]), Q=np.array([[2.0, 5.0], [3.0, 5.0]]))
+    >>> adapter.fits(model), adapter.fits(SimpleNamespace(P=model.P))
+    (True, False)
+    >>> adapter.scores(model, adapter.points(model)).tolist()
+    [[2.0, 3.0]]
     """
 
     family: str

@@ -5,6 +5,13 @@ write its formulas and `register` them::
 
     register(Adapter(family="my factors", holds=("P", "Q"),
                      points=lambda model: model.P, scores=lambda model, points: points @ model.Q.T))
+
+Examples
+--------
+>>> [adapter.family for adapter in ADAPTERS][:3]
+['popularity (MostPop)', 'Poisson factors (HPF)', 'autoencoder (VAECF)']
+>>> OTHERS.family
+'any other model'
 """
 
 from typing import Any
@@ -208,17 +215,72 @@ OTHERS = Adapter(family="any other model", holds=(), row_scores=rows.neighbour_s
 
 
 def register(adapter: Adapter) -> None:
-    """Make one more family known, before all others."""
+    """Make one more family known, before all others.
+
+    Parameters
+    ----------
+    adapter : Adapter
+        Formulas of the family.
+
+    Examples
+    --------
+    >>> mine = Adapter(family="mine", holds=("P",), row_scores=lambda *parts: parts[1] @ parts[0].P)
+    >>> register(mine)
+    >>> ADAPTERS[0].family
+    'mine'
+    >>> ADAPTERS.remove(mine)
+    """
     ADAPTERS.insert(0, adapter)
 
 
 def adapter_of(model: Recommender) -> Adapter:
-    """Find the family of a fitted model; `OTHERS` where nothing is known of it."""
+    """Find the family of a fitted model; `OTHERS` where nothing is known of it.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted model.
+
+    Returns
+    -------
+    Adapter
+        The first of `ADAPTERS` whose attributes the model has.
+
+    Examples
+    --------
+    >>> from cornac.data import Dataset
+    >>> from cornac.models import BPR, GlobalAvg
+    >>> data = Dataset.from_uir([("ann", "tea", 1.0), ("bob", "jam", 1.0)])
+    >>> adapter_of(BPR(k=2, seed=1).fit(data)).family
+    'factors of likes (BPR, WBPR, MMMF)'
+    >>> adapter_of(GlobalAvg().fit(data)).family
+    'any other model'
+    """
     return next((known for known in ADAPTERS if known.fits(model)), OTHERS)
 
 
 def check_samplable(model: Recommender) -> None:
-    """Raise, and say why, where a model has no whole users to draw."""
+    """Raise, and say why, where a model has no whole users to draw.
+
+    Parameters
+    ----------
+    model : Recommender
+        Model that is to be sampled, fitted or not.
+
+    Raises
+    ------
+    NotImplementedError
+        If it recommends the next item or basket of a sequence.
+
+    Examples
+    --------
+    >>> from cornac.models import SPop
+    >>> check_samplable(SPop())
+    Traceback (most recent call last):
+    ...
+    NotImplementedError: SPop cannot be sampled: SPop scores the next items of a sequence, and
+    profiles have no order.
+    """
     if isinstance(model, NextItemRecommender | NextBasketRecommender):
         msg = (
             f"{model.name} cannot be sampled: {type(model).__name__} scores the next items of a "

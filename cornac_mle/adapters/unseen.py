@@ -31,18 +31,35 @@ def unseen_scores(
     train: sp.csr_array,
     own: IntArray | None = None,
 ) -> FloatArray:
-    """Ranking scores (n, n_items) of one block of users that the model has not seen.
+    """Ranking scores of one block of users that the model has not seen.
 
     Parameters
     ----------
     model : Recommender
-        A fitted Cornac model; it is not changed.
+        Fitted Cornac model; it is not changed.
     matrix : csr_array, shape (n, n_items)
-        What is known of the users.
+        Items that are known of the users.
     train : csr_array, shape (n_users, n_items)
-        The users that the model was fitted on.
+        Users that the model was fitted on.
     own : ndarray of int, shape (n,), optional
         Training users whom the profiles are parts of, and who must not be their own neighbours.
+
+    Returns
+    -------
+    ndarray, shape (n, n_items)
+        Scores; higher ranks higher.
+
+    Examples
+    --------
+    >>> from cornac.data import Dataset
+    >>> from cornac.models import EASE
+    >>> pairs = [("ann", "tea"), ("ann", "jam"), ("bob", "tea"), ("bob", "jam"), ("cid", "oil")]
+    >>> data = Dataset.from_uir([(user, item, 1.0) for user, item in pairs])
+    >>> model = EASE(lamb=1, verbose=False).fit(data)
+    >>> train = sp.csr_array(data.csr_matrix)
+    >>> newcomer = sp.csr_array([[1.0, 0.0, 0.0]])  # holds tea
+    >>> unseen_scores(model, newcomer, train).round(2)  # of tea, jam and oil
+    array([[0.  , 0.67, 0.  ]])
     """
     adapter = adapter_of(model)
     if adapter.row_scores is not None:

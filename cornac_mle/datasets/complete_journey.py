@@ -52,6 +52,12 @@ def load_frame() -> pd.DataFrame:
 def load_feedback() -> list[tuple[str, str, float]]:
     """Load the pairs as Cornac's loaders give them: (user, item, rating) tuples.
 
+    Returns
+    -------
+    list of tuple
+        Household's number, name of the product type, and baskets in the year, in the order of
+        `load_frame`.
+
     Examples
     --------
     >>> load_feedback()[:2]

@@ -25,7 +25,7 @@ def load(source: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     source : str or Path
-        A name of ``DATASETS`` or the path of a file with the columns user, item[, rating[,
+        Name of ``DATASETS`` or path of a file with the columns user, item[, rating[,
         timestamp]]. A name goes before a file of that name; a Path is always a file.
 
     Returns
@@ -51,6 +51,11 @@ def load(source: str | Path) -> pd.DataFrame:
 def load_named(name: str) -> pd.DataFrame:
     """Load a data set by its name; Cornac's are downloaded into its cache where they are missing.
 
+    Parameters
+    ----------
+    name : str
+        Name of ``DATASETS``.
+
     Returns
     -------
     DataFrame
@@ -64,6 +69,13 @@ def load_named(name: str) -> pd.DataFrame:
         If there is no such name, or Cornac cannot read its file.
     RuntimeError
         If the file is missing and cannot be downloaded.
+
+    Examples
+    --------
+    >>> load_named("complete-journey").head(2)
+      user              item  rating
+    0    1  ADULT ANALGESICS     1.0
+    1    1      ADULT CEREAL     1.0
     """
     if name not in DATASETS:
         near = get_close_matches(name.lower().replace("_", "-"), DATASETS, n=3)

@@ -2,6 +2,13 @@
 
 Cornac keeps its files in ``~/.cornac`` and downloads what is missing. Its loaders of sessions and
 baskets are left out: they give no (user, item, rating).
+
+Examples
+--------
+>>> list(DATASETS)[:3]
+['complete-journey', 'movielens-100k', 'movielens-1m']
+>>> DATASETS["complete-journey"].is_local
+True
 """
 
 import os
@@ -35,21 +42,28 @@ class NamedDataset:
     Parameters
     ----------
     name : str
-        For ``--dataset`` and ``load_named``.
+        Name for ``--dataset`` and ``load_named``.
     title : str
-        What it is about.
+        Subject, in a few words.
     users, items, interactions : int
         Counts: those of Cornac's documentation, corrected for CiteULike.
     feedback : str
-        The scale of the ratings, or "implicit".
+        Scale of the ratings, or "implicit".
     rating_threshold : float or None
-        A rating of at least this is a like; None for implicit feedback.
+        Least rating that is a like; None for implicit feedback.
     terms : str
         Licence or terms of use, as far as they are stated.
     cache_file : str or None
         Cornac's file, relative to its cache folder; None if the data is embedded.
     loader : callable
-        Gives (user, item, rating) tuples; downloads the file where it is missing.
+        Function that gives (user, item, rating) tuples; it downloads the file where it is missing.
+
+    Examples
+    --------
+    >>> from cornac_mle.datasets import DATASETS
+    >>> dataset = DATASETS["movielens-100k"]
+    >>> dataset.title, dataset.users, dataset.items, dataset.rating_threshold
+    ('movies', 943, 1682, 4.0)
     """
 
     name: str
@@ -283,3 +297,4 @@ _ALL = (
 )
 
 DATASETS = {dataset.name: dataset for dataset in _ALL}
+"""Data sets by name."""

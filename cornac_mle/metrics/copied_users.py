@@ -14,20 +14,43 @@ from cornac_mle.stats.intervals import POWER_SHIFT
 
 
 class CopiedUsers(RealismMetric):
-    """How much more often than a new real user a synthetic user is nearest to a training user.
+    r"""How much more often than a new real user a synthetic user is nearest to a training user.
 
-    At most 1 (every user is a copy); 0 is best; below 0 the users keep away from the training
-    users. A value of .31 is what a set gets of which 31% are copies and the others new users. Of
-    realism it says nothing: independent popularity copies nobody. Its interval is wide with few
-    held-out users: half of it is about .15 with 550 and 1,000 training users. The nearest neighbour
-    (Jaccard, on item sets) is sought among *all* training and held-out users, ties are split. For a
-    new real user the share of training users among nearest neighbours is n_train / (n_train +
-    n_held_out) on average; the metric is (share - neutral) / (1 - neutral). All training users take
-    part, because a copy shows only beside its original.
+    At most 1 (every user is a copy); 0 is best; below 0, down to -n_train / n_held_out, the users
+    keep away from the training users. A value of .31 is what a set gets of which 31% are copies and
+    the others new users. Of realism it says nothing: independent popularity copies nobody. Its
+    interval is wide with few held-out users: half of it is about .15 with 550 and 1,000 training
+    users. The nearest neighbour (Jaccard, on item sets) is sought among *all* training and held-out
+    users, ties are split. With s the share of training users among the nearest neighbours of
+    synthetic users, and s_0 what it is for new real users on average,
+
+    .. math:: \frac{s - s_0}{1 - s_0}, \qquad
+        s_0 = \frac{n_\text{train}}{n_\text{train} + n_\text{held-out}}.
+
+    All training users take part, because a copy shows only beside its original. *ceiling* is the
+    value of the held-out users, each without that very user, *floor* that of independent
+    popularity, which copies nobody either: there is no normalised value.
 
     The interval treats synthetic users with the same nearest neighbour as one observation, since a
     few real users are the nearest neighbours of many. `per_user` holds each synthetic user's share
     of training users among its nearest.
+
+    Raises
+    ------
+    NotMeasurableError
+        On measuring, if the evaluator was fitted without training users, or there are fewer than 2
+        synthetic ones.
+
+    Examples
+    --------
+    Training users, given back, are all copies:
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> CopiedUsers().measure(evaluator, evaluator.train, rng=1).value
+    1.0
+    >>> CopiedUsers().measure(evaluator, synthetic, rng=1).value
+    0.06
     """
 
     bounds = (-np.inf, 1.0)

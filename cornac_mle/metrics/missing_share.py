@@ -27,21 +27,23 @@ ERROR_PROBABILITY = 0.05
 
 
 class MissingShare(ModelMetric):
-    """Certified lower bound on the share of real users whom the model does not produce.
+    r"""Certified lower bound on the share of real users whom the model does not produce.
 
     In [0, 1]; 0 is best. A value of .31 says: real users are at best a mixture of 69% users like
     the model's and 31% others, and such a claim is wrong at most 5 times in 100. The mirror of
-    `UnrealisticShare`: the model's users are the norm, and held-out users are held against it. Half
-    of a synthetic sample is learnt from and half of it calibrates `contamination_bound`,
-    on two scores of a user:
+    `UnrealisticShare`, and read like it: the model's users are the norm, and held-out users are
+    held against it. Half of a synthetic sample is learnt from and half of it calibrates
+    `contamination_bound`, on two scores of a user:
 
     - how plausible the user is to a judge who has seen the model's users only: low where the model
       lacks a taste, or never makes such a combination of items;
     - how *im*plausible to the judge of the evaluator, who has seen real users: low where real users
       have more of a taste than any of the model's users.
 
-    0 certifies nothing; `minimum_detectable` is the smallest share that gives a value above 0 with
-    probability .8, provided that those users look as strange as can be.
+    With P(t) and Q(t) the shares of held-out and of synthetic users who score at most t, L and U
+    their lower and upper confidence limits, the larger, over both scores, of
+
+    .. math:: \max\left(0, \max_t \frac{L_P(t) - U_Q(t)}{1 - U_Q(t)}\right).
 
     Thresholds are low quantiles of the model's users, so that the value is about users who are
     hardly made at all. Real users whom the model makes at a rate r of the right one add at most
@@ -51,17 +53,28 @@ class MissingShare(ModelMetric):
     kinds of users whose every combination of items is found in other users too. A memoriser lacks,
     by definition, whoever it has not memorised, but this shows only where it has seen few users.
 
-    A sample without 20 different users of two items or more teaches no judge. In place of the first
-    score it is then asked if the first half of the sample has a user with the very same items, so
-    that a model that has collapsed on a few users is found to lack nearly everyone.
+    A half without 20 different users of two items or more teaches no judge. In place of the first
+    score it is then asked if that half of the sample has a user with the very same items, so that a
+    model that has collapsed on a few users is found to lack nearly everyone.
 
-    The interval is [bound, 1]. *ceiling* is the bound with training users in place of synthetic
-    ones (None without them), *floor* that with independent-popularity users, as many as there are
-    synthetic ones; where the two agree there is no normalised value.
+    *ceiling* is the bound with training users in place of synthetic ones, as many of them where
+    there are so many (None without training users), *floor* that with independent-popularity users,
+    as many as there are synthetic ones; where the two are equal there is no normalised value.
 
     Notes
     -----
     One judge is fitted a measurement: time min(users, items)^3.
+
+    Examples
+    --------
+    A model that has collapsed on one user lacks nearly everyone:
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> from cornac_mle.profiles import Profiles
+    >>> evaluator, synthetic = example_users()
+    >>> matrix, items = synthetic.matrix[[0] * 200], synthetic.item_ids
+    >>> MissingShare().measure(evaluator, Profiles.from_matrix(matrix, items), rng=1).value
+    0.9
     """
 
     bounds = (0.0, 1.0)

@@ -44,6 +44,12 @@ class PRDC:
         is in another's ball.
     clipped_coverage : float
         Share of good synthetic points that would cover the real ones as well; in [0, 1].
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> prdc(square, square + [0, 1], k=1)
+    PRDC(precision=1.0, recall=1.0, density=2.0, coverage=1.0, clipped_density=1.0, ...)
     """
 
     precision: float

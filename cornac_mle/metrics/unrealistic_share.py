@@ -19,14 +19,19 @@ THRESHOLD_QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 class UnrealisticShare(RealismMetric):
-    """Certified lower bound on the share of synthetic users who are not like real users.
+    r"""Certified lower bound on the share of synthetic users who are not like real users.
 
     In [0, 1]; 0 is best. A value of .31 says: whatever real users may do, at least 31% of the
     model's users come from another distribution than they do, and such a claim is wrong at most 5
-    times in 100 (`contamination_bound`, on plausibility scores, lower tail only). 0
-    certifies nothing; what would still have been found is `minimum_detectable`, the smallest share
-    that gives a value above 0 with probability .8, provided that those users are as implausible as
-    can be.
+    times in 100 (`contamination_bound`, on plausibility scores, lower tail only). With Q(t) and
+    P(t) the shares of synthetic and of real users who score at most t, L and U their lower and
+    upper confidence limits,
+
+    .. math:: \max\left(0, \max_t \frac{L_Q(t) - U_P(t)}{1 - U_P(t)}\right).
+
+    0 certifies nothing; what would still have been found is `minimum_detectable`, the smallest
+    share that gives a value above 0 with probability .8, provided that those users are as
+    implausible as can be.
 
     Thresholds are low quantiles of real users, so that the value is about users that real ones
     hardly ever are. Real users whom the model makes r times too often add at most .25 (r - 1), and
@@ -39,8 +44,20 @@ class UnrealisticShare(RealismMetric):
 
     Computed once, on all held-out users: a bound is never an average over splits. The interval is
     [bound, 1]. *ceiling* is the bound of one half of the held-out users against the other, *floor*
-    that of independent popularity; where it is 0 (a bound above 0 is beyond chance already), there
-    is no normalised value. Of one or a few dozen users nothing can be certified.
+    that of independent popularity; where the two are equal, 0 both as a rule, there is no
+    normalised value. Of one or a few dozen users nothing can be certified.
+
+    Examples
+    --------
+    Half of the users of the example have no taste; of one in a hundred that is beyond doubt.
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> found = UnrealisticShare().measure(evaluator, synthetic, rng=1)
+    >>> found.value, found.ceiling, found.floor
+    (0.01, 0.0, 0.09)
+    >>> found.minimum_detectable
+    0.13
     """
 
     bounds = (0.0, 1.0)

@@ -16,19 +16,24 @@ from cornac_mle.stats.conformal import conditional_p_values
 
 
 class UnrealisticUsers(SplitMetric):
-    """Share of synthetic users with a conformal plausibility p-value of at most `alpha`.
+    r"""Share of synthetic users with a conformal plausibility p-value of at most `alpha`.
 
     In [0, 1]; the best value is the ceiling, what real users get: `alpha`, or a little less, since
     p-values come in steps of 1 / (n + 1). A value of .31 says that 31% of the users are flagged,
     where a share `alpha` of real users is. Below the ceiling they are more typical than real users
-    are, which `PlausibilityKS` and ``tail="typical"`` see. A user's p-value is (1 + #{held-out
-    users at most as plausible}) / (1 + n), n held-out users, so that a share `alpha` of new real
-    users at most is flagged, on average, whatever the plausibility score (Vovk et al. 2005; Bates
-    et al. 2023).
+    are, which `PlausibilityKS` and ``tail="typical"`` see. With plausibility scores S(x) of
+    synthetic users x_1, ..., x_m and of n held-out users y,
+
+    .. math:: \frac{1}{m} \#\{j : p(x_j) \le \alpha\}, \qquad
+        p(x) = \frac{1 + \#\{i : S(y_i) \le S(x)\}}{1 + n},
+
+    so that a share `alpha` of new real users at most is flagged, on average, whatever the
+    plausibility score [1]_ [2]_.
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
-    one calibration sample. `per_user` holds the p-values of the synthetic users.
+    one calibration sample. `per_user` holds the p-values of the synthetic users. With
+    ``judge="worst"`` there is neither.
 
     It cannot see a model that repeats one good user, one that gives back its training users, or
     one that leaves kinds of users out: show it with `NeighbourCoverage` and `CopiedUsers`. Where
@@ -39,15 +44,32 @@ class UnrealisticUsers(SplitMetric):
     alpha : float
         Level, in (0, 1). Needs at least 1 / alpha - 1 users in half the held-out users.
     judge : {"ease", "item-knn", "svd", "worst"}
-        Who judges. A model looks better to a judge of its own kind; "worst" takes, in each
+        Family of the judge. A model looks better to a judge of its own kind; "worst" takes, in each
         half-split, the judge that flags the largest share, of the model, the ceiling and the floor
         alike: their values are then a little above those of a single judge.
     conditional : bool
-        Rank a user among held-out users of like size and popularity only: the level holds for
-        small and large, ordinary and out-of-the-way profiles, at the price of some power.
+        Whether a user is ranked among held-out users of like size and popularity only: the level
+        then holds for small and large, ordinary and out-of-the-way profiles, at the price of some
+        power.
     tail : {"implausible", "typical"}
-        "typical" flags users who are more plausible than 1 - alpha of real users: the same
-        favourites for everyone look real one by one.
+        Side on which users are flagged. "typical" flags users who are more plausible than 1 - alpha
+        of real users: the same favourites for everyone look real one by one.
+
+    References
+    ----------
+    .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
+    .. [2] Bates, Candes, Lei, Romano & Sesia (2023), "Testing for outliers with conformal
+       p-values", Annals of Statistics 51(1).
+
+    Examples
+    --------
+    Half of the users of the example have no taste; at the level of one in ten, a fifth is flagged.
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> found = UnrealisticUsers(alpha=0.1).measure(evaluator, synthetic, rng=1)
+    >>> found.value, found.ceiling, found.floor
+    (0.19, 0.107, 0.30)
     """
 
     bounds = (0.0, 1.0)

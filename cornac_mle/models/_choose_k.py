@@ -1,10 +1,13 @@
 """How many kinds of users or topics: as many as make users who were left out most probable."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse as sp
 
+from cornac_mle.checks import check_count, check_seed
+from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.validation import Validation
 from cornac_mle.sparse import FloatArray
 
@@ -13,6 +16,55 @@ CHOICES = (1, 2, 5, 10, 20, 50, 100)
 
 LEFT_OUT_SHARE = 0.2
 """Of the training users, where there are no validation users."""
+
+
+class ChoosesK(GenerativeRecommender):
+    """A model of `k` kinds of users or topics, whose `k` may be left to the data.
+
+    Parameters
+    ----------
+    k : int or None
+        Kinds or topics; None: chosen by `choose_k`.
+    name : str
+        Name of the recommender.
+    trainable, verbose : bool
+        As in Cornac.
+    seed : int or None
+        Random seed of the fit and of who is left out of it.
+
+    Attributes
+    ----------
+    k_ : int
+        Kinds or topics fitted.
+    held_out_nats_ : dict of int to float
+        Where k was chosen: mean log-likelihood of a user left out, for each k tried.
+    """
+
+    def __init__(
+        self, k: int | None, *, name: str, trainable: bool, verbose: bool, seed: int | None
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, verbose=verbose)
+        self.k = None if k is None else check_count("k", k)
+        self.seed = check_seed(seed)
+
+    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
+        self.by_item_ = sp.csc_array(matrix)
+        self.held_out_nats_: dict[int, float] = {}
+        self.k_ = self.k if self.k is not None else self._chosen(matrix, validation)
+        self._fit_with(matrix, self.k_)
+
+    def _chosen(self, matrix: sp.csr_array, validation: Validation | None) -> int:
+        how = self._fit_with, self._choice_nats
+        k, self.held_out_nats_ = choose_k(*how, matrix, validation, self.seed)
+        return k
+
+    @abstractmethod
+    def _fit_with(self, matrix: sp.csr_array, k: int) -> None:
+        """Fit `k` kinds or topics to `matrix`, (n_users, n_items)."""
+
+    @abstractmethod
+    def _choice_nats(self, left_out: sp.csr_array) -> FloatArray:
+        """Log-likelihood in nats, (n_left_out,), under what was fitted last."""
 
 
 def choose_k(

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import gammaln, logsumexp, polygamma, psi
 
-from cornac_mle.sparse import FloatArray
+from cornac_mle.sparse import FloatArray, user_of
 
 BLOCK_ENTRIES = 2**16
 """Preferences whose topics are held in memory at once."""
@@ -134,7 +134,7 @@ def sweep(
     for rows in blocks(matrix.indptr):
         block = matrix[rows]
         n_users = block.shape[0]
-        user = np.repeat(np.arange(n_users), np.diff(block.indptr))
+        user = user_of(block)
         own = weights[block.indices]  # (block.nnz, k)
         for last in range(n_sweeps + 1):
             taste = np.exp(log_mean(evidence[rows]))  # (n_users, k)

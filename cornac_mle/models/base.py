@@ -14,6 +14,7 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, check_jobs, refusal
+from cornac_mle.models.training_matrix import check_dataset, training_matrix
 from cornac_mle.models.validation import Validation, validation_users
 from cornac_mle.profiles import Profiles, dataset_items
 from cornac_mle.randomness import RngLike, children, generator
@@ -108,10 +109,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         check_dataset("train_set", train_set)
         if val_set is not None:
             check_dataset("val_set", val_set)
-        matrix = dataset_matrix(train_set)
-        if not (np.isfinite(matrix.data) & (matrix.data > 0)).all():
-            advice = "Drop or shift such ratings before the split."
-            raise ValueError(refusal("train_set", "hold values above 0", "others", advice))
+        matrix = training_matrix(train_set)
         if not self.trainable:
             self._check_own_users(train_set, matrix)
         # Cornac warns on every refit; ours starts fresh, so there is nothing to warn of.
@@ -312,28 +310,6 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
             advice = "Call profiles.align(model.catalogue_) first."
             raise ValueError(refusal("profiles", rule, "others", advice))
         return profiles
-
-
-def check_dataset(name: str, value: object) -> None:
-    """Raise unless `value` is a Cornac Dataset."""
-    if not isinstance(value, Dataset):
-        rule, advice = "be a cornac.data.Dataset", "profiles.to_dataset() makes one."
-        raise TypeError(refusal(name, rule, type(value).__name__, advice))
-
-
-def check_frozen(model: GenerativeRecommender, catalogue: pd.Index | None) -> None:
-    """Raise unless `model`, which a remedy takes as it is, is fitted to the items `catalogue`."""
-    if model.catalogue_ is None or not model.catalogue_.equals(catalogue):
-        rule = "be fitted to the items of `train_set` where trainable=False"
-        got = "no fitted model" if model.catalogue_ is None else "others"
-        raise ValueError(refusal("model", rule, got, "Pass it with trainable=True."))
-
-
-def dataset_matrix(dataset: Dataset) -> sp.csr_array:
-    """Copy the users x items matrix of a Cornac Dataset: canonical float32 CSR."""
-    matrix = sp.csr_array(dataset.csr_matrix, dtype=np.float32, copy=True)
-    matrix.sum_duplicates()
-    return matrix
 
 
 def chunk_sizes(n_users: int) -> list[int]:

@@ -1,15 +1,19 @@
-"""What Cornac's models need before they can be cloned, kept as they are, or scored."""
+"""What models need before they can be cloned, kept as they are, or scored."""
 
 import copy
 import inspect
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from cornac.data import Dataset
 from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
 from cornac_mle.profiles import dataset_items, dataset_users
+
+if TYPE_CHECKING:
+    from cornac_mle.models.base import GenerativeRecommender
 
 
 def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
@@ -71,6 +75,14 @@ def check_refittable(model: Recommender) -> None:
         raise ValueError(
             refusal("model", "be trainable", f"{model.name!r} with trainable=False", advice)
         )
+
+
+def check_frozen(model: "GenerativeRecommender", catalogue: pd.Index | None) -> None:
+    """Raise unless `model`, which a remedy takes as it is, is fitted to the items `catalogue`."""
+    if model.catalogue_ is None or not model.catalogue_.equals(catalogue):
+        rule = "be fitted to the items of `train_set` where trainable=False"
+        got = "no fitted model" if model.catalogue_ is None else "others"
+        raise ValueError(refusal("model", rule, got, "Pass it with trainable=True."))
 
 
 def to_evaluation(model: Recommender) -> None:

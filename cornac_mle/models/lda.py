@@ -4,23 +4,22 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import logsumexp
 
-from cornac_mle.checks import check_count, check_number, check_seed
-from cornac_mle.models._choose_k import choose_k
+from cornac_mle.checks import check_count, check_number
+from cornac_mle.models._choose_k import ChoosesK
 from cornac_mle.models._lda_topics import (
     dirichlet_log_density,
     fit_topics,
     log_dirichlet,
     user_evidence,
 )
-from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
-from cornac_mle.models.validation import Validation
+from cornac_mle.models.base import CHUNK_USERS
 from cornac_mle.sampling.importance import LikelihoodEstimate, importance_estimate
 from cornac_mle.sampling.plackett_luce import (
     draw_values,
     plackett_luce,
     plackett_luce_log_probability,
 )
-from cornac_mle.sampling.sizes import draw_own_sizes, size_distributions
+from cornac_mle.sampling.sizes import draw_own_sizes, size_distributions, size_probability
 from cornac_mle.sparse import FloatArray
 
 TEMPERS = (1.0, 0.5, 0.25, 0.1, 0.0)
@@ -31,7 +30,7 @@ CHOICE_DRAWS = 30
 """Draws a user from which the likelihood is estimated that chooses k."""
 
 
-class LDA(GenerativeRecommender):
+class LDA(ChoosesK):
     """Latent Dirichlet allocation: a user's taste is a blend of `k` topics.
 
     A synthetic user draws topic shares theta from a Dirichlet distribution, a size by the sizes of
@@ -102,32 +101,16 @@ class LDA(GenerativeRecommender):
         verbose: bool = False,
         seed: int | None = 123,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, verbose=verbose)
-        self.k = None if k is None else check_count("k", k)
+        super().__init__(k, name=name, trainable=trainable, verbose=verbose, seed=seed)
         self.max_iter = check_count("max_iter", max_iter)
         self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
-        self.seed = check_seed(seed)
 
     # ------------------------------------------------------------------------------- formulas
 
-    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        self.by_item_ = sp.csc_array(matrix)
-        self.held_out_nats_: dict[int, float] = {}
-        k = self.k
-        if k is None:
-            how = self._fit_topics, self._choice_nats
-            k, self.held_out_nats_ = choose_k(*how, matrix, validation, self.seed)
-        self._fit_topics(matrix, k)
-
-    def _fit_topics(self, matrix: sp.csr_array, k: int) -> None:
+    def _fit_with(self, matrix: sp.csr_array, k: int) -> None:
         passes = self._progress(self.max_iter, f"k = {k}")
         topics = fit_topics(matrix, k, self.lambda_reg, passes, self.seed)
-        self.k_, self.alpha_, self.weights_, self.bounds_ = (
-            k,
-            topics.alpha,
-            topics.weights,
-            topics.bounds,
-        )
+        self.alpha_, self.weights_, self.bounds_ = topics.alpha, topics.weights, topics.bounds
         held = int(np.count_nonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])))
         main_topics = topics.evidence.argmax(axis=1)
         self.size_distributions_ = size_distributions(np.diff(matrix.indptr), main_topics, k, held)
@@ -174,7 +157,9 @@ class LDA(GenerativeRecommender):
             shares = np.exp(log_shares).reshape(-1, len(self.alpha_))
             copies = sp.csr_array(sp.vstack([matrix] * len(drawn), format="csr"))
             log_probabilities = plackett_luce_log_probability(self._log_weights(shares), copies)
-            log_probabilities += self._log_size_probability(shares, np.diff(copies.indptr))
+            of_sizes = size_probability(self.size_distributions_, np.diff(copies.indptr))
+            with np.errstate(divide="ignore"):
+                log_probabilities += np.log((shares * of_sizes.T).sum(axis=1))
             log_prior = dirichlet_log_density(log_shares, self.alpha_)
             log_ratios.append(log_probabilities.reshape(-1, n_users) + log_prior - log_proposal)
         return importance_estimate(np.concatenate(log_ratios))
@@ -183,12 +168,3 @@ class LDA(GenerativeRecommender):
         """Log-weights (n_users, n_items) of blends of topics."""
         with np.errstate(divide="ignore"):  # an item that no training user holds
             return np.asarray(np.log(shares @ self.weights_.T))
-
-    def _log_size_probability(self, shares: FloatArray, sizes: np.ndarray) -> FloatArray:
-        """Log-probability (n_users,) of each user's size; -inf if there is no such size."""
-        possible = (sizes >= 1) & (sizes <= self.size_distributions_.shape[1])
-        probability = (
-            shares * self.size_distributions_[:, np.where(possible, sizes - 1, 0)].T
-        ).sum(axis=1)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(np.where(possible, probability, 0.0)))

@@ -6,17 +6,15 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import logsumexp
 
-from cornac_mle.checks import check_count, check_number, check_seed
-from cornac_mle.models._choose_k import choose_k
-from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.models.validation import Validation
+from cornac_mle.checks import check_count, check_number
+from cornac_mle.models._choose_k import ChoosesK
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sampling.plackett_luce import draw_values, item_set_log_probability, plackett_luce
 from cornac_mle.sampling.sizes import draw_own_sizes, size_distributions
 from cornac_mle.sparse import FloatArray, pattern
 
 
-class Mixture(GenerativeRecommender):
+class Mixture(ChoosesK):
     """Mixture model: a user is of one of `k` kinds, and a kind is a popularity of items.
 
     Fitted by EM for a mixture of multinomials over the items held, in log space, from several
@@ -78,38 +76,24 @@ class Mixture(GenerativeRecommender):
         verbose: bool = False,
         seed: int | None = 123,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, verbose=verbose)
-        self.k = None if k is None else check_count("k", k)
+        super().__init__(k, name=name, trainable=trainable, verbose=verbose, seed=seed)
         self.max_iter = check_count("max_iter", max_iter)
         self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0)
         self.n_init = check_count("n_init", n_init)
-        self.seed = check_seed(seed)
 
-    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        self.by_item_ = sp.csc_array(matrix)
-        self.held_out_nats_: dict[int, float] = {}
-        k = self.k
-        if k is None:
-            how = self._fit_kinds, self._exact_nats
-            k, self.held_out_nats_ = choose_k(*how, matrix, validation, self.seed)
-        self._fit_kinds(matrix, k)
-
-    def _fit_kinds(self, matrix: sp.csr_array, k: int) -> None:
-        self.k_ = k
+    def _fit_with(self, matrix: sp.csr_array, k: int) -> None:
         items = pattern(matrix).astype(np.float64)
         counts = items.sum(axis=0)
-        prior = (
-            self.lambda_reg * counts / items.shape[0]
-        )  # (n_items,): the items of one average user, times lambda_reg
+        # The items of `lambda_reg` average users, (n_items,).
+        prior = self.lambda_reg * counts / items.shape[0]
         starts = []
         for number, seed in enumerate(np.random.SeedSequence(self.seed).spawn(self.n_init), 1):
             passes = self._progress(self.max_iter, f"start {number} of {self.n_init}, k = {k}")
             starts.append(_em(items, prior, k, passes, np.random.default_rng(seed)))
         _, self.log_shares_, self.log_weights_, kinds = max(starts, key=lambda start: start[0])
         held = int(np.count_nonzero(counts))
-        self.size_distributions_ = size_distributions(
-            np.diff(matrix.indptr), kinds, k, held
-        )  # (k, n_held_items)
+        # (k, n_held_items)
+        self.size_distributions_ = size_distributions(np.diff(matrix.indptr), kinds, k, held)
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         kinds = rng.choice(self.k_, size=n_users, p=np.exp(self.log_shares_))
@@ -126,9 +110,9 @@ class Mixture(GenerativeRecommender):
     def _log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
     ) -> LikelihoodEstimate:
-        return LikelihoodEstimate(self._exact_nats(matrix), None)
+        return LikelihoodEstimate(self._choice_nats(matrix), None)
 
-    def _exact_nats(self, matrix: sp.csr_array) -> FloatArray:
+    def _choice_nats(self, matrix: sp.csr_array) -> FloatArray:
         of_kinds = [
             share + item_set_log_probability(weights, distribution, matrix)
             for share, weights, distribution in zip(

@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from scipy.optimize import brentq
 
 from cornac_mle.checks import check_seed, check_share, refusal
-from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender, check_frozen, chunk_sizes
+from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender, chunk_sizes
+from cornac_mle.models.cloning import check_frozen
 from cornac_mle.models.validation import Validation
 from cornac_mle.remedies._pair_discriminator import PairDiscriminator
 from cornac_mle.sampling.importance import LikelihoodEstimate

@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
-from cornac_mle.models.base import GenerativeRecommender, check_frozen
+from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.cloning import check_frozen
 from cornac_mle.models.vae.model import VAE
 from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation

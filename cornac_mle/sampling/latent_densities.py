@@ -18,7 +18,7 @@ from sklearn.mixture import GaussianMixture
 
 from cornac_mle.randomness import cornac_seed
 from cornac_mle.sampling.normal_cells import LOG_TWO_PI, log_normal_cell, normal_cell_expansion
-from cornac_mle.sampling.sizes import draw_sizes, size_distribution
+from cornac_mle.sampling.sizes import draw_sizes, log_size_probability, size_distribution
 from cornac_mle.sparse import FloatArray, IntArray
 
 DRAWS_PER_USER = 4
@@ -78,7 +78,7 @@ class StandardNormal:
     def log_density(self, points: FloatArray, sizes: IntArray) -> FloatArray:
         """Log-density of each point (n_users, k) with its size (n_users,)."""
         return np.asarray(
-            self.log_point_density(points) + log_probabilities(self.distribution, sizes)
+            self.log_point_density(points) + log_size_probability(self.distribution, sizes)
         )
 
     def log_point_density(self, points: FloatArray) -> FloatArray:
@@ -200,13 +200,6 @@ class NormalMixture:
             )
             low, high = np.where(short, middle, low), np.where(short, high, middle)
         return np.concatenate([[-np.inf], np.maximum.accumulate(low), [np.inf]])
-
-
-def log_probabilities(distribution: FloatArray, sizes: IntArray) -> FloatArray:
-    """Log-probability of each size; -inf for sizes that the distribution has not."""
-    possible = (sizes >= 1) & (sizes <= len(distribution))
-    with np.errstate(divide="ignore"):
-        return np.where(possible, np.log(distribution[np.where(possible, sizes - 1, 0)]), -np.inf)
 
 
 def fit_gaussian(

@@ -5,7 +5,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import logsumexp
 
-from cornac_mle.sparse import FloatArray, IntArray
+from cornac_mle.sampling.sizes import log_size_probability
+from cornac_mle.sparse import FloatArray, IntArray, user_of
 
 FEW_ITEMS = 20
 """Sets of fewer items have a skewed integrand, which takes more points."""
@@ -38,11 +39,8 @@ def item_set_log_probability(
     -------
     ndarray, shape (n_users,)
     """
-    sizes = np.diff(matrix.indptr)
-    possible = (sizes >= 1) & (sizes <= len(size_probabilities))
-    probability = np.where(possible, size_probabilities[np.where(possible, sizes - 1, 0)], 0.0)
-    with np.errstate(divide="ignore"):
-        return np.log(probability) + plackett_luce_log_probability(log_weights, matrix)
+    of_sizes = log_size_probability(size_probabilities, np.diff(matrix.indptr))
+    return of_sizes + plackett_luce_log_probability(log_weights, matrix)
 
 
 def plackett_luce_log_probability(
@@ -79,7 +77,7 @@ def plackett_luce_log_probability(
     log(1 - exp(-rate)) a stored entry, 220 in small sets.
     """
     sizes = np.diff(matrix.indptr)
-    user = np.repeat(np.arange(len(sizes)), sizes)
+    user = user_of(matrix)
     own = matrix.indices if log_weights.ndim == 1 else (user, matrix.indices)
     drawn = log_weights[own].astype(np.float64)  # (nnz,)
     left = _log_weight_left(log_weights, matrix, user, drawn)  # (n_users,)

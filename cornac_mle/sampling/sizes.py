@@ -23,6 +23,30 @@ def draw_own_sizes(distributions: FloatArray, rng: np.random.Generator) -> IntAr
     return sizes
 
 
+def size_probability(distributions: FloatArray, sizes: IntArray) -> FloatArray:
+    """Probability of each size (n_users,) under one distribution or several, (..., n_sizes).
+
+    Returns
+    -------
+    ndarray, shape (..., n_users)
+        0 for sizes that the distributions have not.
+    """
+    possible = (sizes >= 1) & (sizes <= distributions.shape[-1])
+    return np.where(possible, distributions[..., np.where(possible, sizes - 1, 0)], 0.0)
+
+
+def log_size_probability(distribution: FloatArray, sizes: IntArray) -> FloatArray:
+    """Log-probability of each size, (n_users,), in nats; -inf for one of probability 0.
+
+    Examples
+    --------
+    >>> log_size_probability(np.array([0.5, 0.25, 0.25]), np.array([1, 3, 4])).round(2)
+    array([-0.69, -1.39, -inf])
+    """
+    with np.errstate(divide="ignore"):
+        return np.log(size_probability(distribution, sizes))
+
+
 def size_distribution(sizes: IntArray, n_items: int) -> FloatArray:
     """Probability of each profile size from 1 to `n_items`, smoothed over those of real users.
 

@@ -78,7 +78,7 @@ class ValidationSearch(BaseSearch, ABC):  # type: ignore[misc]  # Cornac has no 
         Parameters
         ----------
         train_set, val_set : cornac.data.Dataset
-            Those of `eval_method`.
+            Training and validation set of `eval_method`.
 
         Returns
         -------

@@ -25,15 +25,15 @@ class Candidate:
     Attributes
     ----------
     parameters : dict
-        Python values, by name of the parameter.
+        Values of Python's own types, by name of the parameter.
     model : Recommender or None
-        Fitted, without its training and validation sets (`with_sets`); None if it failed.
+        Fitted model, without its training and validation sets (`with_sets`); None if it failed.
     measured : dict
-        By name of the metric, in the order of the metrics.
+        Values by name of the metric, in the order of the metrics.
     fit_seconds, evaluation_seconds : float
-        NaN where it did not come to that.
+        Seconds of the fit and of the measuring; NaN where it did not come to that.
     reason : str
-        Why it failed, in one line; "" if it did not.
+        Reason why it failed, in one line; "" if it did not.
     """
 
     parameters: Parameters

@@ -60,9 +60,9 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
     best_model : Recommender
         The fitted winner: it scores, ranks, rates and is sampled in the name of the search.
     best_params : dict
-        Its parameters. Of equally good candidates, the first.
+        Parameters of the winner; of equally good candidates, of the first.
     best_score : float
-        Its value of the first metric.
+        Value of the first metric of the winner.
     results : DataFrame
         A row a candidate: the parameters, models written out (``param_rank`` if one is called rank,
         say); of each metric its value, ``<metric>_low`` and ``<metric>_high`` (95% interval, of one
@@ -87,6 +87,23 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
     validation users.
 
     A search that is saved or deeply copied leaves `eval_method`, and with it all data, behind.
+
+    Examples
+    --------
+    Even users hold even items, odd users odd ones: there are two kinds of users.
+
+    >>> from cornac.metrics import NDCG
+    >>> from cornac_mle import HeldOutUsers, Mixture
+    >>> from cornac_mle.search import Discrete
+    >>> data = [(u, i, 1.0) for u in range(120) for i in range(u % 2, 20, 2) if (u + i) % 5]
+    >>> method = HeldOutUsers(data, validation_share=0.3, seed=1)
+    >>> search = GridSearch(Mixture(seed=1), [Discrete("k", [1, 2])], NDCG(k=5), method)
+    >>> search.fit(method.train_set, method.val_set).best_params
+    {'k': 2}
+    >>> search.results[["k", "NDCG@5", "rank"]].round(2)
+       k  NDCG@5  rank
+    0  1    0.18     2
+    1  2    0.78     1
     """
 
     def __init__(

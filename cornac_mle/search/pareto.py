@@ -22,11 +22,12 @@ def non_dominated(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     Parameters
     ----------
     losses : ndarray, shape (n_rows, n_objectives)
-        Lower is better.
+        Values of which lower is better.
 
     Returns
     -------
     ndarray of bool, shape (n_rows,)
+        Mark of the rows on the front.
 
     Notes
     -----
@@ -56,12 +57,12 @@ def pareto_front(
     Parameters
     ----------
     table : DataFrame
-        One row for each thing to choose from: `results` of a search, or models of a report, as in
-        the example.
+        A row for each thing to choose from: `results` of a search, or models of a report, as in the
+        example.
     columns : sequence of str
         Columns of numbers, one an objective.
     directions : sequence
-        What is best in each column: "high", "low", or a number, of which the nearest value is best
+        Best values of the columns: "high", "low", or a number, of which the nearest value is best
         (`alpha` for `UnrealisticUsers`, the ceiling where that is the ideal). The notes of a report
         have them, but for the ceiling: ``report.metrics[column].best``.
 

@@ -27,11 +27,26 @@ class RandomSearch(ValidationSearch, hyperopt.RandomSearch):  # type: ignore[mis
     Parameters
     ----------
     model, space, metric, eval_method, user_based, n_jobs, name, verbose
-        As in `GridSearch`.
+        Parameters of `GridSearch`.
     n_trails : int
-        Candidates to draw. The name is Cornac's.
+        Number of candidates to draw. The name is Cornac's.
     seed : int, optional
-        Of the candidates; None: the model's, and if it has none, others each time.
+        Random seed of the candidates; None: the model's, and if it has none, others each time.
+
+    Examples
+    --------
+    >>> from cornac.metrics import NDCG
+    >>> from cornac_mle import HeldOutUsers, Mixture
+    >>> from cornac_mle.search import Continuous, Discrete
+    >>> data = [(u, i, 1.0) for u in range(120) for i in range(u % 2, 20, 2) if (u + i) % 5]
+    >>> method = HeldOutUsers(data, validation_share=0.3, seed=1)
+    >>> space = [Discrete("k", [1, 2]), Continuous("lambda_reg", 0.1, 1.0)]
+    >>> search = RandomSearch(Mixture(seed=1), space, NDCG(k=5), method, n_trails=3, seed=4)
+    >>> search.fit(method.train_set, method.val_set).results[["k", "lambda_reg", "rank"]].round(2)
+       k  lambda_reg  rank
+    0  1        0.91     3
+    1  2        0.98     1
+    2  2        0.65     1
     """
 
     def __init__(

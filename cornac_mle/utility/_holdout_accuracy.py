@@ -29,7 +29,7 @@ def hidden_item_accuracy(
     k : int
         Places of the list that count.
     kind : {"ndcg", "recall"}
-        See `found_shares`.
+        Accuracy, as of `found_shares`.
 
     Raises
     ------
@@ -51,22 +51,40 @@ def hidden_item_accuracy(
 def found_shares(
     scores: FloatArray, shown: sp.csr_array, hidden: sp.csr_array, *, k: int, kind: str = "ndcg"
 ) -> FloatArray:
-    """NDCG or recall at `k` of one block of users, (n_block,), each in [0, 1]; 1 is best.
+    r"""NDCG or recall at `k` of one block of users, each in [0, 1]; 1 is best.
 
-    A hidden item at place p, from 1, gains 1 / log2(1 + p) (NDCG) or 1 (recall), and nothing beyond
-    place `k`. The sum over hidden items is divided by what the best list would gain (NDCG) or by
-    the number of hidden items (recall), as Cornac does. Items of one score share the gains of
-    their places evenly, so that the result does not depend on the order of items: the expectation
-    over random orders of ties (McSherry & Najork 2008, "Computing information retrieval performance
-    measures efficiently in the presence of tied scores").
+    Of a user whose hidden items H are at the places p, from 1, of the list,
+
+    .. math::
+
+        \mathrm{NDCG} = \frac{\sum_{i \in H, p_i \le k} 1 / \log_2(1 + p_i)}
+        {\sum_{p=1}^{\min(k, |H|)} 1 / \log_2(1 + p)} \qquad
+        \mathrm{recall} = \frac{|\{i \in H : p_i \le k\}|}{|H|}
+
+    as Cornac has them. Items of one score share the gains of their places evenly, so that the
+    result does not depend on the order of items: the expectation over random orders of ties.
 
     Parameters
     ----------
-    scores : (n_block, n_items) finite scores; higher is better.
-    shown : (n_block, n_items) items that are no candidates.
-    hidden : (n_block, n_items) items to be found, none of them shown, at least one a user.
-    k : places that count.
-    kind : "ndcg" or "recall".
+    scores : ndarray, shape (n_block, n_items)
+        Finite scores; higher is better.
+    shown : csr_array, shape (n_block, n_items)
+        Items that are no candidates.
+    hidden : csr_array, shape (n_block, n_items)
+        Items to be found, none of them shown, at least one a user.
+    k : int
+        Places of the list that count.
+    kind : {"ndcg", "recall"}
+        Accuracy that is asked for.
+
+    Returns
+    -------
+    ndarray, shape (n_block,)
+
+    References
+    ----------
+    McSherry & Najork (2008), "Computing information retrieval performance measures efficiently in
+    the presence of tied scores".
 
     Examples
     --------

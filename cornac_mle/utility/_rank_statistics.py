@@ -16,19 +16,32 @@ DECIMALS = 12
 
 
 def tau_b(first: npt.ArrayLike, second: npt.ArrayLike) -> FloatArray:
-    """Kendall's tau-b of the orders by two rows of scores, (...,), in [-1, 1]; 1: the same order.
+    r"""Kendall's tau-b of the orders by two rows of scores, in [-1, 1]; 1: the same order.
 
-    (pairs in the same order - pairs in opposite orders) / sqrt(pairs untied in the first x pairs
-    untied in the second); 0 where all are tied in one of them.
+    With C pairs of things in the same order, D in opposite orders, and U and V pairs that are not
+    tied in the first and in the second,
+
+    .. math:: \tau_b = \frac{C - D}{\sqrt{U V}}
+
+    and 0 where all are tied in one of them.
 
     Parameters
     ----------
-    first, second : (..., n) scores of the same n things. Time n^2 a row.
+    first, second : array_like, shape (..., n)
+        Scores of the same n things.
+
+    Returns
+    -------
+    ndarray, shape (...,)
 
     Notes
     -----
-    Kendall (1945), "The treatment of ties in ranking problems", Biometrika 33(3). scipy's
-    ``kendalltau`` takes one pair of rows at a time, and is NaN where all are tied.
+    Time: n^2 a row. scipy's ``kendalltau`` takes one pair of rows at a time, and is NaN where all
+    are tied.
+
+    References
+    ----------
+    Kendall (1945), "The treatment of ties in ranking problems", Biometrika 33(3).
 
     Examples
     --------
@@ -45,13 +58,23 @@ def tau_b(first: npt.ArrayLike, second: npt.ArrayLike) -> FloatArray:
 
 
 def regret(worth: npt.ArrayLike, picked_by: npt.ArrayLike) -> FloatArray:
-    """Worth of the best thing less that of the one with the largest `picked_by`, (...,), >= 0.
+    r"""Worth of the best thing less that of the one with the largest `picked_by`, at least 0.
 
-    Of things that tie for the pick, their mean worth counts.
+    Of things that tie for the pick, their mean worth counts. With the worths w and the set P of
+    things with the largest `picked_by`,
+
+    .. math:: \max_i w_i - \frac{1}{|P|} \sum_{i \in P} w_i
 
     Parameters
     ----------
-    worth, picked_by : (..., n) of the same n things.
+    worth : array_like, shape (..., n)
+        Worth of each of n things.
+    picked_by : array_like, shape (..., n)
+        Scores of the same things, by which one is picked.
+
+    Returns
+    -------
+    ndarray, shape (...,)
 
     Examples
     --------
@@ -108,10 +131,14 @@ def agreement(
 
     Parameters
     ----------
-    statistic : of two rows of means.
-    first, second : (n_users, n) scores.
-    rng : Generator.
-    paired : whether both are of the same users.
+    statistic : callable
+        Statistic of two rows of means.
+    first, second : ndarray, shape (n_users, n)
+        Scores of n things by each user; the users may be others, and as many others.
+    rng : Generator
+        Random stream of the bootstrap.
+    paired : bool
+        Whether both are of the same users.
 
     Returns
     -------
@@ -130,14 +157,18 @@ def resampled_means(
 
     Parameters
     ----------
-    samples : (n_users, n) each.
-    rng : Generator.
-    paired : whether samples are of the same users, who are then drawn for the first sample only;
+    samples : sequence of ndarray, shape (n_users, n) each
+        Scores of n things by each user.
+    rng : Generator
+        Random stream of the bootstrap.
+    paired : bool
+        Whether samples are of the same users, who are then drawn for the first sample only;
         otherwise those that follow the first are resampled on their own.
 
     Returns
     -------
-    (N_RESAMPLES, n) for each sample.
+    list of ndarray, shape (N_RESAMPLES, n) each
+        Means of each sample.
     """
     means = [np.empty((N_RESAMPLES, sample.shape[1])) for sample in samples]
     for number in range(N_RESAMPLES):

@@ -47,6 +47,11 @@ def fitted(
 def checked_recommenders(recommenders: Sequence[Recommender]) -> tuple[Recommender, ...]:
     """Return them as a tuple, or raise unless they are two or more, trainable, of different names.
 
+    Parameters
+    ----------
+    recommenders : sequence of Recommender
+        Recommenders to be ordered.
+
     Raises
     ------
     TypeError, ValueError

@@ -37,7 +37,7 @@ class Trials:
     Parameters
     ----------
     recommenders : tuple of Recommender
-        What is trained: clones of them.
+        Recommenders that are cloned and trained.
     cutoff : int
         Places of the list that count.
     accuracy : {"ndcg", "recall"}
@@ -48,7 +48,7 @@ class Trials:
         Whether other than real users are split, and one half tests what the other half trained;
         held-out users test otherwise.
     verbose : bool
-        Whether progress is shown.
+        Whether to show the fits as they go on.
     name : str
         Name of the metric, for messages.
     """

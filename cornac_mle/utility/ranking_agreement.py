@@ -25,7 +25,7 @@ from cornac_mle.utility._trials import LEAST_USERS, RealSide, Trials
 
 
 class RankingAgreement(RealismMetric):
-    """Agreement of the order of recommenders trained on synthetic users with that on real ones.
+    r"""Agreement of the order of recommenders trained on synthetic users with that on real ones.
 
     Recommenders are fitted on synthetic users and, apart, on as many training users. Both fits are
     tested on held-out users: a share of each user's items is hidden, and the recommender is shown
@@ -67,17 +67,17 @@ class RankingAgreement(RealismMetric):
     k : int
         Places of the list that count.
     statistic : {"tau", "regret", "relative_regret"}
-        See above.
+        Statistic of the two orders.
     accuracy : {"ndcg", "recall"}
-        What recommenders are ordered by.
+        Accuracy that recommenders are ordered by.
     hidden_share : float
         Share of a test user's items that are hidden, in (0, 1).
     test_on : {"real", "synthetic"}
-        Whom the recommenders trained on synthetic users are tested on. ``"real"``: held-out users.
-        ``"synthetic"``: synthetic users; half of them train, the others test. That is what someone
-        without real users would do.
+        Users whom the recommenders trained on synthetic users are tested on. ``"real"``: held-out
+        users. ``"synthetic"``: synthetic users; half of them train, the others test. That is what
+        someone without real users would do.
     verbose : bool
-        Show the fits as they go on.
+        Whether to show the fits as they go on.
 
     Notes
     -----
@@ -86,11 +86,54 @@ class RankingAgreement(RealismMetric):
     once an evaluator for training, reference and floor users, once for each set of synthetic users,
     whatever the statistic.
 
+    With the mean accuracies :math:`a` and :math:`b` of the recommenders after training on real and
+    on synthetic users, C pairs of recommenders in the same order by both, D in opposite orders, U
+    and V pairs not tied by the one and by the other, and the picks :math:`P = \arg\max b`,
+
+    .. math::
+
+        \tau = \frac{C - D}{\sqrt{U V}} \qquad
+        \mathrm{regret} = \max_i a_i - \frac{1}{|P|} \sum_{i \in P} a_i
+
+    and the relative regret is the regret divided by :math:`\max_i a_i`.
+
+    Jordon et al. count the pairs of predictors in the same order when trained and tested on
+    synthetic as when trained and tested on real data (here ``test_on="synthetic"``). Esteban et al.
+    train on synthetic and test on real data.
+
+    References
+    ----------
     Jordon, Yoon & van der Schaar (2018), "Measuring the quality of synthetic data for use in
-    competitions", count the pairs of predictors in the same order when trained and tested on
-    synthetic as when trained and tested on real data (here ``test_on="synthetic"``). Training on
-    synthetic and testing on real data: Esteban, Hyland & Raetsch (2017), "Real-valued (medical)
-    time series generation with recurrent conditional GANs".
+    competitions".
+
+    Esteban, Hyland & Raetsch (2017), "Real-valued (medical) time series generation with recurrent
+    conditional GANs".
+
+    Kendall (1945), "The treatment of ties in ranking problems", Biometrika 33(3).
+
+    Examples
+    --------
+    >>> from cornac.models import EASE, ItemKNN, MostPop
+    >>> from cornac_mle import HeldOutUsers, Mixture
+    >>> data = [(u, i, 1.0) for u in range(120) for i in range(u % 2, 20, 2) if (u + i) % 5]
+    >>> method = HeldOutUsers(data, seed=1)
+    >>> recommenders = [MostPop(), EASE(name="EASE", verbose=False), ItemKNN(verbose=False)]
+    >>> metric = RankingAgreement(recommenders, k=5)
+    >>> users = Mixture(k=2, seed=1).fit(method.train_set).sample(60, rng=1)
+    >>> metric.table(method.evaluator, users)[["recommender", "real", "synthetic"]].round(2)
+      recommender  real  synthetic
+    0        EASE  0.82       0.37
+    1     ItemKNN  0.79       0.24
+    2     MostPop  0.25       0.29
+
+    Of three pairs, two are in the same order and one is not, (2 - 1) / 3; nothing would have been
+    lost by picking the best on synthetic users.
+
+    >>> metric.measure(method.evaluator, users, rng=1).value
+    0.3333333333333333
+    >>> regret = RankingAgreement(recommenders, k=5, statistic="regret")
+    >>> regret.measure(method.evaluator, users, rng=1).value
+    0.0
     """
 
     def __init__(

@@ -1,4 +1,9 @@
-"""Independent Gaussians and packed second moments: the algebra of both factor models."""
+"""Independent Gaussians and packed second moments: the algebra of both factor models.
+
+Users have full-covariance Gaussian posteriors in both, items in that of values. A vector v carries
+its second moments E[v v'] *packed*: the d (d + 1) / 2 entries of the upper triangle, so that a
+weighted sum over items, for all users at once, is one matrix product.
+"""
 
 from typing import NamedTuple
 

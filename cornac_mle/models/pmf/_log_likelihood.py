@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.linalg import solve_triangular
 
 from cornac_mle.models.pmf._gaussians import BLOCK_USERS, Posterior, packed_products, unpacked
 from cornac_mle.models.pmf._selection import towards
 from cornac_mle.models.pmf._value_distribution import Cells, ValueDistribution, cell_expansion
+from cornac_mle.sampling.arrival_rates import log_rates_of_odds, softplus
 from cornac_mle.sampling.importance import LikelihoodEstimate, importance_estimate
 from cornac_mle.sampling.latent_densities import NormalMixture
 from cornac_mle.sampling.normal_cells import LOG_TWO_PI
 from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
-from cornac_mle.sparse import Float32Array, FloatArray
+from cornac_mle.sparse import Float32Array, FloatArray, user_of
 
 NEWTON_STEPS = 15
 """Most steps to the mode of (t, u)."""
@@ -68,21 +68,6 @@ def log_odds(users: FloatArray, items: FloatArray) -> Float32Array:
     return odds
 
 
-def log_rates(odds: Float32Array) -> Float32Array:
-    """Log of log(1 + odds): items arriving at this rate are there after unit time at these odds."""
-    rates = softplus(odds)
-    np.maximum(rates, np.finfo(np.float32).tiny, out=rates)
-    return np.log(rates)
-
-
-def softplus(odds: Float32Array) -> Float32Array:
-    """log(1 + exp(log-odds)), faster than `logaddexp` on large arrays."""
-    rates: Float32Array = np.exp(-np.abs(odds))
-    np.log1p(rates, out=rates)
-    rates += np.maximum(odds, 0)
-    return rates
-
-
 def hurdle_log_likelihood(
     distribution: HurdleDistribution, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
 ) -> LikelihoodEstimate:
@@ -110,7 +95,7 @@ def hurdle_log_likelihood(
     cells, possible = None, sizes > 0
     if distribution.values is not None:
         cells = distribution.values.cells(matrix.data)
-        rows = np.repeat(np.arange(len(sizes)), sizes)
+        rows = user_of(matrix)
         possible &= np.bincount(rows[~cells.possible], minlength=len(sizes)) == 0
     near = nearest_gaussian(distribution, matrix, cells)
     root = np.linalg.cholesky(near.covariance).astype(np.float64)
@@ -150,7 +135,7 @@ class Proposal(NamedTuple):
         flat = points.reshape(-1, k)
         log_density = np.logaddexp(
             np.log(1 - DEFENSIVE_SHARE) + of_gaussian.ravel(),
-            np.log(DEFENSIVE_SHARE) + log_point_density(self.density, flat),
+            np.log(DEFENSIVE_SHARE) + self.density.log_point_density(flat),
         )
         return flat, log_density
 
@@ -161,20 +146,14 @@ def log_joint(
     """Log-density of points (t, u), (n_users, k), together with the profiles, (n_users,)."""
     tastes = points[:, : distribution.n_tastes]
     total = distribution.density.log_density(points, np.diff(matrix.indptr).astype(np.int64))
-    total += plackett_luce_log_probability(log_rates(log_odds(tastes, distribution.items)), matrix)
+    total += plackett_luce_log_probability(
+        log_rates_of_odds(log_odds(tastes, distribution.items)), matrix
+    )
     if distribution.values is not None and cells is not None:
         total += distribution.values.log_probability(
             matrix, points[:, distribution.n_tastes :], cells
         )
     return total
-
-
-def log_point_density(density: NormalMixture, points: FloatArray) -> FloatArray:
-    """Log-density of points (n_users, k) of a single Gaussian, whatever the size."""
-    root = density.roots[0][:-1, :-1]
-    standard = solve_triangular(root, (points - density.means[0, :-1]).T, lower=True)
-    squares = (standard**2).sum(axis=0) + points.shape[1] * LOG_TWO_PI
-    return np.asarray(-0.5 * squares - np.log(np.diag(root)).sum())
 
 
 def nearest_gaussian(
@@ -244,15 +223,15 @@ def item_expansion(
 
     Returns
     -------
-    push : Expansion
+    expansion : Expansion
     times : ndarray, shape (n_users,)
     """
-    sizes, size = np.diff(matrix.indptr), tastes.shape[1]
-    rows = np.repeat(np.arange(len(sizes)), sizes)
+    n_users, size = tastes.shape
+    rows = user_of(matrix)
     odds = log_odds(tastes, items)
     rates = softplus(odds)
     own_rates = np.maximum(rates[rows, matrix.indices].astype(np.float64), 1e-30)
-    taken = np.bincount(rows, weights=own_rates, minlength=len(sizes))
+    taken = np.bincount(rows, weights=own_rates, minlength=n_users)
     left = np.maximum(rates.sum(axis=1, dtype=np.float64) - taken, 1e-6)
     for _ in range(TIME_STEPS):
         up, down = time_derivatives(times, left, own_rates, rows)

@@ -20,7 +20,7 @@ from cornac_mle.models.pmf._gaussians import (
 )
 from cornac_mle.models.pmf._value_factors import Values
 from cornac_mle.sampling.normal_cells import LOG_TWO_PI, log_normal_cell, normal_cell_expansion
-from cornac_mle.sparse import BoolArray, FloatArray
+from cornac_mle.sparse import BoolArray, FloatArray, user_of
 
 GRID_LENGTH = 25
 """More different training values than this count as continuous."""
@@ -58,7 +58,7 @@ class ValueDistribution(NamedTuple):
 
         `users` is (n_users, d), one block.
         """
-        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        rows = user_of(matrix)
         one = np.column_stack([users, np.ones(len(users))])
         variance = traces(packed_products(one), self.spread, one.shape[1])
         spread = variance[rows, matrix.indices].astype(np.float64)
@@ -92,7 +92,7 @@ class ValueDistribution(NamedTuple):
         centre, spread = self.scores(matrix, users)
         of_entries = log_cell((cells.low - centre) / spread, (cells.high - centre) / spread)
         of_entries -= np.where(cells.low == cells.high, np.log(spread), 0.0)
-        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        rows = user_of(matrix)
         sums = np.bincount(rows, weights=of_entries, minlength=matrix.shape[0])
         return sums.astype(np.float64)
 
@@ -144,7 +144,7 @@ def cut_points(
 
 def predictions(matrix: sp.csr_array, users: FloatArray, items: FloatArray) -> FloatArray:
     """v_i'u + b_i at the stored entries, (nnz,); users (n_users, d), items (n_items, d + 1)."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rows = user_of(matrix)
     chosen = items[matrix.indices]
     products: FloatArray = np.einsum("nd,nd->n", users[rows], chosen[:, :-1]) + chosen[:, -1]
     return products

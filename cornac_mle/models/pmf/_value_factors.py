@@ -1,9 +1,4 @@
-"""Gaussian factor models of which items are held and of which values they have: the pure maths.
-
-Users have full-covariance Gaussian posteriors in both, items in the second. A vector v carries its
-second moments E[v v'] *packed*: the d (d + 1) / 2 entries of the upper triangle, so that a weighted
-sum over items, for all users at once, is one matrix product.
-"""
+"""Which values held items have: a Gaussian factor model, fitted by variational Bayes."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -42,15 +37,6 @@ class Values(NamedTuple):
     user_map: FloatArray  # (d_selection + 1, d): E[u | t] = (t, 1) @ user_map
 
 
-# ------------------------------------------------------------------------------- Gaussian algebra
-
-
-# ----------------------------------------------------------------------- which items are held
-
-
-# ------------------------------------------------------------------------ which values they have
-
-
 def fit_values(
     matrix: sp.csr_array,
     k: int,
@@ -80,44 +66,66 @@ def fit_values(
     rng : Generator
         Starting point.
     """
-    n_users, n_items = matrix.shape
-    size = k + 1
-    mean = float(matrix.data.mean(dtype=np.float64))
-    here = pattern(matrix)
-    centred = sp.csr_array((matrix.data - mean, matrix.indices, matrix.indptr), shape=matrix.shape)
-    here_by_item, centred_by_item = sp.csr_array(here.T), sp.csr_array(centred.T)
-    total = float((centred.data**2).sum(dtype=np.float64))
-    user_features = np.column_stack([selection.users, np.ones(n_users)])
-    item_features = np.column_stack([selection.items, np.ones(n_items)])
-    start = START_SD * rng.standard_normal((n_items, size + 1))
-    start[:, 0] += 1.0
-    start[:, size] = centred.sum(axis=0) / (here.sum(axis=0) + 5.0)
-    items = Posterior(start, np.tile(START_SD**2 * np.eye(size + 1), (n_items, 1, 1)))
-    user_map = np.zeros((user_features.shape[1], size))
-    user_covariance = 0.1 * np.eye(size)
-    users = Posterior(np.zeros((n_users, size)), np.tile(user_covariance, (n_users, 1, 1)))
-    noise = max(total / matrix.nnz, MINIMUM_NOISE)
+    fit = ValueFit(matrix, k, selection, rng)
     for _ in passes:
-        products = packed_products(*items)
-        users = posterior_given_one(
-            Gaussian(user_features @ user_map, user_covariance),
-            unpacked(here @ products, size + 1) / noise,
-            centred @ items.mean / noise,
-        )
-        user_map = ridge(user_features, users.mean)
-        user_covariance = refit_covariance(users, user_features @ user_map)
-        item_mean = item_features @ ridge(item_features, items.mean)
-        item_prior = Gaussian(item_mean, refit_covariance(items, item_mean))
-        one = with_one(users)
-        seconds = unpacked(here_by_item @ packed_products(*one), size + 1)
-        linear = centred_by_item @ one.mean
-        items = posterior_given(item_prior, seconds / noise, linear / noise)
-        # E[(y - v'u)^2] summed over stored values: y^2 - 2 y E[v]'E[u] + trace(E[vv'] E[uu']).
-        fitted = np.einsum("iab,iab->", seconds, items.covariance)
-        fitted += np.einsum("iab,ia,ib->", seconds, items.mean, items.mean, optimize=True)
-        before = noise
-        noise = (total - 2 * float((linear * items.mean).sum()) + float(fitted)) / matrix.nnz
-        noise = max(noise, MINIMUM_NOISE)
-        if abs(before - noise) < NOISE_TOLERANCE * noise:
+        before = fit.noise
+        fit.update_users()
+        fit.update_items()
+        if abs(before - fit.noise) < NOISE_TOLERANCE * fit.noise:
             break
-    return Values(mean, float(np.sqrt(noise)), users, items, user_map)
+    return Values(fit.mean, float(np.sqrt(fit.noise)), fit.users, fit.items, fit.user_map)
+
+
+class ValueFit:
+    """State of `fit_values`, whose parameters it has, between two passes."""
+
+    def __init__(
+        self, matrix: sp.csr_array, k: int, selection: Selection, rng: np.random.Generator
+    ) -> None:
+        n_users, n_items = matrix.shape
+        self.size = size = k + 1
+        self.mean = float(matrix.data.mean(dtype=np.float64))
+        data = matrix.data - self.mean
+        self.here = pattern(matrix)
+        self.centred = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        self.here_by_item = sp.csr_array(self.here.T)
+        self.centred_by_item = sp.csr_array(self.centred.T)
+        self.total = float((data**2).sum(dtype=np.float64))
+        self.user_features = np.column_stack([selection.users, np.ones(n_users)])
+        self.item_features = np.column_stack([selection.items, np.ones(n_items)])
+        start = START_SD * rng.standard_normal((n_items, size + 1))
+        start[:, 0] += 1.0
+        start[:, size] = self.centred.sum(axis=0) / (self.here.sum(axis=0) + 5.0)
+        self.items = Posterior(start, np.tile(START_SD**2 * np.eye(size + 1), (n_items, 1, 1)))
+        self.user_map = np.zeros((self.user_features.shape[1], size))
+        self.user_covariance = 0.1 * np.eye(size)
+        spread = np.tile(self.user_covariance, (n_users, 1, 1))
+        self.users = Posterior(np.zeros((n_users, size)), spread)
+        self.noise = max(self.total / matrix.nnz, MINIMUM_NOISE)
+
+    def update_users(self) -> None:
+        """Update users given items, then their prior."""
+        products = packed_products(*self.items)
+        self.users = posterior_given_one(
+            Gaussian(self.user_features @ self.user_map, self.user_covariance),
+            unpacked(self.here @ products, self.size + 1) / self.noise,
+            self.centred @ self.items.mean / self.noise,
+        )
+        self.user_map = ridge(self.user_features, self.users.mean)
+        prior_means = self.user_features @ self.user_map
+        self.user_covariance = refit_covariance(self.users, prior_means)
+
+    def update_items(self) -> None:
+        """Update items' prior and items given users, then the noise variance."""
+        prior_means = self.item_features @ ridge(self.item_features, self.items.mean)
+        prior = Gaussian(prior_means, refit_covariance(self.items, prior_means))
+        one = with_one(self.users)
+        seconds = unpacked(self.here_by_item @ packed_products(*one), self.size + 1)
+        linear = self.centred_by_item @ one.mean
+        self.items = posterior_given(prior, seconds / self.noise, linear / self.noise)
+        # E[(y - v'u)^2] summed over stored values: y^2 - 2 y E[v]'E[u] + trace(E[vv'] E[uu']).
+        mean, covariance = self.items
+        fitted = np.einsum("iab,iab->", seconds, covariance)
+        fitted += np.einsum("iab,ia,ib->", seconds, mean, mean, optimize=True)
+        error = self.total - 2 * float((linear * mean).sum()) + float(fitted)
+        self.noise = max(error / self.here.nnz, MINIMUM_NOISE)

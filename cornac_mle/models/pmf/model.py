@@ -12,12 +12,12 @@ from cornac_mle.models.pmf._log_likelihood import (
     HurdleDistribution,
     hurdle_log_likelihood,
     log_odds,
-    log_rates,
 )
 from cornac_mle.models.pmf._selection import Selection, fit_selection, fold_in_selection
 from cornac_mle.models.pmf._value_distribution import value_distribution
 from cornac_mle.models.pmf._value_factors import Values, fit_values
 from cornac_mle.models.validation import Validation
+from cornac_mle.sampling.arrival_rates import log_rates_of_odds
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sampling.latent_densities import RIDGE, NormalMixture, size_scores
 from cornac_mle.sampling.plackett_luce import plackett_luce
@@ -138,14 +138,10 @@ class PMF(GenerativeRecommender):
         seed: int | None = None,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
-        check_count("k", k)
-        check_count("max_iter", max_iter, minimum=0)
-        check_number("lambda_reg", lambda_reg, above=0.0)
-        check_choice("variant", variant, VARIANTS)
-        self.k = k
-        self.max_iter = max_iter
-        self.lambda_reg = lambda_reg
-        self.variant = variant
+        self.k = check_count("k", k)
+        self.max_iter = check_count("max_iter", max_iter, minimum=0)
+        self.lambda_reg = check_number("lambda_reg", lambda_reg, above=0.0)
+        self.variant = check_choice("variant", variant, VARIANTS)
         self.seed = check_seed(seed)
 
     # ------------------------------------------------------------------------------- formulas
@@ -196,7 +192,9 @@ class PMF(GenerativeRecommender):
             return pmf_gaussian.draw(self.distribution_, n_users, rng)
         points, sizes = self.distribution_.density.draw(n_users, rng)
         tastes, rest = np.split(points, [self.distribution_.n_tastes], axis=1)
-        drawn = plackett_luce(log_rates(log_odds(tastes, self.distribution_.items)), sizes, rng)
+        drawn = plackett_luce(
+            log_rates_of_odds(log_odds(tastes, self.distribution_.items)), sizes, rng
+        )
         if self.distribution_.values is None:
             drawn.data[:] = self.value_range_[0]
         else:

@@ -69,42 +69,60 @@ def fit_inverse_temperature(
     if not scale > 1e-9 * max(1.0, float(np.abs(scores).max())) or hidden.nnz == 0:
         return 0.0
     spread = (spread / scale).astype(np.float32)
-    free = np.ones(scores.shape, dtype=np.bool_)
-    free[shown.nonzero()] = False
-    candidates = free[:, held]
-    row, column = hidden.nonzero()
-    place = np.cumsum(held) - 1
-    column = place[column]
-    counts = np.bincount(row, minlength=len(spread)).astype(np.float32)
-    target = popularity[held] / popularity.sum() * counts.sum()
-    offsets = np.log(popularity[held]).astype(np.float32)
-
-    def shares(log_weights: Floats) -> tuple[Floats, Floats]:
-        """Weights of candidates over the largest, and their sum's logarithm, (n_users,)."""
-        top = log_weights.max(axis=1, keepdims=True)
-        weights = np.exp(log_weights - top) * candidates
-        total = np.maximum(weights.sum(axis=1), 1e-30)
-        return weights / total[:, None], np.log(total) + top[:, 0]
-
-    def loss(inverse_temperature: float) -> float:
-        nonlocal offsets
-        weights = inverse_temperature * spread
-        for _ in range(FITTING_STEPS):
-            expected = counts @ shares(weights + offsets)[0]
-            step = np.log(target / np.maximum(expected, 1e-30))
-            offsets = offsets + np.clip(step, -LARGEST_STEP, LARGEST_STEP).astype(np.float32)
-        log_weights = weights + offsets
-        _, log_totals = shares(log_weights)
-        return -float((log_weights[row, column] - log_totals[row]).sum())
-
-    flat = loss(0.0)
+    logit = HiddenItemsLogit(spread, shown[:, held], hidden[:, held], popularity[held])
+    flat = logit.loss(0.0)
     found = minimize_scalar(
-        lambda log_inverse_temperature: loss(float(np.exp(log_inverse_temperature))),
+        lambda log_inverse_temperature: logit.loss(float(np.exp(log_inverse_temperature))),
         bounds=(np.log(LEAST_INVERSE_TEMPERATURE), np.log(LARGEST_INVERSE_TEMPERATURE)),
         method="bounded",
         options={"xatol": 0.02},
     )
     return float(np.exp(found.x)) / scale if found.fun < flat else 0.0
+
+
+class HiddenItemsLogit:
+    """Multinomial logit of hidden items among those not shown, its offsets kept from fit to fit.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (n_users, n_held_items), float32
+        Scores, centred, of standard deviation 1.
+    shown, hidden : csr_array, shape (n_users, n_held_items)
+        Disjoint parts of the profiles.
+    popularity : ndarray, shape (n_held_items,)
+        Training users who hold each item, above 0.
+    """
+
+    def __init__(
+        self, spread: Floats, shown: sp.csr_array, hidden: sp.csr_array, popularity: FloatArray
+    ) -> None:
+        self.spread = spread
+        self.candidates = np.ones_like(spread, dtype=np.bool_)
+        self.candidates[shown.nonzero()] = False
+        self.hidden = hidden.nonzero()
+        # (n_users,)
+        self.counts = np.bincount(self.hidden[0], minlength=len(spread)).astype(np.float32)
+        self.target = popularity / popularity.sum() * self.counts.sum()
+        self.offsets = np.log(popularity).astype(np.float32)
+
+    def loss(self, inverse_temperature: float) -> float:
+        """Give minus the log-likelihood of the hidden items in nats, after updates of offsets."""
+        weights = inverse_temperature * self.spread
+        for _ in range(FITTING_STEPS):
+            expected = self.counts @ self._shares(weights + self.offsets)[0]
+            step = np.log(self.target / np.maximum(expected, 1e-30))
+            step = np.clip(step, -LARGEST_STEP, LARGEST_STEP).astype(np.float32)
+            self.offsets = self.offsets + step
+        log_weights = weights + self.offsets
+        _, log_totals = self._shares(log_weights)
+        return -float((log_weights[self.hidden] - log_totals[self.hidden[0]]).sum())
+
+    def _shares(self, log_weights: Floats) -> tuple[Floats, Floats]:
+        """Probabilities of candidates, (n_users, n_held_items), and log-totals, (n_users,)."""
+        top = log_weights.max(axis=1, keepdims=True)
+        weights = np.exp(log_weights - top) * self.candidates
+        total = np.maximum(weights.sum(axis=1), 1e-30)
+        return weights / total[:, None], np.log(total) + top[:, 0]
 
 
 def fit_offsets(log_weights: FloatArray, sizes: IntArray, popularity: FloatArray) -> FloatArray:

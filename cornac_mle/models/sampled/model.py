@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender, SKMeans
 
+from cornac_mle.adapters.adapter import Adapter
 from cornac_mle.adapters.table import adapter_of, check_samplable
 from cornac_mle.adapters.unseen import unseen_scores
 from cornac_mle.checks import check_seed, refusal
@@ -166,16 +167,7 @@ class Sampled(GenerativeRecommender):
     # ------------------------------------------------------------------------------- formulas
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        self.model_ = (
-            copy.deepcopy(self.model)
-            if self._as_it_is
-            else fresh_clone(self.model).fit(self.train_set, self.val_set)
-        )
-        for what, ids in (("users", dataset_users), ("items", dataset_items)):
-            if not ids(self.model_).equals(ids(self.train_set)):
-                rule = f"be fitted to the {what} of `train_set`, in the same order, as it is frozen"
-                raise ValueError(refusal("model", rule, "others", "Pass it with trainable=True."))
-        to_evaluation(self.model_)
+        self.model_ = self._fitted_model()
         rng = np.random.default_rng(self.seed)
         adapter = adapter_of(self.model_)
         self.judge_family = adapter.judge_family
@@ -185,25 +177,62 @@ class Sampled(GenerativeRecommender):
         self.size_distribution_ = size_distribution(sizes, held)
         self.size_scores_ = size_scores(sizes, rng)
         self.density_: UserDensity | None = None
-        self.sampler_ = adapter.family + ", its own generative distribution"
-        self.inverse_temperature_ = 1.0
-        self.offsets_ = np.where(self.popularity_ > 0, 0.0, -np.inf)
         if adapter.row_scores is not None:
-            if self.density not in (None, "bootstrap"):
-                rule = f'be None or "bootstrap" for {adapter.family}, which has no points'
-                raise ValueError(refusal("density", rule, repr(self.density)))
-            self.sampler_ = adapter.family + ", training users with a fifth of their items hidden"
+            self._take_profiles(adapter)
         elif self.density is not None or adapter.draw is None:
-            assert adapter.points is not None
-            points = adapter.points(self.model_)
-            kind = self.density or "mixture"
-            self.density_ = fit_density(kind, points, sizes, held, rng)
-            self.sampler_ = f"{adapter.family}, {kind} over users"
+            self._fit_points(adapter, sizes, rng)
         else:
+            self._take_own_distribution(adapter)
             return
         self.inverse_temperature_ = self._calibrated_inverse_temperature(matrix, validation, rng)
         scores, drawn = self._scored(CHUNK_USERS, rng)
         self.offsets_ = fit_offsets(self.inverse_temperature_ * scores, drawn, self.popularity_)
+
+    def _fitted_model(self) -> Recommender:
+        """Copy the model as it was fitted, or fit a clone; its users and items are those of ours.
+
+        Raises
+        ------
+        ValueError
+            If a model that is taken as it is has other users or items.
+        """
+        model = (
+            copy.deepcopy(self.model)
+            if self._as_it_is
+            else fresh_clone(self.model).fit(self.train_set, self.val_set)
+        )
+        for what, ids in (("users", dataset_users), ("items", dataset_items)):
+            if not ids(model).equals(ids(self.train_set)):
+                rule = f"be fitted to the {what} of `train_set`, in the same order, as it is frozen"
+                raise ValueError(refusal("model", rule, "others", "Pass it with trainable=True."))
+        to_evaluation(model)
+        return model
+
+    def _take_profiles(self, adapter: Adapter) -> None:
+        """Users by training profiles with a part hidden, for a model that knows no others.
+
+        Raises
+        ------
+        ValueError
+            If another density is asked for.
+        """
+        if self.density not in (None, "bootstrap"):
+            rule = f'be None or "bootstrap" for {adapter.family}, which has no points'
+            raise ValueError(refusal("density", rule, repr(self.density)))
+        self.sampler_ = adapter.family + ", training users with a fifth of their items hidden"
+
+    def _fit_points(self, adapter: Adapter, sizes: IntArray, rng: np.random.Generator) -> None:
+        """Users by a density over the points of the training users."""
+        assert adapter.points is not None  # whatever has no profiles has points
+        kind, held = self.density or "mixture", len(self.size_distribution_)
+        self.density_ = fit_density(kind, adapter.points(self.model_), sizes, held, rng)
+        self.sampler_ = f"{adapter.family}, {kind} over users"
+
+    def _take_own_distribution(self, adapter: Adapter) -> None:
+        """Users by the model's own generative distribution, whose scores are log-rates."""
+        self.sampler_ = adapter.family + ", its own generative distribution"
+        self.inverse_temperature_ = 1.0
+        self.offsets_ = np.where(self.popularity_ > 0, 0.0, -np.inf)
 
     def _calibrated_inverse_temperature(
         self, matrix: sp.csr_array, validation: Validation | None, rng: np.random.Generator
@@ -220,15 +249,21 @@ class Sampled(GenerativeRecommender):
             places = own
         else:  # no profile has an item to hide
             return 0.0
-        inverse_temperature = fit_inverse_temperature(
-            self._unseen(shown, places), shown, hidden, self.popularity_
-        )
+        scores = self._unseen(shown, places)
+        found = fit_inverse_temperature(scores, shown, hidden, self.popularity_)
+        return self._brought_to_fitted_points(found, matrix[own], own) if found else 0.0
+
+    def _brought_to_fitted_points(
+        self, inverse_temperature: float, rows: sp.csr_array, own: IntArray
+    ) -> float:
+        """Bring an inverse temperature from folded-in points to those of the fitted users `own`.
+
+        Fitted points may be nearer to each other than folded-in ones, or further apart, or hardly
+        fitted at all: by how much, the profiles that both have seen say.
+        """
         adapter = adapter_of(self.model_)
-        if inverse_temperature == 0 or adapter.points is None or adapter.scores is None:
+        if adapter.points is None or adapter.scores is None:
             return inverse_temperature
-        # Fitted points may be nearer to each other than folded-in ones, or further apart, or hardly
-        # fitted at all: by how much, the profiles that both have seen say.
-        rows = matrix[own]
         nothing = sp.csr_array(rows.shape, dtype=rows.dtype)
         fitted = adapter.scores(self.model_, adapter.points(self.model_)[own])
         seen_folded, seen_fitted = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cornac_mle.sampling.arrival_rates import log_rates_of_odds, softplus
 from cornac_mle.sparse import Float32Array, FloatArray
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -52,15 +53,12 @@ def _same_gradients(eta: Float32Array, least: float) -> Float32Array:
 
 
 def _rates_of_odds(eta: Float32Array, least: float) -> Float32Array:
-    """Log of log(1 + odds): items arriving at this rate are there after unit time at these odds."""
-    rates = np.logaddexp(np.float32(0), eta)
-    np.maximum(rates, np.float32(TINY), out=rates)
-    return np.asarray(np.log(rates))
+    return log_rates_of_odds(eta)
 
 
 def _gradients_of_odds(eta: Float32Array, least: float) -> Float32Array:
     """sigmoid(eta) / log(1 + exp(eta)); 1 far below 0, where both are exp(eta)."""
-    rates = np.logaddexp(np.float32(0), eta)
+    rates = softplus(eta)
     return np.where(eta < -15, np.float32(1), -np.expm1(-rates) / np.maximum(rates, TINY))
 
 

@@ -15,23 +15,21 @@ import scipy.sparse as sp
 from cornac_mle.checks import check_choice, check_count, check_number, check_seed, refusal
 from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
 from cornac_mle.models.vae._diagnostics import Diagnostics, diagnose
+from cornac_mle.models.vae._latent_densities import fit_densities
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
-from cornac_mle.models.vae._log_likelihood import log_likelihood, log_likelihood_of_posteriors
-from cornac_mle.models.vae._vamp_prior import fit_vamp
+from cornac_mle.models.vae._log_likelihood import log_likelihood
+from cornac_mle.models.vae._log_likelihood_of_posteriors import (
+    TrainingPosteriors,
+    log_likelihood_of_posteriors,
+)
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.models.vae.divergence import check_finite
-from cornac_mle.models.vae.network import forward, posterior, unit_rows
+from cornac_mle.models.vae.network import check_widths, forward, posterior, unit_rows
 from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation
 from cornac_mle.sampling.importance import LikelihoodEstimate
-from cornac_mle.sampling.latent_densities import (
-    LatentDensity,
-    StandardNormal,
-    fit_gaussian,
-    fit_mixture,
-)
+from cornac_mle.sampling.latent_densities import LatentDensity
 from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
-from cornac_mle.sampling.sizes import size_distribution
 from cornac_mle.sparse import FloatArray, pattern
 
 PRIORS = ("normal", "vamp")
@@ -170,40 +168,21 @@ class VAE(GenerativeRecommender):
         use_gpu: bool = False,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
-        check_count("k", k)
-        check_choice("likelihood", likelihood, LIKELIHOODS)
-        if isinstance(autoencoder_structure, str) or not isinstance(
-            autoencoder_structure, Sequence
-        ):
-            rule, got = "be a sequence of layer sizes", repr(autoencoder_structure)
-            raise TypeError(refusal("autoencoder_structure", rule, got, "Pass for example (300,)."))
-        for width in autoencoder_structure:
-            check_count("autoencoder_structure", width)
-        check_count("n_epochs", n_epochs)
-        check_count("batch_size", batch_size)
-        check_number("learning_rate", learning_rate, above=0.0)
-        check_number("dropout", dropout, minimum=0.0, below=1.0)
-        check_number("beta", beta, minimum=0.0)
-        check_count("anneal_epochs", anneal_epochs, minimum=0)
-        check_count("patience", patience)
-        check_choice("prior", prior, PRIORS)
-        check_count("n_pseudo_inputs", n_pseudo_inputs)
-        check_choice("latent", latent, LATENTS)
+        self.k = check_count("k", k)
+        self.likelihood = check_choice("likelihood", likelihood, LIKELIHOODS)
+        self.autoencoder_structure = check_widths("autoencoder_structure", autoencoder_structure)
+        self.n_epochs = check_count("n_epochs", n_epochs)
+        self.batch_size = check_count("batch_size", batch_size)
+        self.learning_rate = check_number("learning_rate", learning_rate, above=0.0)
+        self.dropout = check_number("dropout", dropout, minimum=0.0, below=1.0)
+        self.beta = check_number("beta", beta, minimum=0.0)
+        self.anneal_epochs = check_count("anneal_epochs", anneal_epochs, minimum=0)
+        self.patience = check_count("patience", patience)
+        self.prior = check_choice("prior", prior, PRIORS)
+        self.n_pseudo_inputs = check_count("n_pseudo_inputs", n_pseudo_inputs)
+        self.latent = check_choice("latent", latent, LATENTS)
         if n_components is not None:
             check_count("n_components", n_components)
-        self.k = k
-        self.likelihood = likelihood
-        self.autoencoder_structure = tuple(autoencoder_structure)
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.dropout = dropout
-        self.beta = beta
-        self.anneal_epochs = anneal_epochs
-        self.patience = patience
-        self.prior = prior
-        self.n_pseudo_inputs = n_pseudo_inputs
-        self.latent = latent
         self.n_components = n_components
         self.seed = check_seed(seed)
         self.use_gpu = use_gpu
@@ -274,21 +253,9 @@ class VAE(GenerativeRecommender):
         means, deviations = self._posteriors()
         check_finite(self.learning_rate, [means, deviations])
         held = int(np.count_nonzero(np.diff(self.by_item_.indptr)))
-        posteriors = means, deviations, self.sizes_, held
-        prior: LatentDensity = StandardNormal(self.k, size_distribution(self.sizes_, held))
-        if self.pseudo_inputs_ is not None:
-            mean, log_variance = posterior(self.encoder_, self.pseudo_inputs_)
-            prior = fit_vamp(
-                mean.astype(np.float64),
-                np.exp(log_variance.astype(np.float64) / 2),
-                *posteriors,
-                rng,
-            )
-        self.densities_: dict[str, LatentDensity] = {
-            "prior": prior,
-            "gaussian": fit_gaussian(*posteriors, rng),
-            "mixture": fit_mixture(*posteriors, self.n_components, rng),
-        }
+        self.densities_: dict[str, LatentDensity] = fit_densities(
+            network, means, deviations, self.sizes_, held, self.n_components, rng
+        )
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         if self.latent == "posterior":
@@ -311,8 +278,8 @@ class VAE(GenerativeRecommender):
     ) -> LikelihoodEstimate:
         decoder, held = self._decoder(), pattern(matrix).astype(np.float32)
         if self.latent == "posterior":
-            posteriors = *self._posteriors(), self.sizes_
-            return log_likelihood_of_posteriors(decoder, *posteriors, held, n_draws, rng)
+            posteriors = TrainingPosteriors(*self._posteriors(), self.sizes_)
+            return log_likelihood_of_posteriors(decoder, posteriors, held, n_draws, rng)
         start, _ = self._encode(matrix)
         density = self.densities_[self.latent]
         return log_likelihood(decoder, density, held, start, n_draws, rng)

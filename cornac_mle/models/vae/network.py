@@ -1,10 +1,12 @@
 """The variational autoencoder's two networks, run in numpy: ranking and sampling need no torch."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
+from cornac_mle.checks import check_count, refusal
 from cornac_mle.sparse import Float32Array
 
 Layers = list[tuple[Float32Array, Float32Array]]
@@ -28,6 +30,14 @@ class Network(NamedTuple):
     encoder: Layers
     decoder: Layers
     pseudo_inputs: Float32Array | None
+
+
+def check_widths(name: str, value: object) -> tuple[int, ...]:
+    """Return the sizes of hidden layers as a tuple, or raise."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        rule, advice = "be a sequence of layer sizes", "Pass for example (300,)."
+        raise TypeError(refusal(name, rule, repr(value), advice))
+    return tuple(check_count(name, width) for width in value)
 
 
 def forward(layers: Layers, inputs: sp.csr_array | Float32Array) -> Float32Array:

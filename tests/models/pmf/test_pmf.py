@@ -11,11 +11,11 @@ from scipy.stats import kstwo
 
 from cornac_mle.models.pmf import _gaussians as gaussians
 from cornac_mle.models.pmf import _selection as selection
-from cornac_mle.models.pmf._log_likelihood import log_rates
 from cornac_mle.models.pmf._value_distribution import ValueDistribution, cut_points, predictions
 from cornac_mle.models.pmf.model import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.profiles import Profiles
+from cornac_mle.sampling.arrival_rates import log_rates_of_odds
 from cornac_mle.sparse import pattern
 from worlds import checkerboard, communities, profiles, rated, taste_world
 
@@ -395,7 +395,7 @@ def test_extrapolation_of_a_geometric_path_finds_its_limit():
 
 def test_rates_give_bernoulli_probabilities_after_unit_time():
     log_odds = np.array([[-100.0, -3.0, 0.0, 2.0, 50.0]], dtype=np.float32)
-    arrived = -np.expm1(-np.exp(log_rates(log_odds)))
+    arrived = -np.expm1(-np.exp(log_rates_of_odds(log_odds)))
     np.testing.assert_allclose(arrived, expit(log_odds), rtol=1e-5, atol=1e-30)
 
 

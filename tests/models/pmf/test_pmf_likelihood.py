@@ -11,12 +11,13 @@ from scipy.optimize import minimize_scalar
 from cornac_mle.models.pmf import _gaussian_variant as pmf_gaussian
 from cornac_mle.models.pmf import model as pmf
 from cornac_mle.models.pmf._gaussians import packed_products
-from cornac_mle.models.pmf._log_likelihood import item_expansion, softplus
+from cornac_mle.models.pmf._log_likelihood import item_expansion
 from cornac_mle.models.pmf._value_distribution import ValueDistribution, cell_expansion, log_cell
 from cornac_mle.models.pmf.model import PMF
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.profiles import Profiles
 from cornac_mle.remedies.filtered import Filtered
+from cornac_mle.sampling.arrival_rates import softplus
 from worlds import profiles, rated, taste_world
 
 FALSE_ALARM = 1e-6
