@@ -61,12 +61,20 @@ class PRDC:
 
 
 def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
-    """Precision, recall, density and coverage, plain and clipped, of synthetic points.
+    r"""Precision, recall, density and coverage, plain and clipped, of synthetic points.
 
     A point's ball reaches to its k-th nearest neighbour among the other points of its own set, and
-    holds whoever is as near (``<=``). Compare with the same of a second set of real points, the
-    ceiling: it depends on the distribution, on n and on k, and only the clipped metrics are 1
-    there, about.
+    holds whoever is as near (``<=``). With B(x) the ball of real point x of n, B(y) that of
+    synthetic point y of m, precision, recall, density and coverage are
+
+    .. math:: \frac{\#\{j : \exists i\; y_j \in B(x_i)\}}{m}, \quad
+        \frac{\#\{i : \exists j\; x_i \in B(y_j)\}}{n}, \quad
+        \frac{\#\{(i, j) : y_j \in B(x_i)\}}{k m}, \quad
+        \frac{\#\{i : \exists j\; y_j \in B(x_i)\}}{n};
+
+    `ClippedDensity` and `ClippedCoverage` have the formulas of the other two. Compare with the same
+    of a second set of real points, the ceiling: it depends on the distribution, on n and on k, and
+    only the clipped metrics are 1 there, about.
 
     Parameters
     ----------
@@ -135,13 +143,17 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
 
 
 def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> float:
-    """Share of synthetic points as near to real ones as real ones are; in [0, 1], 1 is best.
+    r"""Share of synthetic points as near to real ones as real ones are; in [0, 1], 1 is best.
 
     Real points are halved at random. A point's distance to the nearest point of the first half is
-    compared with the distances of the second half, as a conformal p-value [1]_: ``p = (1 + #{as far
-    or farther}) / (1 + n)``. Of real points about a tenth has p <= .1, and the value is ``min(1,
-    mean(p > .1) / .9)``. .31 says that 28% of the synthetic points are as near as all but the
-    farthest tenth of real ones.
+    compared with the distances of the n points of the second half, as a conformal p-value [1]_:
+    ``p = (1 + #{as far or farther}) / (1 + n)``. Of real points about a tenth has p <= .1. Of m
+    synthetic points y the value is
+
+    .. math:: \min\left(1, \frac{\#\{j : p(y_j) > .1\}}{.9 m}\right).
+
+    .31 says that 28% of the synthetic points are as near as all but the farthest tenth of real
+    ones.
 
     *Precision* of an embedding is nearly blind, because a point passes that lies in any real ball:
     balls of outliers are wide, in many coordinates they overlap and let most of the space pass.
