@@ -72,8 +72,8 @@ class RealismMixin(RealismMethod):
         of users drawn from popularity alone are flagged at a level of 5%; where users are set
         aside, 96%.
     min_items : int
-        Users set aside who are left with fewer items are dropped, and counted. Training users are
-        left to Cornac.
+        Users set aside, and synthetic users, with fewer items are dropped, and counted. Training
+        users are left to Cornac.
     n_splits, n_samples, dataset_name
         Settings of realism, as for `HeldOutUsers`.
     """
@@ -259,7 +259,8 @@ class RealismMixin(RealismMethod):
                 seed=self._realism_seed,
                 n_splits=self.n_splits,
                 n_samples=self.n_samples,
-                caution=caution_of(groups, self.against, self.min_items),
+                min_items=self.min_items,
+                caution=caution_of(groups, self.against),
             )
         return self._evaluations[self._fold]
 

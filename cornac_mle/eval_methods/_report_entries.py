@@ -119,6 +119,8 @@ def merged_report(reports: Sequence[Report], dataset: str) -> Report:
         report.judge_families |= part.judge_families
         report.synthetic = part.synthetic | report.synthetic
         report.cautions = part.cautions | report.cautions
+        report.alerts = part.alerts | report.alerts
+        report.failed = part.failed | report.failed
     return report
 
 

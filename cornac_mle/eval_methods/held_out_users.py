@@ -65,7 +65,7 @@ class HeldOutUsers(RealismMethod):
     hidden_share : float
         Share of an unseen user's items that ranking metrics ask for, in (0, 1).
     min_items : int
-        Users with fewer items are dropped, and counted.
+        Users with fewer items, real or synthetic, are dropped, and counted.
     n_splits : int
         Half-splits of the held-out users, on which intervals rest.
     seed : int
@@ -114,9 +114,10 @@ class HeldOutUsers(RealismMethod):
         dataset_name: str = "data",
         verbose: bool = False,
     ) -> None:
-        super().__init__(
-            rating_threshold=rating_threshold, seed=check_count("seed", seed, minimum=0)
-        )
+        # Without a threshold every kept value is positive for Cornac, which wants a number.
+        least_positive = 0.0 if rating_threshold is None else rating_threshold
+        super().__init__(rating_threshold=least_positive, seed=check_count("seed", seed, minimum=0))
+        self._given_threshold = rating_threshold
         self.verbose = verbose
         self.feedback = feedback
         self.duplicates = duplicates
@@ -182,7 +183,7 @@ class HeldOutUsers(RealismMethod):
         self, data: pd.DataFrame | Iterable[tuple[object, ...]]
     ) -> tuple[pd.DataFrame, dict[str, int]]:
         return keep_likes(
-            feedback_frame(data), self.rating_threshold, self.feedback, self.duplicates
+            feedback_frame(data), self._given_threshold, self.feedback, self.duplicates
         )
 
     def _take(self, groups: Groups) -> None:
@@ -194,6 +195,7 @@ class HeldOutUsers(RealismMethod):
             seed=self.seed,
             n_splits=self.n_splits,
             n_samples=self.n_samples,
+            min_items=self.min_items,
         )
         # Models know the items of training users; the others are for realism only.
         known = groups.training_items
@@ -266,8 +268,6 @@ class HeldOutUsers(RealismMethod):
         mask = shown.to_dataset(first_user=first, seed=self.seed)
         # Cornac leaves items below the threshold among the candidates: shown ones must not be.
         mask.csr_matrix.data[:] = np.inf
-        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
-        is_positive = self.rating_threshold if self.feedback == "ratings" else None
         ratings = rating_eval(view, rating_metrics, hidden, user_based, verbose=self.verbose)
         rankings = ranking_eval(
             view,
@@ -275,7 +275,7 @@ class HeldOutUsers(RealismMethod):
             self.train_set,
             hidden,
             val_set=mask,
-            rating_threshold=is_positive or 0.0,
+            rating_threshold=self.rating_threshold,
             exclude_unknowns=True,
             verbose=self.verbose,
         )

@@ -168,7 +168,7 @@ dataset_name, verbose
         self.dataset_name = pattern.report.dataset
         frame = feedback_frame(data)
         frame, dropped = keep_likes(
-            frame, pattern.rating_threshold, pattern.feedback, pattern.duplicates
+            frame, pattern._given_threshold, pattern.feedback, pattern.duplicates
         )
         return frame, dropped, pattern.min_items
 

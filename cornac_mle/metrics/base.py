@@ -2,9 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, final
 
 import numpy as np
+import pandas as pd
 from cornac.metrics import RankingMetric
 
 from cornac_mle.checks import refusal
@@ -40,6 +42,7 @@ class Samplable(Protocol):
     """What a metric may ask of a model: new users, and the log-probability of given ones."""
 
     name: str
+    catalogue_: pd.Index | None
 
     def sample(self, n_users: int, *, rng: RngLike) -> Profiles:
         """Draw new users."""
@@ -102,7 +105,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         evaluator : Evaluator
             Real users.
         synthetic : Profiles
-            Users made up by a model, over the items of the evaluator's users in the same order.
+            Users made up by a model, over items of the evaluator's users, in any order. Those with
+            fewer than `evaluator.min_items` items are left out and counted, as real ones were.
         rng : int, SeedSequence or Generator
             Random seed of permutations and the like.
 
@@ -113,8 +117,11 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         TypeError, ValueError
             If `synthetic` are no Profiles, or have other items.
         """
-        evaluator.check_users("synthetic", synthetic)
-        return self._measure(evaluator, synthetic, generator(rng))
+        users = evaluator.comparable("synthetic", synthetic)
+        found = self._measure(evaluator, users, generator(rng))
+        if found.per_user is not None and found.user_ids is None:
+            found = replace(found, user_ids=users.user_ids)
+        return replace(found, n_left_out=len(synthetic) - len(users))
 
     @abstractmethod
     def _measure(
@@ -169,7 +176,8 @@ class ModelMetric(RealismMetric):
         evaluator : Evaluator
             Real users.
         model : GenerativeRecommender
-            Fitted model, over the items of the evaluator's users in the same order.
+            Fitted model, over items of the evaluator's users, in any order. Those with
+            fewer than `evaluator.min_items` items are left out and counted, as real ones were.
         rng : int, SeedSequence or Generator
             Random seed of the users that the model makes up.
 
