@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.experiment import Experiment
     from cornac_mle.metrics.base import ModelMetric, SplitMetric
-    from cornac_mle.metrics.evaluator import Evaluator, Split
+    from cornac_mle.metrics.evaluator import Evaluator
+    from cornac_mle.metrics.splits import Split
     from cornac_mle.models.base import GenerativeRecommender
     from cornac_mle.models.lda import LDA
     from cornac_mle.models.mixture import Mixture
@@ -59,7 +60,7 @@ _HOMES = {
     "RankingAgreement": "cornac_mle.utility.ranking_agreement",
     "Report": "cornac_mle.report.report",
     "Sampled": "cornac_mle.models.sampled.model",
-    "Split": "cornac_mle.metrics.evaluator",
+    "Split": "cornac_mle.metrics.splits",
     "SplitMetric": "cornac_mle.metrics.base",
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae.model",

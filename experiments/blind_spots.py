@@ -25,7 +25,7 @@ from scipy.sparse.linalg import svds
 from cornac_mle import PMF, VAE, HeldOutUsers, Mixture, Popularity, TrainingUsers, all_metrics
 from cornac_mle.metrics import Evaluator, prdc
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Split
+from cornac_mle.metrics.splits import Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray

@@ -63,11 +63,27 @@ def implausible_pairs(real: Profiles, *, q: float = 0.1) -> pd.DataFrame:
 
     Notes
     -----
-    Benjamini & Hochberg (1995) is proved for independent tests and for a kind of positive
+    Benjamini & Hochberg's procedure [1]_ is proved for independent tests and for a kind of positive
     dependence (PRDS). Counts of pairs are positively associated under the null, each being an
     increasing function of the same independent entries; that is weaker than PRDS, so the rate is
     backed by simulation, not by proof. Under fixed margins (`curveball`) counts vary less than the
     null says, which makes the test conservative.
+
+    References
+    ----------
+    .. [1] Benjamini & Hochberg (1995), "Controlling the false discovery rate", J. R. Stat. Soc. B
+       57(1).
+
+    Examples
+    --------
+    Whoever holds a tea rarely holds a jam:
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, _ = example_users()
+    >>> found = implausible_pairs(evaluator.train.concat(evaluator.held_out))
+    >>> found[["item", "other_item", "real_count", "expected_count"]].head(1)
+         item other_item  real_count  expected_count
+    0  tea 10     jam 43           0            14.5
     """
     low = LowPairs.fit(real, q=q)
     return _table(low, benjamini_hochberg_adjusted(low.p_values, low.n_testable), {})
@@ -101,8 +117,8 @@ def forbidden_pairs(
         Columns and ``attrs`` of `implausible_pairs`, and
 
         - *synthetic_count*: synthetic users who hold both;
-        - *synthetic_p_value*: P(as many of the users who hold both are synthetic) if the shares
-          were equal, given their number;
+        - *synthetic_p_value*: P(as many or more of the users who hold both are synthetic) if the
+          shares were equal, given the number of these users;
         - *q_value*: adjusted p-value of the larger of the two p-values, never below
           *real_q_value*; rows are in its order.
 
@@ -113,6 +129,20 @@ def forbidden_pairs(
         is no user or no item.
     RuntimeError
         If the two-margin null could not be fitted.
+
+    Examples
+    --------
+    Half of the synthetic users of the example hold teas beside jams:
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> real = evaluator.train.concat(evaluator.reference).concat(evaluator.held_out)
+    >>> found = forbidden_pairs(real, synthetic)
+    >>> len(found)
+    24
+    >>> found[["item", "other_item", "real_count", "expected_count", "synthetic_count"]].head(1)
+         item other_item  real_count  expected_count  synthetic_count
+    0  jam 42     tea 29           0            18.7                6
     """
     check_profiles("real", real)
     check_profiles("synthetic", synthetic)

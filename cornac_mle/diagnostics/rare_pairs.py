@@ -32,6 +32,7 @@ class LowPairs:
     Attributes
     ----------
     real : Profiles
+        Real users that were tested.
     q : float
         False discovery rate that the tables are to have.
     item, other_item : ndarray, shape (n_low,)
@@ -43,11 +44,26 @@ class LowPairs:
     p_values : ndarray, shape (n_low,)
         P(that count or a smaller one) under the null.
     n_testable : int
-        Pairs that could be significant if no other pair were: the smallest possible count has a
-        p-value of at most ``q / n_testable`` (Tarone 1990, "A modified Bonferroni method for
-        discrete data", Biometrics 46). The margins settle this before any pair is counted, and
-        Benjamini-Hochberg runs over these pairs (Gilbert 2005, "A modified false discovery rate
-        multiple-comparisons procedure for discrete data", J. R. Stat. Soc. C 54).
+        Number of pairs that could be significant if no other pair were: the smallest possible count
+        has a p-value of at most ``q / n_testable`` [1]_. The margins settle this before any pair is
+        counted, and Benjamini-Hochberg runs over these pairs [2]_.
+
+    References
+    ----------
+    .. [1] Tarone (1990), "A modified Bonferroni method for discrete data", Biometrics 46.
+    .. [2] Gilbert (2005), "A modified false discovery rate multiple-comparisons procedure for
+       discrete data using Tarone's modified Bonferroni method", J. R. Stat. Soc. C 54.
+
+    Examples
+    --------
+    >>> from cornac_mle.metrics.example import example_users
+    >>> from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs
+    >>> evaluator, synthetic = example_users()
+    >>> low = LowPairs.fit(evaluator.held_out, q=0.1)
+    >>> low.n_testable, len(low.p_values)
+    (102, 39)
+    >>> len(forbidden_pairs(evaluator.held_out, synthetic, q=0.1, low=low))
+    0
     """
 
     real: Profiles
@@ -68,7 +84,7 @@ class LowPairs:
         real : Profiles
             Real users; empty and one-item users are allowed.
         q : float
-            In (0, .5).
+            False discovery rate, in (0, .5).
 
         Raises
         ------
@@ -81,10 +97,15 @@ class LowPairs:
         -----
         Items of one popularity have the same distributions, so that a tail is computed once for all
         pairs of two popularities and one count. It is computed exactly unless a bound proves that
-        it is above `q`: a count that is not below the mean is not below the median (Jogdeo &
-        Samuels 1968), and the Berry-Esseen inequality. Memory: one block of items x testable items.
+        it is above `q`: a count that is not below the mean is not below the median [1]_, and the
+        Berry-Esseen inequality. Memory: one block of items x testable items.
         Time: the square of the number of testable items, and the cube of that of distinct
         popularities; ten seconds for MovieLens-1M on one core.
+
+        References
+        ----------
+        .. [1] Jogdeo & Samuels (1968), "Monotone convergence of binomial probabilities and a
+           generalization of Ramanujan's equation", Annals of Mathematical Statistics 39(4).
         """
         check_number("q", q, above=0.0, below=0.5)
         null = fit_two_margin_null(real.matrix)

@@ -46,13 +46,13 @@ def unrealistic_preferences(
     Parameters
     ----------
     evaluator : Evaluator
-        Its held-out users calibrate; they are judged and peeled once for all models.
+        Real users; its held-out ones calibrate, and are judged and peeled once for all models.
     synthetic : Profiles
-        On the items of the evaluator.
+        Users made up by a model, over the items of the evaluator.
     q : float
         False discovery rate over users, in (0, 1).
     worst : int or None
-        Preferences listed of each user, at least 1; None lists all.
+        Number of preferences listed of each user, at least 1; None lists all.
 
     Returns
     -------
@@ -94,6 +94,17 @@ def unrealistic_preferences(
     -----
     Costs PEELING_ROUNDS + 1 times as much as scoring the users, and a row of weights for each item
     held by a listed user.
+
+    Examples
+    --------
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> table = unrealistic_preferences(evaluator, synthetic, worst=1)
+    >>> table[table["flagged"]][["user", "item", "percentile", "p_value"]].head(3)
+         user    item  percentile  p_value
+    9      s9  tea 18       0.009     0.04
+    101  s101  jam 35       0.009     0.02
+    102  s102  tea 19       0.009     0.04
     """
     check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
@@ -140,15 +151,16 @@ def preferences_by_model(evaluator: Evaluator, synthetic: Mapping[str, Profiles]
 def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
     """Flag synthetic users who are less plausible than real users, at a false discovery rate.
 
-    Benjamini-Hochberg over the conformal p-values of users. They share their calibration users,
-    which makes them positively dependent, so that the rate holds (Bates et al. 2023): of the users
-    flagged a share `q` at most is as believable as real users are, on average.
+    Benjamini-Hochberg [1]_ over the conformal p-values of users. They share their calibration
+    users, which makes them positively dependent, so that the rate holds [2]_: of the users flagged
+    a share `q` at most is as believable as real users are, on average.
 
     Parameters
     ----------
     evaluator : Evaluator
+        Real users; its held-out ones calibrate.
     synthetic : Profiles
-        On the items of the evaluator.
+        Users made up by a model, over the items of the evaluator.
     q : float
         False discovery rate, in (0, 1).
 
@@ -165,9 +177,27 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
 
     Notes
     -----
-    Benjamini & Hochberg (1995), JRSS B 57(1). Bates, Candes, Lei, Romano & Sesia (2023), "Testing
-    for outliers with conformal p-values", Annals of Statistics 51(1). With n calibration users, k
-    flagged users of m need k >= m / (q (n + 1)).
+    With n calibration users, k flagged users of m need k >= m / (q (n + 1)).
+
+    References
+    ----------
+    .. [1] Benjamini & Hochberg (1995), "Controlling the false discovery rate", J. R. Stat. Soc. B
+       57(1).
+    .. [2] Bates, Candes, Lei, Romano & Sesia (2023), "Testing for outliers with conformal
+       p-values", Annals of Statistics 51(1).
+
+    Examples
+    --------
+    Most of those flagged are among the second half of the users, who have no taste:
+
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> table = flagged_users(evaluator, synthetic, q=0.1)
+    >>> table[table["flagged"]].head(3)
+         user  user_p_value  user_q_value  flagged
+    9      s9         0.005          0.08     True
+    101  s101         0.005          0.08     True
+    102  s102         0.005          0.08     True
     """
     check_share("q", q)
     n_users, n_calibration = len(synthetic), len(evaluator.held_out)

@@ -9,7 +9,7 @@ from cornac_mle.metrics.base import (
 )
 from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
 from cornac_mle.metrics.copied_users import CopiedUsers
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
 from cornac_mle.metrics.marginals import PopularityJS, ProfileSizeKS
 from cornac_mle.metrics.missing_share import MissingShare
@@ -24,6 +24,7 @@ from cornac_mle.metrics.pairs import PairError
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
 from cornac_mle.metrics.point_sets import PRDC, conformal_fidelity, prdc
 from cornac_mle.metrics.ratings import RatingKS
+from cornac_mle.metrics.splits import Split
 from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split, split_key
 from cornac_mle.neighbours.balls import Counts, pairs_from
 from cornac_mle.neighbours.similarity import LEAST_SIMILARITY, similarity_blocks
 from cornac_mle.profiles import Profiles
@@ -74,6 +75,7 @@ def counts_on_splits(
     real, users : Profiles
         `real` and `other` of the splits are their rows.
     splits : sequence of Split
+        Half-splits to count on.
     needed, needed_of_users : ndarray, shape (n_splits, n_real) and (n_splits, n_users)
         Similarity it takes to be in a user's ball, by `neighbour_similarity`.
 

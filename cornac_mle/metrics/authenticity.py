@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
@@ -107,7 +108,7 @@ def authentic_shares(
     Parameters
     ----------
     train, users : Profiles
-        On the same items.
+        Training users and users to judge, on the same items.
     own_similarity : ndarray, shape (n_train,)
         Similarity of each training user to the nearest other one.
 

@@ -8,7 +8,8 @@ import numpy as np
 from cornac.metrics import RankingMetric
 
 from cornac_mle.checks import refusal
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike, generator
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
@@ -22,6 +23,16 @@ class NotMeasurableError(ValueError):
 
     There are too few users, say, or the model has no likelihood. `HeldOutUsers` writes NaN and logs
     the reason, so that one metric does not cost the others; every other error stops it.
+
+    Examples
+    --------
+    >>> from cornac_mle.metrics import UnrealisticUsers
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> UnrealisticUsers(alpha=0.001).measure(evaluator, synthetic, rng=1)
+    Traceback (most recent call last):
+    cornac_mle.metrics.base.NotMeasurableError: `held_out` and `synthetic` must each be at least
+    1998 users; got 200 and 200 for UnrealisticUsers@0.001. Hold out more users, or leave this...
     """
 
 
@@ -54,7 +65,18 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
     ideal : float or None
         Best value; None where the best value is the ceiling (what real users get).
     note : MetricNote
-        How to read it.
+        How to read it: its best value and one sentence.
+
+    Examples
+    --------
+    A metric of one's own is a subclass of `SplitMetric`, which see:
+
+    >>> from cornac_mle.metrics import PopularityJS
+    >>> metric = PopularityJS()
+    >>> isinstance(metric, SplitMetric), isinstance(metric, RealismMetric)
+    (True, True)
+    >>> metric.name, metric.bounds, metric.ideal, metric.higher_better
+    ('PopularityJS', (0.0, 1.0), 0.0, False)
     """
 
     bounds: tuple[float, float]
@@ -78,9 +100,11 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         Parameters
         ----------
         evaluator : Evaluator
+            Real users.
         synthetic : Profiles
             Users made up by a model, over the items of the evaluator's users in the same order.
         rng : int, SeedSequence or Generator
+            Random seed of permutations and the like.
 
         Raises
         ------
@@ -118,11 +142,36 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
 
 
 class ModelMetric(RealismMetric):
-    """A metric that asks the model itself, for more users than a pool has or for a likelihood."""
+    """A metric that asks the model itself, for more users than a pool has or for a likelihood.
+
+    A subclass writes `_measure_model`, and `_measure` for users without their model.
+
+    Examples
+    --------
+    >>> from cornac_mle.metrics import HeldOutLogLikelihood
+    >>> from cornac_mle.metrics.example import example_users
+    >>> from cornac_mle.models.popularity import Popularity
+    >>> evaluator, _ = example_users()
+    >>> metric = HeldOutLogLikelihood()
+    >>> isinstance(metric, ModelMetric)
+    True
+    >>> model = Popularity().fit(evaluator.train.to_dataset())
+    >>> metric.measure_model(evaluator, model, rng=1).value
+    -25.66
+    """
 
     @final
     def measure_model(self, evaluator: Evaluator, model: Samplable, *, rng: RngLike) -> Measurement:
         """Measure a fitted model against the held-out users of `evaluator`.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Real users.
+        model : GenerativeRecommender
+            Fitted model, over the items of the evaluator's users in the same order.
+        rng : int, SeedSequence or Generator
+            Random seed of the users that the model makes up.
 
         Raises
         ------
@@ -144,6 +193,33 @@ class SplitMetric(RealismMetric):
     *value* is synthetic users against one half A of the held-out users, *ceiling* the other half
     against A, *floor* independent popularity against A: always |A| users against |A| users, over
     the same half-splits. The estimand is the metric's expectation at that size.
+
+    With v_s, c_s and f_s what `_on_splits` gives of synthetic users, of other held-out users and of
+    popularity on half-split s, each is reported by its mean over half-splits; the 95% interval is
+    that mean of the v_s plus and minus Student's quantile times their standard deviation, which is
+    not divided by the root of their number (see `split_interval`).
+
+    A metric of one's own is a subclass with `bounds`, `ideal`, `note`, a name and `_on_splits`.
+
+    Examples
+    --------
+    How much more than real users do synthetic users hold?
+
+    >>> class MeanSize(SplitMetric):
+    ...     bounds = (0.0, np.inf)
+    ...     ideal = None  # the ceiling, what real users have
+    ...     note = MetricNote("ceiling", "items that a user holds on average")
+    ...
+    ...     def __init__(self) -> None:
+    ...         super().__init__(name="MeanSize")
+    ...
+    ...     def _on_splits(self, evaluator, users, splits):
+    ...         return np.asarray([users.sizes[split.other].mean() for split in splits])
+    >>> from cornac_mle.metrics.example import example_users
+    >>> evaluator, synthetic = example_users()
+    >>> found = MeanSize().measure(evaluator, synthetic, rng=1)
+    >>> found.value, found.ceiling, found.loss
+    (9.3, 9.06, 0.24)
     """
 
     minimum_users: int = 2

@@ -6,8 +6,9 @@ import numpy as np
 
 from cornac_mle.metrics._split_balls import counts_on_splits, real_similarity
 from cornac_mle.metrics.base import NotMeasurableError
-from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.neighbours import NeighbourMetric
+from cornac_mle.metrics.splits import Split, split_key
 from cornac_mle.neighbours.balls import Counts, clipped_coverage, clipped_density
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IntArray

@@ -105,9 +105,9 @@ def copying_excess(
     Parameters
     ----------
     train, held_out, users : Profiles
-        On the same items.
+        Training users, held-out users and users to judge, on the same items.
     themselves : bool
-        `users` are the held-out users: a user is not its own neighbour.
+        Whether `users` are the held-out users: a user is not its own neighbour.
 
     Notes
     -----

@@ -1,8 +1,7 @@
 """The evaluator: everything that metrics need of real users, fitted once for all models."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
 from cornac_mle.metrics._memory import Memory
 from cornac_mle.metrics._user_groups import check_groups
+from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles, check_profiles
@@ -24,23 +24,6 @@ LEAST_LOG_GENUINE = -20.0
 """Stands for -inf among features: less than any item's log P(genuine)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Rows of one matched comparison: `real` of the held-out users, `other` of the users judged."""
-
-    real: IndexArray
-    other: IndexArray
-
-
-def split_key(splits: Sequence[Split], *, real_only: bool = False) -> bytes:
-    """Digest of the rows of splits: an argument under which to remember what depends on them."""
-    digest = blake2b(digest_size=16)
-    for split in splits:
-        for rows in (split.real,) if real_only else (split.real, split.other):
-            digest.update(len(rows).to_bytes(8, "little") + rows.astype(np.int64).tobytes())
-    return digest.digest()
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluator:
     """Real users that no model has seen, and a plausibility judge fitted on some of them.
@@ -50,17 +33,39 @@ class Evaluator:
     Attributes
     ----------
     train : Profiles or None
-        Users that the models were fitted on: needed by `CopiedUsers` only.
+        Users that the models were fitted on, where they are at hand: `CopiedUsers`, `Authenticity`
+        and the ceiling of `MissingShare` need them.
     reference : Profiles
-        Users that the judge is fitted on, and nothing else.
+        Users that judges are fitted on.
     held_out : Profiles
         Users that synthetic users are compared with.
     judge : PlausibilityModel
         The primary judge, of the EASE family.
     floor_users : Profiles
-        Independent-popularity users, as many as held-out users, of sizes of training users.
+        Independent-popularity users, as many as held-out users, of sizes and popularity of `seen`.
     n_splits : int
-        Half-splits of the held-out users.
+        Number of half-splits of the held-out users.
+    split_seeds : tuple of SeedSequence
+        Random seeds of the half-splits, one each.
+    judge_seed : SeedSequence
+        Random seed of the judges.
+
+    Examples
+    --------
+    Three groups of real users, 40 items; every user's taste is one half of the items.
+
+    >>> import pandas as pd, scipy.sparse as sp
+    >>> random = np.random.default_rng(1)
+    >>> likes_first = random.random((90, 1)) < 0.5
+    >>> holds = random.random((90, 40)) < np.where(likes_first == (np.arange(40) < 20), 0.4, 0.05)
+    >>> users = pd.Index([f"u{row}" for row in range(90)])
+    >>> items = pd.Index([f"i{column}" for column in range(40)])
+    >>> real = Profiles(sp.csr_array(holds, dtype=np.float32), users, items)
+    >>> evaluator = Evaluator.fit(real[:30], real[30:60], real[60:], rng=1)
+    >>> evaluator
+    Evaluator(30 train, 30 reference, 30 held-out users, 40 items)
+    >>> evaluator.p_values(evaluator.floor_users).shape
+    (30,)
     """
 
     train: Profiles | None
@@ -105,8 +110,9 @@ class Evaluator:
             Disjoint groups of users over the same items in the same order. `train` may be None:
             then popularity is that of the reference users.
         rng : int, SeedSequence or Generator
+            Random seed of the judges, the floor and the half-splits.
         n_splits : int
-            Half-splits, at least 2.
+            Number of half-splits, at least 2.
 
         Raises
         ------
@@ -211,9 +217,14 @@ class Evaluator:
 
         Parameters
         ----------
+        profiles : Profiles
+            Users to judge, over the items of the held-out users.
+        family : {"ease", "item-knn", "svd"}
+            Family of the judge.
         conditional_at : float, optional
-            Rank users within cells of profile size x popularity only, large enough for p-values
-            of this level: then P(p <= a) <= a holds in every cell, not only on average.
+            Level, in (0, 1), of p-values that hold within cells: users are ranked within cells of
+            profile size x popularity only, large enough for p-values of this level: then P(p <= a)
+            <= a holds in every cell, not only on average.
         """
         scores = self.plausibility(profiles, family=family)
         calibration = self.plausibility(self.held_out, family=family)
@@ -280,13 +291,7 @@ class Evaluator:
         that are left, which gives the ceiling. The held-out halves depend on `size` only, so every
         model and the floor meet the same ones.
         """
-        splits = []
-        for seed in self.split_seeds:
-            random = np.random.default_rng(seed)
-            rows = random.permutation(len(self.held_out))
-            others = rows[size : 2 * size] if n_others is None else random.permutation(n_others)
-            splits.append(Split(np.sort(rows[:size]), np.sort(others[:size])))
-        return splits
+        return half_splits(self.split_seeds, len(self.held_out), size, n_others)
 
     def remembered(self, owner: object, *arguments: Hashable, compute: Callable[[], T]) -> T:
         """Return what belongs to an owner and arguments, computing it the first time only.

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray

@@ -149,7 +149,7 @@ def missing_share(
     Returns
     -------
     bound : float
-        In [0, 1].
+        Certified lower bound, in [0, 1].
     detectable : float or None
         Smallest share with a bound above 0 in 8 cases of 10; None with too few users for any.
     """

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import check_count
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split, split_key
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
@@ -135,8 +136,9 @@ def kernel_sums(
     Parameters
     ----------
     first, second : Profiles
-        On the same items.
+        Two groups of users, on the same items.
     weights, other_weights : ndarray, shape (n_first, n_columns) and (n_second, n_columns)
+        Weights of the users of each group, w and v.
 
     Returns
     -------

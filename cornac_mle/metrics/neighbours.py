@@ -13,7 +13,8 @@ import numpy as np
 from cornac_mle.checks import check_count
 from cornac_mle.metrics._split_balls import real_similarity, split_counts
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.neighbours.balls import Counts
 from cornac_mle.neighbours.similarity import LEAST_SIMILARITY
 from cornac_mle.profiles import Profiles

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IndexArray, pattern

@@ -61,12 +61,20 @@ class PRDC:
 
 
 def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
-    """Precision, recall, density and coverage, plain and clipped, of synthetic points.
+    r"""Precision, recall, density and coverage, plain and clipped, of synthetic points.
 
     A point's ball reaches to its k-th nearest neighbour among the other points of its own set, and
-    holds whoever is as near (``<=``). Compare with the same of a second set of real points, the
-    ceiling: it depends on the distribution, on n and on k, and only the clipped metrics are 1
-    there, about.
+    holds whoever is as near (``<=``). With B(x) the ball of real point x of n, B(y) that of
+    synthetic point y of m, precision, recall, density and coverage are
+
+    .. math:: \frac{\#\{j : \exists i\; y_j \in B(x_i)\}}{m}, \quad
+        \frac{\#\{i : \exists j\; x_i \in B(y_j)\}}{n}, \quad
+        \frac{\#\{(i, j) : y_j \in B(x_i)\}}{k m}, \quad
+        \frac{\#\{i : \exists j\; y_j \in B(x_i)\}}{n};
+
+    `ClippedDensity` and `ClippedCoverage` have the formulas of the other two. Compare with the same
+    of a second set of real points, the ceiling: it depends on the distribution, on n and on k, and
+    only the clipped metrics are 1 there, about.
 
     Parameters
     ----------
@@ -75,7 +83,7 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
         with Jaccard distance, where sets that share no item are never neighbours. Give both the
         same number of points: radii shrink as n grows, so that other numbers are other metrics.
     k : int
-        Neighbours, at least 1, fewer than the points of either set.
+        Number of neighbours, at least 1, fewer than the points of either set.
 
     Returns
     -------
@@ -91,10 +99,8 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
 
     Notes
     -----
-    Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing generative
-    models"; Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models";
-    Salvy, Talbot & Thirion (2026), "Enhanced generative model evaluation with clipped density and
-    coverage". Without ties the first four equal those of the package prdc, whose ``<`` leaves
+    Precision and recall are those of [1]_, density and coverage those of [2]_, the clipped ones
+    those of [3]_. Without ties the first four equal those of the package prdc, whose ``<`` leaves
     tied points out: it gives two equal sets with copies less than 1.
 
     None of them notices a synthetic set that is the real one: measure copying apart. Precision and
@@ -104,6 +110,15 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     Time n_real^2 + n_synthetic^2 + n_real n_synthetic, about 1 s for twice 10,000 vectors of
     64 coordinates on one core, more where many distances are tied; memory does not grow with these
     products.
+
+    References
+    ----------
+    .. [1] Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing
+       generative models", NeurIPS.
+    .. [2] Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models",
+       ICML.
+    .. [3] Salvy, Talbot & Thirion (2026), "Enhanced generative model evaluation with clipped
+       density and coverage".
 
     Examples
     --------
@@ -128,12 +143,17 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
 
 
 def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> float:
-    """Share of synthetic points as near to real ones as real ones are; in [0, 1], 1 is best.
+    r"""Share of synthetic points as near to real ones as real ones are; in [0, 1], 1 is best.
 
     Real points are halved at random. A point's distance to the nearest point of the first half is
-    compared with the distances of the second half: ``p = (1 + #{as far or farther}) / (1 + n)``.
-    Of real points about a tenth has p <= .1, and the value is ``min(1, mean(p > .1) / .9)``. .31
-    says that 28% of the synthetic points are as near as all but the farthest tenth of real ones.
+    compared with the distances of the n points of the second half, as a conformal p-value [1]_:
+    ``p = (1 + #{as far or farther}) / (1 + n)``. Of real points about a tenth has p <= .1. Of m
+    synthetic points y the value is
+
+    .. math:: \min\left(1, \frac{\#\{j : p(y_j) > .1\}}{.9 m}\right).
+
+    .31 says that 28% of the synthetic points are as near as all but the farthest tenth of real
+    ones.
 
     *Precision* of an embedding is nearly blind, because a point passes that lies in any real ball:
     balls of outliers are wide, in many coordinates they overlap and let most of the space pass.
@@ -145,8 +165,9 @@ def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> floa
     Parameters
     ----------
     real, synthetic : ndarray, shape (n, d), or sparse array, shape (n, n_items)
-        As for `prdc`; at least 18 real points. The numbers of points need not agree.
+        Points as for `prdc`; at least 18 real ones. The numbers of points need not agree.
     rng : int, SeedSequence or Generator
+        Random seed of the halves.
 
     Returns
     -------
@@ -162,8 +183,11 @@ def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> floa
 
     Notes
     -----
-    Vovk, Gammerman & Shafer (2005), "Algorithmic learning in a random world". Time n_real
-    x (n_real + n_synthetic).
+    Time n_real x (n_real + n_synthetic).
+
+    References
+    ----------
+    .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
 
     Examples
     --------

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children
 from cornac_mle.report.measurement import MetricNote
@@ -124,6 +125,7 @@ def ks_by_item(
     items, values, from_real : ndarray, shape (n_ratings,)
         Item, value and group of each rating.
     n_items : int
+        Number of items of the catalogue.
 
     Returns
     -------

@@ -7,7 +7,8 @@ from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import PRIMARY, Evaluator, Split
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.metrics.splits import Split
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
@@ -190,9 +191,12 @@ def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: floa
 
     Parameters
     ----------
-    flagged : users with p <= alpha.
-    counts : (n_synthetic, n_real) of each cell.
-    alpha : level, in (0, 1).
+    flagged : int
+        Number of users with p <= alpha.
+    counts : sequence of tuple of int
+        Numbers of synthetic and of real users, (n_synthetic, n_real), of each cell.
+    alpha : float
+        Level, in (0, 1).
 
     Examples
     --------

@@ -25,11 +25,11 @@ class Counts:
     Attributes
     ----------
     of_ball : ndarray of int, shape (n_rows,)
-        Points in each ball.
+        Number of points in each ball.
     of_point : ndarray of int, shape (n_columns,)
-        Balls that hold each point.
+        Number of balls that hold each point.
     of_point_clipped : ndarray of int, shape (n_columns,)
-        The same with no ball wider than the median one.
+        Number of balls that hold it with no ball wider than the median one.
     in_reach : ndarray of bool, shape (n_rows,)
         Whether each row lies within a ball around a column; all False without such balls.
     """
@@ -73,15 +73,16 @@ def kth_closeness(closeness: Closeness, k: int, *, themselves: bool = False) -> 
     Parameters
     ----------
     closeness : Closeness
-        Of at least k columns, k + 1 if `themselves`.
+        Closeness to at least k columns, k + 1 if `themselves`.
     k : int
+        Number of neighbours.
     themselves : bool
-        Row i and column i are the same user, who is not their own neighbour.
+        Whether row i and column i are the same user, who is not their own neighbour.
 
     Returns
     -------
     ndarray, shape (n_rows,)
-        At least ``closeness.least``.
+        Closeness needed, at least ``closeness.least``.
 
     Notes
     -----
@@ -100,15 +101,17 @@ def own_balls(closeness: Closeness, k: int) -> tuple[FloatArray, IntArray]:
     Parameters
     ----------
     closeness : Closeness
-        Of rows to themselves, more than k.
+        Closeness of rows to themselves, more than k of them.
     k : int
+        Number of neighbours.
 
     Returns
     -------
     needed : ndarray, shape (n_rows,)
-        By `kth_closeness`.
+        Closeness needed, by `kth_closeness`.
     of_point_clipped : ndarray of int, shape (n_rows,)
-        By `ball_counts`, in the same pass as long as the balls hold no more than `MAX_PAIRS`.
+        Counts as by `ball_counts`, in the same pass as long as the balls hold no more than
+        `MAX_PAIRS`.
     """
     n_rows = closeness.shape[0]
     needed, pairs, n_pairs = np.empty(n_rows), [], 0
@@ -143,7 +146,7 @@ def ball_counts(
     needed_of_points : ndarray, shape (n_columns,), optional
         Balls around the points, to see which rows they reach.
     themselves : bool
-        Row i and column i are the same user, who does not count in their own ball.
+        Whether row i and column i are the same user, who does not count in their own ball.
 
     Notes
     -----
@@ -166,18 +169,22 @@ def ball_counts(
 
 
 def expected_clipped_coverage(n_real: int, n_good: npt.ArrayLike, k: int) -> FloatArray:
-    """Mean of min(count / k, 1) over real users when `n_good` synthetic users are like them.
+    r"""Mean of min(count / k, 1) over real users when `n_good` synthetic users are like them.
 
-    In [0, 1], grows with `n_good`. The ball of a real user around the k-th of n_real - 1 others
+    In [0, 1], grows with `n_good`. The ball of a real user, up to the k-th of n_real - 1 others,
     holds a share of the distribution that is Beta(k, n_real - k), whatever the distribution, as
-    long as it has no ties; so the count is beta-binomial.
+    long as it has no ties; so the count N is beta-binomial and the mean is
+
+    .. math:: 1 - \sum_{c < k} P(N = c) \left(1 - \frac{c}{k}\right).
 
     Parameters
     ----------
     n_real : int
-        More than k.
-    n_good : array of int
+        Number of real users, more than k.
+    n_good : array_like of int
+        Number of synthetic users who are like them.
     k : int
+        Number of neighbours.
 
     Examples
     --------
@@ -243,7 +250,7 @@ def kth_of_rows(values: FloatArray, row: IntArray, n_rows: int, k: int, least: f
     Parameters
     ----------
     values, row : ndarray, shape (n_values,)
-        In the order of rows.
+        Values and their rows, in the order of rows.
     """
     kth = np.full(n_rows, least)
     first = np.searchsorted(row, np.arange(n_rows + 1))

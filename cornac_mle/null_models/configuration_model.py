@@ -34,12 +34,15 @@ class UserItemOdds:
 
     Attributes
     ----------
-    odds : (n_sizes, n_popularities)
-        x_u y_i, in [0, inf]: 0 where nobody of that size can hold such an item (the size or the
-        popularity is 0), inf where everybody must.
-    size_users : (n_sizes,) number of users of each distinct profile size.
-    user_class : (n_users,) row of `odds` of each user.
-    item_class : (n_items,) column of `odds` of each item.
+    odds : ndarray, shape (n_sizes, n_popularities)
+        Odds x_u y_i, in [0, inf]: 0 where nobody of that size can hold such an item (the size or
+        the popularity is 0), inf where everybody must.
+    size_users : ndarray of int, shape (n_sizes,)
+        Number of users of each distinct profile size.
+    user_class : ndarray of int, shape (n_users,)
+        Row of `odds` of each user.
+    item_class : ndarray of int, shape (n_items,)
+        Column of `odds` of each item.
     """
 
     odds: FloatArray
@@ -55,12 +58,17 @@ class UserItemOdds:
 
 
 def fit_two_margin_null(profiles: sp.csr_array) -> UserItemOdds:
-    """Fit the maximum-entropy null whose expected margins are the observed ones.
+    r"""Fit the maximum-entropy null whose expected margins are the observed ones.
+
+    User u holds item i, independently of all else, with probability
+
+    .. math:: P(u, i) = \frac{x_u y_i}{1 + x_u y_i}.
 
     Parameters
     ----------
-    profiles : (n_users, n_items) profiles; only which entries are stored counts. Users and items
-        may be empty, and users may hold all items.
+    profiles : csr_array, shape (n_users, n_items)
+        Profiles; only which entries are stored counts. Users and items may be empty, and users may
+        hold all items.
 
     Returns
     -------
@@ -76,12 +84,20 @@ def fit_two_margin_null(profiles: sp.csr_array) -> UserItemOdds:
 
     Notes
     -----
-    Squartini & Garlaschelli (2011), "Analytical maximum-likelihood method to detect patterns in
-    real networks", New J. Physics 13; bipartite: Saracco et al. (2015), "Randomizing bipartite
-    networks: the case of the World Trade Web", Scientific Reports 5. The equations are solved as
-    the minimum of the convex function sum log(1 + x_u y_i) - sum k_u log x_u - sum k_i log y_i, by
-    a trust region method. An iteration takes the cube of the number of distinct sizes and
-    popularities: seconds for a thousand.
+    The configuration model of [1]_, bipartite as in [2]_. With k_u and k_i the sizes of profiles
+    and the popularities of items, the equations are solved as the minimum of the function
+
+    .. math:: \sum_{u, i} \log(1 + x_u y_i) - \sum_u k_u \log x_u - \sum_i k_i \log y_i,
+
+    convex in log x and log y, by a trust region method. An iteration takes the cube of the number
+    of distinct sizes and popularities: seconds for a thousand.
+
+    References
+    ----------
+    .. [1] Squartini & Garlaschelli (2011), "Analytical maximum-likelihood method to detect patterns
+       in real networks", New J. Physics 13.
+    .. [2] Saracco et al. (2015), "Randomizing bipartite networks: the case of the World Trade Web",
+       Scientific Reports 5.
 
     Examples
     --------

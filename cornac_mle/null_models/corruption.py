@@ -24,18 +24,22 @@ def popularity_draws(popularity: ArrayLike, sizes: ArrayLike, *, rng: RngLike) -
     """Draw profiles of given sizes whose items follow popularity and nothing else.
 
     Items are drawn one after the other, without replacement, in proportion to popularity
-    (Plackett-Luce). This equals a race: item i arrives at the time E_i / popularity_i, where E_i is
-    standard exponential, and the first ``sizes[u]`` arrivals are the profile of user u.
+    (Plackett-Luce). This equals a race [1]_: item i arrives at the time E_i / popularity_i, where
+    E_i is standard exponential, and the first ``sizes[u]`` arrivals are the profile of user u.
 
     Parameters
     ----------
-    popularity : (n_items,) weights, finite, none negative. An item of weight 0 is never drawn.
-    sizes : (n_users,) number of items of each user.
-    rng : seed or generator.
+    popularity : array_like, shape (n_items,)
+        Weights of the items, finite, none negative. An item of weight 0 is never drawn.
+    sizes : array_like of int, shape (n_users,)
+        Number of items of each user.
+    rng : int, SeedSequence or Generator
+        Random seed of the draws.
 
     Returns
     -------
-    (n_users, n_items) float32 array of ones.
+    csr_array, shape (n_users, n_items)
+        Profiles as float32 ones.
 
     Raises
     ------
@@ -45,9 +49,12 @@ def popularity_draws(popularity: ArrayLike, sizes: ArrayLike, *, rng: RngLike) -
 
     Notes
     -----
-    Yellott (1977), "The relationship between Luce's choice axiom, Thurstone's theory of comparative
-    judgment, and the double exponential distribution", J. Math. Psychology 15(2). Time n_users x
-    n_items.
+    Time n_users x n_items.
+
+    References
+    ----------
+    .. [1] Yellott (1977), "The relationship between Luce's choice axiom, Thurstone's theory of
+       comparative judgment, and the double exponential distribution", J. Math. Psychology 15(2).
 
     Examples
     --------
@@ -78,14 +85,19 @@ def swap(
 
     Parameters
     ----------
-    profiles : (n_users, n_items) profiles.
-    share : share of the items to replace, in [0, 1].
-    popularity : (n_items,) weights of the draws, finite, none negative.
-    rng : seed or generator.
+    profiles : csr_array, shape (n_users, n_items)
+        Profiles to corrupt.
+    share : float
+        Share of the items to replace, in [0, 1].
+    popularity : array_like, shape (n_items,)
+        Weights of the draws, finite, none negative.
+    rng : int, SeedSequence or Generator
+        Random seed of the draws.
 
     Returns
     -------
-    (n_users, n_items) float32 array of ones.
+    csr_array, shape (n_users, n_items)
+        Profiles as float32 ones.
 
     Raises
     ------
@@ -131,12 +143,15 @@ def chimera(profiles: sp.csr_array, *, rng: RngLike) -> sp.csr_array:
 
     Parameters
     ----------
-    profiles : (n_users, n_items) profiles of at least two users.
-    rng : seed or generator.
+    profiles : csr_array, shape (n_users, n_items)
+        Profiles of at least two users.
+    rng : int, SeedSequence or Generator
+        Random seed of the draws.
 
     Returns
     -------
-    (n_users, n_items) float32 array of ones; row u has as many items as row u of `profiles`.
+    csr_array, shape (n_users, n_items)
+        Profiles as float32 ones; row u has as many items as row u of `profiles`.
 
     Raises
     ------

@@ -17,22 +17,26 @@ TRADES_A_USER = 20
 def curveball(profiles: sp.csr_array, *, rng: RngLike, n_trades: int | None = None) -> sp.csr_array:
     """Randomise profiles; every user keeps the number of items, every item the number of users.
 
-    In a trade two users, chosen at random, put the items that only one of them holds on a heap and
-    take as many as they gave, at random. Trades lead from every matrix to every other one of the
-    same margins, a trade is as likely as its reverse, and nothing may change in one: so that after
-    many of them all matrices are equally likely.
+    In a trade [1]_ two users, chosen at random, put the items that only one of them holds on a heap
+    and take as many as they gave, at random. Trades lead from every matrix to every other one of
+    the same margins, a trade is as likely as its reverse, and nothing may change in one: so that
+    after many of them all matrices are equally likely [2]_.
 
     Parameters
     ----------
-    profiles : (n_users, n_items) profiles; only which entries are stored counts.
-    rng : seed or generator.
-    n_trades : at least 0; None takes 20 a user, after which the overlap with the original no
-        longer falls on MovieLens-100K, Last.fm and The Complete Journey. How many are enough
-        is not proved for any data: look at the overlap where it matters.
+    profiles : csr_array, shape (n_users, n_items)
+        Profiles of at least two users; only which entries are stored counts.
+    rng : int, SeedSequence or Generator
+        Random seed of the trades.
+    n_trades : int, optional
+        Number of trades, at least 0; None takes 20 a user, after which the overlap with the
+        original no longer falls on MovieLens-100K, Last.fm and The Complete Journey. How many are
+        enough is not proved for any data: look at the overlap where it matters.
 
     Returns
     -------
-    (n_users, n_items) float32 array of ones, indices sorted.
+    csr_array, shape (n_users, n_items)
+        Profiles as float32 ones, indices sorted.
 
     Raises
     ------
@@ -41,10 +45,14 @@ def curveball(profiles: sp.csr_array, *, rng: RngLike, n_trades: int | None = No
 
     Notes
     -----
-    Strona et al. (2014), "A fast and unbiased procedure to randomize ecological binary matrices
-    with fixed row and column totals", Nature Communications 5; uniformity: Carstens (2015), "Proof
-    of uniform sampling of binary matrices with fixed row sums and column sums for the fast
-    Curveball algorithm", Physical Review E 91. Time n_trades x mean profile size.
+    Time n_trades x mean profile size.
+
+    References
+    ----------
+    .. [1] Strona et al. (2014), "A fast and unbiased procedure to randomize ecological binary
+       matrices with fixed row and column totals", Nature Communications 5.
+    .. [2] Carstens (2015), "Proof of uniform sampling of binary matrices with fixed row sums and
+       column sums for the fast Curveball algorithm", Physical Review E 91.
 
     Examples
     --------

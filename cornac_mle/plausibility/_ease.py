@@ -28,8 +28,11 @@ class EasePredictor(LeaveOneOutPredictor):
 
     Notes
     -----
-    Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data". Time
-    min(n_users, n_items)^3, memory min(n_users, n_items)^2.
+    Time min(n_users, n_items)^3, memory min(n_users, n_items)^2.
+
+    References
+    ----------
+    Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data", WWW.
     """
 
     reference: sp.csr_array  # X, (n_users, n_items) float32 ones

@@ -25,8 +25,8 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
     cosine_ij = c_ij / (sqrt(c_i c_j) + shrinkage) with c_ij the users who hold both. Sparse, so
     that it fits any catalogue: n_items x neighbours numbers.
 
-    Notes
-    -----
+    References
+    ----------
     Deshpande & Karypis (2004), "Item-based top-N recommendation algorithms", ACM TOIS 22(1).
     """
 

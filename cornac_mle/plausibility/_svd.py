@@ -24,8 +24,8 @@ class SvdPredictor(LeaveOneOutPredictor):
     the item does not explain itself. The encoding yV itself would throw away what is wanted: it
     projects a strange profile back among the ordinary ones.
 
-    Notes
-    -----
+    References
+    ----------
     Cremonesi, Koren & Turrin (2010), "Performance of recommender algorithms on top-N
     recommendation tasks" (PureSVD).
     """

@@ -83,10 +83,14 @@ def item_evidence(
 
     Parameters
     ----------
-    profiles : (n_block, n_items) profiles.
-    predictor : fitted on reference users.
-    user_counts : (n_items,) number of reference users who hold the item.
-    n_users : number of reference users that the counts are of; the predictor may know fewer.
+    profiles : csr_array, shape (n_block, n_items)
+        Block of profiles.
+    predictor : LeaveOneOutPredictor
+        Predictor fitted on reference users.
+    user_counts : ndarray, shape (n_items,)
+        Number of reference users who hold the item.
+    n_users : int
+        Number of reference users that the counts are of; the predictor may know fewer.
     """
     scores = predictor.scores(profiles)
     user, item = user_of(profiles), profiles.indices
@@ -109,12 +113,18 @@ class PlausibilityModel:
 
     Attributes
     ----------
-    predictor : leave-one-out predictor, at the setting that told planted items best.
-    user_counts : (n_items,) number of reference users who hold the item.
-    regression : logistic regression of "planted" on `item_evidence`, its squares and products.
-    location, log_scale : (5,) coefficients of the adjustment, see `_circumstances`.
-    bounds : (2, 5) range of circumstances beyond which the adjustment stays as it is.
-    reference_scores : (n_users,) cross-fitted scores of the users that it was fitted on.
+    predictor : LeaveOneOutPredictor
+        Predictor at the setting that told planted items best.
+    user_counts : ndarray, shape (n_items,)
+        Number of reference users who hold the item.
+    regression : Pipeline
+        Logistic regression of "planted" on `item_evidence`, its squares and products.
+    location, log_scale : ndarray, shape (5,)
+        Coefficients of the adjustment, see `_circumstances`.
+    bounds : ndarray, shape (2, 5)
+        Range of circumstances beyond which the adjustment stays as it is.
+    reference_scores : ndarray, shape (n_users,)
+        Cross-fitted scores of the users that it was fitted on.
     """
 
     predictor: LeaveOneOutPredictor
@@ -131,10 +141,13 @@ class PlausibilityModel:
 
         Parameters
         ----------
-        reference : (n_users, n_items) profiles of real users; those of fewer than 2 items are left
-            out. No user of it may be a user that p-values are computed for or calibrated on.
-        family : "ease", "item-knn" or "svd".
-        rng : seed or generator, for the folds and the planted items.
+        reference : csr_array, shape (n_users, n_items)
+            Profiles of real users; those of fewer than 2 items are left out. No user of it may be a
+            user that p-values are computed for or calibrated on.
+        family : {"ease", "item-knn", "svd"}
+            Family of the leave-one-out predictor.
+        rng : int, SeedSequence or Generator
+            Random seed of the folds and the planted items.
 
         Raises
         ------
@@ -200,7 +213,8 @@ class PlausibilityModel:
 
         Parameters
         ----------
-        profiles : (n_users, n_items) over the catalogue of the reference users.
+        profiles : csr_array, shape (n_users, n_items)
+            Profiles over the catalogue of the reference users.
 
         Raises
         ------

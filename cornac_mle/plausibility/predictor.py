@@ -22,7 +22,7 @@ class LeaveOneOutPredictor(ABC):
     reference : csr_array, shape (n_users, n_items)
         The profiles that it was fitted on, float32 ones.
     setting : float
-        What `candidates` differ in: a ridge, a rank, a number of neighbours.
+        Setting that `candidates` differ in: a ridge, a rank, a number of neighbours.
     """
 
     reference: sp.csr_array
@@ -55,12 +55,15 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
 
     Parameters
     ----------
-    profiles : (n_block, n_items) profiles.
-    scores : (n_block, n_items) a score of every item.
+    profiles : csr_array, shape (n_block, n_items)
+        Block of profiles.
+    scores : ndarray, shape (n_block, n_items)
+        Score of every item.
 
     Returns
     -------
-    (profiles.nnz,) in the order of ``profiles.indices``.
+    ndarray, shape (nnz,)
+        Percentiles, in the order of ``profiles.indices``.
     """
     held = scores[user_of(profiles), profiles.indices]
     others = scores.copy()

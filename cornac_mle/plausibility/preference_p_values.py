@@ -64,9 +64,9 @@ class PreferenceCells:
         Parameters
         ----------
         reference : csr_array, shape (n_users, n_items)
-            At least one user with an item.
+            Profiles of reference users, at least one of them with an item.
         n_calibration : int
-            Real users that p-values will be calibrated on.
+            Number of real users that p-values will be calibrated on.
         """
         sizes = np.diff(reference.indptr)
         reference, sizes = reference[sizes > 0], sizes[sizes > 0]
@@ -109,12 +109,12 @@ class JudgedPreferences:
 
 
 def preference_p_values(judged: JudgedPreferences, calibration: JudgedPreferences) -> FloatArray:
-    """Conformal p-value of each preference within its cell. In (0, 1]; small is implausible.
+    r"""Conformal p-value of each preference within its cell. In (0, 1]; small is implausible.
 
     Let F_i(x) be the share of user i's preferences in the cell that score x or less (ties count).
     With n calibration users in the cell, and F_0 for the judged user,
 
-        p(x) = (F_0(x) + F_1(x) + ... + F_n(x)) / (n + 1).
+    .. math:: p(x) = \frac{F_0(x) + F_1(x) + \dots + F_n(x)}{n + 1}.
 
     It is valid for *a random preference, in the cell, of a random user*: given the n + 1 users but
     not which of them is judged, p is the distribution function of the score of a random preference
@@ -127,17 +127,23 @@ def preference_p_values(judged: JudgedPreferences, calibration: JudgedPreference
     Parameters
     ----------
     judged, calibration : JudgedPreferences
-        Scores of the two must come from one rule, fitted on neither.
+        Preferences to judge and those of real users. Scores of the two must come from one rule,
+        fitted on neither.
 
     Returns
     -------
-    ndarray, shape (n_preferences of `judged`,)
+    ndarray, shape (n_preferences,)
+        p-values of the preferences of `judged`.
 
     Notes
     -----
-    Weights as for the pooled distribution function of Dunn, Wasserman & Ramdas (2023),
-    "Distribution-free prediction sets for two-layer hierarchical models", JASA 118(544); cells as
-    in Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World".
+    Weights as for the pooled distribution function of [1]_, cells as in [2]_.
+
+    References
+    ----------
+    .. [1] Dunn, Wasserman & Ramdas (2023), "Distribution-free prediction sets for two-layer
+       hierarchical models", JASA 118(544).
+    .. [2] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
 
     Examples
     --------

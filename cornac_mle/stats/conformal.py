@@ -14,26 +14,29 @@ def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> FloatArray:
     """Conformal p-values of scores, lower tail. In (0, 1]; small is implausible.
 
     ``p(x) = (1 + #{calibration <= x}) / (1 + n)``. If a real user's score is exchangeable with the
-    n calibration scores, P(p <= alpha) <= alpha, whatever the score. A tie counts as at least as
-    extreme, so that p is never 0. For the upper tail ("too typical") negate both.
+    n calibration scores, P(p <= alpha) <= alpha, whatever the score [1]_. A tie counts as at least
+    as extreme, so that p is never 0. For the upper tail ("too typical") negate both.
 
     Parameters
     ----------
-    scores : (n_users,) scores; -inf is allowed.
-    calibration : (n,) scores of real users on whom the score was not fitted.
+    scores : array_like, shape (n_users,)
+        Scores of users; -inf is allowed.
+    calibration : array_like, shape (n,)
+        Scores of real users on whom the score was not fitted.
 
     Returns
     -------
-    (n_users,) float64.
+    ndarray, shape (n_users,)
+        p-values, float64.
 
     Raises
     ------
     ValueError
         If there is no calibration score, or any score is NaN.
 
-    Notes
-    -----
-    Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World".
+    References
+    ----------
+    .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
 
     Examples
     --------
@@ -58,8 +61,9 @@ class Cells:
 
     Attributes
     ----------
-    size_edges : (n_size_bins - 1,) cuts between bins of profile size; a size at a cut is above it.
-    popularity_edges : tuple of (n_popularity_bins - 1,) arrays
+    size_edges : ndarray, shape (n_size_bins - 1,)
+        Cuts between bins of profile size; a size at a cut is above it.
+    popularity_edges : tuple of ndarray, each of shape (n_popularity_bins - 1,)
         Cuts of mean popularity, one array for each bin of size.
     """
 
@@ -147,19 +151,22 @@ def conditional_p_values(
     calibration: ArrayLike,
     calibration_cells: NDArray[np.intp],
 ) -> FloatArray:
-    """Conformal p-values within cells, (n_users,): Mondrian conformal prediction.
+    """Conformal p-values within cells, (n_users,): Mondrian conformal prediction [1]_.
 
     Each score is ranked among the calibration scores of its own cell, so that the level holds in
     every cell and not on average only. A cell without calibration users gives p = 1.
 
     Parameters
     ----------
-    scores, cells : (n_users,) scores and their cells.
-    calibration, calibration_cells : (n,) scores of real users and their cells.
+    scores, cells : ndarray, shape (n_users,)
+        Scores of users and their cells.
+    calibration, calibration_cells : ndarray, shape (n,)
+        Scores of real users and their cells.
 
-    Notes
-    -----
-    Vovk, Lindsay, Nouretdinov & Gammerman (2003), "Mondrian confidence machine".
+    References
+    ----------
+    .. [1] Vovk, Lindsay, Nouretdinov & Gammerman (2003), "Mondrian confidence machine", technical
+       report, Royal Holloway.
 
     Examples
     --------

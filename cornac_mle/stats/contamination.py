@@ -21,19 +21,19 @@ def contamination_bound(
     *,
     error: float = 0.05,
 ) -> tuple[float, float]:
-    """Certified lower bound on the share pi of users who do not come from the real distribution.
+    r"""Certified lower bound on the share pi of users who do not come from the real distribution.
 
     In [0, 1]; 0 is best. A bound of .31 says: at least 31% of the users behind `scores` are not
     drawn from the distribution behind `real_scores`; such a claim is wrong with probability `error`
     at most, at any sample size. A bound of 0 certifies nothing, neither that pi is small: see
     `minimum_detectable_share`.
 
-    With Q(t) and P(t) the shares of scores at or below a threshold t, N(t) <= 1 gives
-    Q(t) <= (1 - pi) P(t) + pi, and so ::
+    With Q(t) and P(t) the probabilities of a score at or below a threshold t, N(t) <= 1 gives
+    Q(t) <= (1 - pi) P(t) + pi at every t, and so
 
-        pi >= (Q(t) - P(t)) / (1 - P(t)) >= max over t of (L(t) - U(t)) / (1 - U(t))
+    .. math:: \pi \ge \max_t \frac{Q(t) - P(t)}{1 - P(t)} \ge \max_t \frac{L(t) - U(t)}{1 - U(t)},
 
-    where L and U are one-sided Clopper-Pearson limits of Q(t) and P(t), each at
+    where L and U are one-sided Clopper-Pearson limits [1]_ of Q(t) and P(t), each at
     ``error / (2 * number of thresholds)``, so that all of them hold together.
 
     Parameters
@@ -51,8 +51,9 @@ def contamination_bound(
     Returns
     -------
     bound : float
+        Certified lower bound.
     threshold : float
-        Where it was reached; where the bound is 0, the threshold that came nearest.
+        Threshold that gives it; where the bound is 0, the one that came nearest.
 
     Raises
     ------
@@ -61,9 +62,13 @@ def contamination_bound(
 
     Notes
     -----
-    Clopper & Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of
-    the binomial", Biometrika 26(4). The limits go *into* the ratio: an error band subtracted from
-    the ratio of the observed shares does not have the stated error.
+    The limits go *into* the ratio: an error band subtracted from the ratio of the observed shares
+    does not have the stated error.
+
+    References
+    ----------
+    .. [1] Clopper & Pearson (1934), "The use of confidence or fiducial limits illustrated in the
+       case of the binomial", Biometrika 26(4).
 
     Examples
     --------
@@ -102,13 +107,13 @@ def minimum_detectable_share(
     Parameters
     ----------
     n, n_real : int
-        Users in question and real users, at least 1 each.
+        Numbers of users in question and of real users, at least 1 each.
     real_shares : array_like, shape (n_thresholds,)
         Share of real users who score at or below each threshold, in [0, 1].
     error : float
-        That of the bound, in (0, 1).
+        Probability that the bound exceeds pi, at most; in (0, 1).
     power : float
-        In (0, 1).
+        Probability that the bound is above 0, in (0, 1).
 
     Returns
     -------

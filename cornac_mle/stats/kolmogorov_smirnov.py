@@ -23,7 +23,11 @@ def ks_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 def ks_permutation_p_value(
     first: FloatArray, second: FloatArray, n_permutations: int, rng: np.random.Generator
 ) -> float:
-    """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations)."""
+    """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations).
+
+    Where there are no more than `n_permutations` relabellings, all of them are taken once, and the
+    share is exact.
+    """
     # Ranks, because -inf is a score that has no differences.
     ranks = stats.rankdata(np.concatenate([first, second]), method="dense")
     test = stats.permutation_test(

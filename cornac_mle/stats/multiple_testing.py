@@ -28,8 +28,12 @@ def holm_adjusted(p_values: npt.ArrayLike) -> FloatArray:
     """Holm's adjusted p-values, (n,): those at most a hold together with family-wise error a.
 
     The i-th smallest of m is multiplied by m + 1 - i; a larger p-value is never adjusted below a
-    smaller one. Holm (1979), "A simple sequentially rejective multiple test procedure". Valid
-    whatever the dependence.
+    smaller one. Valid whatever the dependence [1]_.
+
+    References
+    ----------
+    .. [1] Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian
+       Journal of Statistics 6(2).
 
     Examples
     --------
@@ -49,6 +53,9 @@ def benjamini_hochberg_adjusted(p_values: FloatArray, n_tests: int) -> FloatArra
 
     All p-values that are not given must be above those that matter: an adjusted value is right
     where it is below the smallest of them.
+
+    >>> benjamini_hochberg_adjusted(np.array([0.01, 0.02]), 10).tolist()
+    [0.1, 0.1]
     """
     if not p_values.size:
         return p_values

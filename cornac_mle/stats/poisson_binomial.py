@@ -29,34 +29,39 @@ BLOCK_ENTRIES = 2**15
 def poisson_binomial_cdf(
     counts: ArrayLike, probabilities: FloatArray, multiplicity: ArrayLike | None = None
 ) -> FloatArray:
-    """P(N <= count) of sums N of independent events, many sums at once. In [0, 1].
+    r"""P(N <= count) of sums N of independent events, many sums at once. In [0, 1].
 
     Parameters
     ----------
-    counts : (n_rows,) integers.
-    probabilities : (n_rows, n_classes) in [0, 1].
-    multiplicity : (n_classes,) events of each class, all of one probability within a distribution;
-    1 each
-        if None.
+    counts : array_like of int, shape (n_rows,)
+        Counts of events, one for each sum.
+    probabilities : ndarray, shape (n_rows, n_classes)
+        Probability of each event, in [0, 1].
+    multiplicity : array_like of int, shape (n_classes,), optional
+        Number of events of each class, all of one probability within a sum; 1 each if None.
 
     Returns
     -------
-    (n_rows,) float64; the *relative* error is below 1e-10 for counts below the mean, however small
-    the value is, as long as it can be represented.
+    ndarray, shape (n_rows,)
+        Probabilities, float64. Their *relative* error is below 1e-10 for counts below the mean,
+        however small they are, as long as they can be represented.
 
     Notes
     -----
     Cauchy's integral for the coefficients of the generating function G(z) = prod (1 - p + p z), on
     a circle |z| = r on which no digits cancel: where the distribution tilted by r^N has its mean
-    near the count (Bornemann 2011, "Accuracy and stability of computing high-order derivatives of
-    analytic functions by Cauchy integrals", Found. Comput. Math. 11). With pmf_r the tilted
-    distribution,
+    near the count [1]_. With f_r the probabilities of the tilted distribution,
 
-        P(N <= c) = G(r) r^-c sum_{k <= c} r^k pmf_r(c - k),
+    .. math:: P(N \le c) = G(r) r^{-c} \sum_{k \le c} r^k f_r(c - k),
 
-    and pmf_r comes from M values of its characteristic function. M is chosen by Bernstein's
+    and f_r comes from M values of its characteristic function. M is chosen by Bernstein's
     inequality so that what it folds over has a probability below 1e-13. Time n_rows x n_classes x
     a few dozen, whatever the counts.
+
+    References
+    ----------
+    .. [1] Bornemann (2011), "Accuracy and stability of computing high-order derivatives of analytic
+       functions by Cauchy integrals", Found. Comput. Math. 11.
 
     Examples
     --------

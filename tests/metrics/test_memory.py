@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import Evaluator, Split, split_key
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.mmd import MMD
 from cornac_mle.metrics.neighbours import NeighbourRecall
 from cornac_mle.metrics.pairs import PairError
+from cornac_mle.metrics.splits import Split, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from worlds import taste_world

@@ -3,8 +3,9 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.mmd import MMD, indicators, kernel_sums, mean_among, mmd_permutation_p_value
+from cornac_mle.metrics.splits import Split
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.profiles import Profiles
 from worlds import checkerboard, profiles, taste_world

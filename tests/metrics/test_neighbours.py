@@ -9,13 +9,14 @@ from cornac_mle.metrics import _split_balls as module
 from cornac_mle.metrics._split_balls import counts_on_splits, neighbour_similarity
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
-from cornac_mle.metrics.evaluator import Evaluator, Split
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.neighbours import (
     NeighbourCoverage,
     NeighbourDensity,
     NeighbourPrecision,
     NeighbourRecall,
 )
+from cornac_mle.metrics.splits import Split
 from cornac_mle.neighbours import similarity as kernels
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.profiles import Profiles

@@ -4,11 +4,7 @@ import scipy.sparse as sp
 from scipy import stats
 from scipy.integrate import quad
 
-from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.two_sample import (
-    ClassifierTest,
-    FrontierMissing,
-    FrontierUnrealistic,
+from cornac_mle.metrics._classifier import (
     class_scores,
     classifier_features,
     classifier_p_value,
@@ -16,6 +12,8 @@ from cornac_mle.metrics.two_sample import (
     frontier,
     taste_directions,
 )
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.profiles import Profiles
 from worlds import checkerboard, taste_world
@@ -291,12 +289,12 @@ def test_mixed_in_junk_is_unrealistic(board, board_evaluator):
 
 
 def test_scores_are_shared_and_repeatable(evaluator, fresh, monkeypatch):
-    from cornac_mle.metrics import two_sample
+    from cornac_mle.metrics import _classifier
 
     users = fresh[np.arange(len(fresh))]
     calls = []
     monkeypatch.setattr(
-        two_sample, "cross_fitted", lambda *a, **k: calls.append(1) or cross_fitted(*a, **k)
+        _classifier, "cross_fitted", lambda *a, **k: calls.append(1) or cross_fitted(*a, **k)
     )
     first = [measured(metric, evaluator, users).value for metric in METRICS]
     assert len(calls) == evaluator.n_splits
