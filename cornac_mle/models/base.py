@@ -14,6 +14,8 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_count, check_jobs, refusal
+from cornac_mle.models._saved import load_model, rename_attributes
+from cornac_mle.models._spelling import spelled
 from cornac_mle.models.training_matrix import check_dataset, training_matrix
 from cornac_mle.models.validation import Validation, validation_users
 from cornac_mle.profiles import Profiles, dataset_items
@@ -51,6 +53,16 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         # A matrix of the training users is kept for `score`; Cornac's own sets are not saved.
         self.train_matrix_: sp.csr_array | None = None
         self.catalogue_: pd.Index | None = None
+
+    def __repr__(self) -> str:
+        if self.train_matrix_ is None:
+            return spelled(self)
+        n_users, n_items = self.train_matrix_.shape
+        return f"{spelled(self)} fitted to {n_users:,} users x {n_items:,} items"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        rename_attributes(self)
 
     # ------------------------------------------------------------------ formulas of a subclass
 
@@ -144,7 +156,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
             raise ValueError(refusal("train_set", rule.format("users"), "others", advice))
 
     @final
-    def sample(self, n_users: int, *, rng: RngLike, n_jobs: int = 1) -> Profiles:
+    def sample(self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1) -> Profiles:
         """Draw whole new users.
 
         Users are drawn in chunks of 1,024, each from a seed of its own, so the answer depends on
@@ -154,8 +166,8 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         ----------
         n_users : int
             How many, at least 1.
-        rng : int, SeedSequence or Generator
-            Same seed, same users.
+        rng : int, SeedSequence or Generator, optional
+            Source of randomness: same seed, same users; None: other users each time.
         n_jobs : int
             Threads that draw chunks, -1 for one a core; the users are the same for any number.
 
@@ -169,7 +181,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         RuntimeError
             If the model is not fitted.
         TypeError, ValueError
-            If `n_users`, `rng` or `n_jobs` is none.
+            If `n_users`, `rng` or `n_jobs` is not one.
         """
         catalogue = self._fitted_catalogue()
         chunks = list(self.sample_chunks(n_users, rng=rng, n_jobs=n_jobs))
@@ -177,7 +189,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
     @final
     def sample_chunks(
-        self, n_users: int, *, rng: RngLike, n_jobs: int = 1
+        self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1
     ) -> Iterator[sp.csr_array]:
         """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
         check_count("n_users", n_users)
@@ -210,7 +222,11 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
     @final
     def log_likelihood(
-        self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
+        self,
+        profiles: Profiles,
+        *,
+        rng: RngLike | None = None,
+        n_draws: int = LIKELIHOOD_DRAWS,
     ) -> FloatArray:
         """Log-probability of each profile, size included, under the distribution of `sample`.
 
@@ -220,8 +236,8 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         ----------
         profiles : Profiles
             On the items the model was fitted on, in the same order.
-        rng : int, SeedSequence or Generator
-            Of the latent points, for models that have some.
+        rng : int, SeedSequence or Generator, optional
+            Source of the latent points, for models that have some; None: other points each time.
         n_draws : int
             Latent points drawn a user; more bring the bound closer. Exact models need none.
 
@@ -242,7 +258,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         self,
         profiles: Profiles,
         *,
-        rng: RngLike,
+        rng: RngLike | None = None,
         n_draws: int = LIKELIHOOD_DRAWS,
         values: bool = True,
     ) -> LikelihoodEstimate:
@@ -271,6 +287,24 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         return LikelihoodEstimate(np.concatenate(nats), np.concatenate(sizes))
 
     # ------------------------------------------------------------------------ Cornac's interface
+
+    @staticmethod
+    def load(model_path: str, trainable: bool = False) -> Any:
+        """Load what `save` has written, by this version or by one whose modules had other names.
+
+        Parameters
+        ----------
+        model_path : str
+            File, or a folder, of which the latest file is taken.
+        trainable : bool
+            Whether `fit` fits the model again; otherwise it is taken as it is.
+
+        Returns
+        -------
+        Recommender
+            Model as it was saved, without its training set.
+        """
+        return load_model(model_path, trainable=trainable)
 
     def score(self, user_idx: int, item_idx: int | None = None) -> Any:
         """Ranking score of a training user for one item, or for all items (n_items,)."""

@@ -116,7 +116,7 @@ class MMDTuning(GenerativeRecommender):
         max_ndcg_loss: float = 0.02,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
         use_gpu: bool = False,
     ) -> None:
         if not isinstance(model, VAE):

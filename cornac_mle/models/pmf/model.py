@@ -135,7 +135,7 @@ class PMF(GenerativeRecommender):
         variant: str = "hurdle",
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
         self.k = check_count("k", k)

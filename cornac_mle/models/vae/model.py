@@ -164,7 +164,7 @@ class VAE(GenerativeRecommender):
         n_components: int | None = None,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
         use_gpu: bool = False,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
