@@ -14,9 +14,9 @@ def spelled(model: Recommender) -> str:
 
     Examples
     --------
-    >>> from cornac.models import MF
-    >>> spelled(MF(k=20, use_bias=False, seed=1))
-    'MF(k=20, use_bias=False, seed=1)'
+    >>> from cornac.models import EASE
+    >>> spelled(EASE(lamb=100, seed=1))
+    'EASE(lamb=100, seed=1)'
     """
     arguments = []
     for name, parameter in inspect.signature(type(model)).parameters.items():

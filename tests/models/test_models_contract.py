@@ -98,7 +98,7 @@ def test_it_is_spelt_as_it_was_made(fitted):
     [
         (Popularity(), "Popularity()"),
         (PMF(k=20), "PMF(k=20, seed=123)"),
-        (VAE("mine", seed=None), "VAE(name='mine')"),
+        (VAE("mine", seed=None), "VAE(name='mine', seed=None)"),
         (Mixture(k=None, trainable=False), "Mixture(k=None, trainable=False, seed=123)"),
         (
             Filtered(VAE(latent="prior"), least_acceptance=0.1, seed=5),
