@@ -133,7 +133,7 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
         Parameters
         ----------
         profiles : Profiles
-            What is known of them, on the items the model was fitted on, in the same order.
+            Known part of each user, on the items the model was fitted on, in the same order.
 
         Returns
         -------

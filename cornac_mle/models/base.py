@@ -34,6 +34,34 @@ class GenerativeRecommender(FoldInRecommender):
     ----------
     judge_family : str or None
         Family of judges of plausibility that the model is kin to; reports mark that cell.
+
+    Examples
+    --------
+    A model of one's own: each item is held or not, whatever the others.
+
+    >>> import numpy as np, scipy.sparse as sp
+    >>> from cornac_mle import GenerativeRecommender
+    >>> class Coins(GenerativeRecommender):
+    ...     def __init__(self, name="Coins"):
+    ...         super().__init__(name)
+    ...
+    ...     def _fit(self, matrix, validation):
+    ...         holders = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    ...         self.shares_ = holders / matrix.shape[0]
+    ...
+    ...     def _draw(self, n_users, rng):
+    ...         return sp.csr_array(rng.random((n_users, len(self.shares_))) < self.shares_)
+    ...
+    ...     def _fold_in(self, matrix):
+    ...         return np.tile(self.shares_, (matrix.shape[0], 1))
+
+    >>> from cornac.data import Dataset
+    >>> likes = [("ann", "tea", 1.0), ("bob", "tea", 1.0), ("bob", "jam", 1.0), ("cat", "tea", 1.0)]
+    >>> model = Coins().fit(Dataset.from_uir(likes))
+    >>> model
+    Coins() fitted to 3 users x 2 items
+    >>> model.sample(300, rng=1).item_counts  # tea, jam
+    array([300,  95])
     """
 
     judge_family: str | None = None
@@ -72,7 +100,7 @@ class GenerativeRecommender(FoldInRecommender):
         Parameters
         ----------
         n_users : int
-            How many, at least 1.
+            Number of users, at least 1.
         rng : int, SeedSequence or Generator, optional
             Source of randomness: same seed, same users; None: other users each time.
         n_jobs : int
@@ -126,7 +154,7 @@ class GenerativeRecommender(FoldInRecommender):
         Parameters
         ----------
         profiles : Profiles
-            On the items the model was fitted on, in the same order.
+            Users on the items the model was fitted on, in the same order.
         rng : int, SeedSequence or Generator, optional
             Source of the latent points, for models that have some; None: other points each time.
         n_draws : int
@@ -135,7 +163,7 @@ class GenerativeRecommender(FoldInRecommender):
         Returns
         -------
         ndarray, shape (n_users,)
-            Nats.
+            Log-probabilities in nats.
 
         Raises
         ------
@@ -158,10 +186,11 @@ class GenerativeRecommender(FoldInRecommender):
         Parameters
         ----------
         profiles, rng, n_draws
-            As in `log_likelihood`, whose errors and cost this has.
+            Arguments of `log_likelihood`, whose errors and cost this has.
         values : bool
-            False: of the item sets alone, whatever their values. It makes a difference only to
-            models with a distribution of values (`PMF`), and makes them comparable with the others.
+            Whether the values count; False: the likelihood is that of the item sets alone. It
+            makes a difference only to models with a distribution of values (`PMF`), and makes them
+            comparable with the others.
         """
         check_count("n_draws", n_draws)
         estimate = self._log_likelihood if values else self._item_set_log_likelihood
