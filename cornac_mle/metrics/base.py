@@ -11,7 +11,7 @@ from cornac_mle.checks import refusal
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.splits import Split
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import RngLike, generator
+from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
@@ -114,7 +114,7 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
             If `synthetic` are no Profiles, or have other items.
         """
         evaluator.check_users("synthetic", synthetic)
-        return self._measure(evaluator, synthetic, generator(rng))
+        return self._measure(evaluator, synthetic, repeatable_generator(rng))
 
     @abstractmethod
     def _measure(
@@ -178,7 +178,7 @@ class ModelMetric(RealismMetric):
         NotMeasurableError
             If the metric has no value for this model.
         """
-        return self._measure_model(evaluator, model, generator(rng))
+        return self._measure_model(evaluator, model, repeatable_generator(rng))
 
     @abstractmethod
     def _measure_model(
