@@ -1,15 +1,15 @@
 """What every realism metric shares: half-splits, ceiling, floor, interval, a place in Cornac."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, Protocol, final
 
 import numpy as np
 from cornac.metrics import RankingMetric
+from numpy.random import Generator
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
@@ -117,9 +117,7 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         return self._measure(evaluator, synthetic, repeatable_generator(rng))
 
     @abstractmethod
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Measure users whose items have been checked."""
 
     def caution(self, evaluator: Evaluator) -> str | None:
@@ -230,9 +228,7 @@ class SplitMetric(RealismMetric):
     """Whether the value is a share of users, whose standard error cannot be as small as 0."""
 
     @abstractmethod
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         """Compute the metric on each split, (n_splits,): `users[other]` against held-out[real]."""
 
     def _p_value(
@@ -246,9 +242,7 @@ class SplitMetric(RealismMetric):
         return None
 
     @final
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         size = evaluator.half_size(len(synthetic))
         if size < self.minimum_users:
             got = f"{len(evaluator.held_out)} and {len(synthetic)}"

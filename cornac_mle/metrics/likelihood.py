@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+from numpy.random import Generator
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
@@ -68,9 +69,7 @@ class HeldOutLogLikelihood(ModelMetric):
     def __init__(self) -> None:
         super().__init__(name="HeldOutLogLikelihood")
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Refuse: users alone do not say how probable other users are.
 
         Raises

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from numpy.random import Generator
 
 from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
 from cornac_mle.metrics.base import ModelMetric, Samplable
@@ -100,9 +101,7 @@ class MissingShare(ModelMetric):
         n_users = 2 * max(LEAST_USERS, len(evaluator.held_out))
         return self._measure(evaluator, model.sample(n_users, rng=rng), rng)
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Fit a judge on one half of the synthetic users, and calibrate on the other.
 
         Raises

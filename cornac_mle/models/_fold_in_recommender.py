@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from cornac_mle.checks import refusal
 from cornac_mle.models._saved import load_model, rename_attributes
 from cornac_mle.models._spelling import spelled
-from cornac_mle.models.training_matrix import check_dataset, training_matrix
+from cornac_mle.models._training_matrix import check_dataset, training_matrix
 from cornac_mle.models.validation import Validation, validation_users
 from cornac_mle.profiles import Profiles, dataset_items
 from cornac_mle.sparse import FloatArray

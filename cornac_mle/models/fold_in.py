@@ -9,8 +9,8 @@ from cornac.hyperopt import BaseSearch
 from cornac.models import Recommender
 
 from cornac_mle import adapters
+from cornac_mle.models._training_matrix import dataset_matrix
 from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.models.training_matrix import dataset_matrix
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray
 

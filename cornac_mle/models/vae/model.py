@@ -269,7 +269,7 @@ class VAE(GenerativeRecommender):
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         check_torch()
-        from cornac_mle.models.vae.training import train
+        from cornac_mle.models.vae._training import train
 
         rng = np.random.default_rng(self.seed)
         self.by_item_ = sp.csc_array(matrix)
