@@ -20,16 +20,17 @@ from cornac_mle.eval_methods._rating_split_users import (
     halves_of_test,
     split_settings,
 )
+from cornac_mle.eval_methods._realism_evaluation import (
+    RealismEvaluation,
+    random_stream,
+)
 from cornac_mle.eval_methods._realism_method import RealismMethod
 from cornac_mle.eval_methods._report_entries import (
+    Metrics,
     ResultsByName,
     merged_report,
     no_realism,
     note_accuracy,
-)
-from cornac_mle.eval_methods.realism_evaluation import (
-    RealismEvaluation,
-    random_stream,
 )
 from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import RealismMetric
@@ -282,12 +283,7 @@ class RealismMixin(RealismMethod):
         return "validation" if test_set is self.val_set else "held-out"
 
     def _accuracy(
-        self,
-        model: Recommender,
-        users: str,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
+        self, model: Recommender, users: str, user_based: bool, rating: Metrics, ranking: Metrics
     ) -> ResultsByName:
         """Cornac's metrics, as Cornac's own method computes them."""
         test_set = self.val_set if users == "validation" else self.test_set
@@ -299,16 +295,16 @@ class RealismMixin(RealismMethod):
             rating_threshold=self.rating_threshold,
             exclude_unknowns=self.exclude_unknowns,
             user_based=user_based,
-            rating_metrics=rating_metrics,
-            ranking_metrics=ranking_metrics,
+            rating_metrics=rating,
+            ranking_metrics=ranking,
             verbose=self.verbose,
         )
-        metrics = [*rating_metrics, *ranking_metrics]
+        metrics = [*rating, *ranking]
         evaluated = (
             [found.metric_avg_results[metric.name] for metric in metrics],
             [found.metric_user_results[metric.name] for metric in metrics],
         )
-        meaning = "on ratings of training users that were held out"
+        meaning = "on found_ratings of training users that were held out"
         report = self._reports[self._fold]
         names = self.user_names()
         return note_accuracy(report, model, users, metrics, evaluated, meaning, names)

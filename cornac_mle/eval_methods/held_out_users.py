@@ -1,7 +1,7 @@
 """The evaluation method for Cornac: users are held out, and models make up users of their own."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -14,12 +14,12 @@ from cornac.models import Recommender
 
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.checks import check_count, check_share
-from cornac_mle.eval_methods._realism_method import RealismMethod
-from cornac_mle.eval_methods._report_entries import ResultsByName, note_accuracy
-from cornac_mle.eval_methods.realism_evaluation import (
+from cornac_mle.eval_methods._realism_evaluation import (
     RealismEvaluation,
     random_stream,
 )
+from cornac_mle.eval_methods._realism_method import RealismMethod
+from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, note_accuracy
 from cornac_mle.eval_methods.user_splits import (
     Groups,
     feedback_frame,
@@ -244,15 +244,10 @@ class HeldOutUsers(RealismMethod):
         return "held-out" if test_set is self.test_set else "validation"
 
     def _accuracy(
-        self,
-        model: Recommender,
-        users: str,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
+        self, model: Recommender, users: str, user_based: bool, rating: Metrics, ranking: Metrics
     ) -> ResultsByName:
         """Cornac's metrics on unseen users: their shown items are folded in."""
-        if not (rating_metrics or ranking_metrics):
+        if not (rating or ranking):
             return {}
         fitted = searched(model)
         if not isinstance(fitted, GenerativeRecommender) and adapter_of(fitted) is OTHERS:
@@ -268,10 +263,10 @@ class HeldOutUsers(RealismMethod):
         mask = shown.to_dataset(first_user=first, seed=self.seed)
         # Cornac leaves items below the threshold among the candidates: shown ones must not be.
         mask.csr_matrix.data[:] = np.inf
-        ratings = rating_eval(view, rating_metrics, hidden, user_based, verbose=self.verbose)
-        rankings = ranking_eval(
+        found_ratings = rating_eval(view, rating, hidden, user_based, verbose=self.verbose)
+        found_rankings = ranking_eval(
             view,
-            ranking_metrics,
+            ranking,
             self.train_set,
             hidden,
             val_set=mask,
@@ -287,4 +282,4 @@ class HeldOutUsers(RealismMethod):
             meaning="on items hidden of unseen users",
             user_names=self.user_names(),
         )
-        return note(rating_metrics, ratings) | note(ranking_metrics, rankings)
+        return note(rating, found_ratings) | note(ranking, found_rankings)

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from numpy.random import Generator
 from scipy import stats
 
 from cornac_mle.checks import refusal
@@ -67,9 +68,7 @@ class CopiedUsers(RealismMetric):
     def __init__(self) -> None:
         super().__init__(name="CopiedUsers")
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         if evaluator.train is None:
             advice = "Give the users that the models were fitted on, or leave this metric out."
             raise NotMeasurableError(refusal("train", "be given", None, advice, context=self.name))

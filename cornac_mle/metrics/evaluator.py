@@ -13,7 +13,7 @@ from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles, check_profiles
-from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import FloatArray, IndexArray
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 
@@ -130,7 +130,7 @@ class Evaluator:
         if train is not None:
             groups = {"train": train, **groups}
         check_groups(groups)
-        judge_seed, rest = children(generator(rng), 2)
+        judge_seed, rest = children(repeatable_generator(rng), 2)
         judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
         return cls._assembled(
             train, reference, held_out, judge, n_splits, rest, judge_seed, min_items
@@ -140,7 +140,7 @@ class Evaluator:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
         groups = {"reference": self.reference, "held_out": held_out}
         check_groups(groups if self.train is None else {"train": self.train, **groups})
-        (seed,) = children(generator(rng), 1)
+        (seed,) = children(repeatable_generator(rng), 1)
         moved = type(self)._assembled(
             self.train,
             self.reference,

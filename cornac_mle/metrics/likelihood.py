@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
@@ -83,9 +84,7 @@ class HeldOutLogLikelihood(ModelMetric):
             "of items that no training user holds"
         )
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Refuse: users alone do not say how probable other users are.
 
         Raises

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.random import Generator
 
 from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
 from cornac_mle.metrics.base import ModelMetric, Samplable
@@ -104,9 +105,7 @@ class MissingShare(ModelMetric):
         found = self._measure(evaluator, users, rng)
         return replace(found, n_left_out=n_users - len(users))
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Fit a judge on one half of the synthetic users, and calibrate on the other.
 
         Raises

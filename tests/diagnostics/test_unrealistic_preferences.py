@@ -6,7 +6,8 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from cornac_mle.diagnostics.unrealistic_preferences import flagged_users, unrealistic_preferences
+from cornac_mle.diagnostics.flagged_users import flagged_users
+from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
 from cornac_mle.metrics import Evaluator
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.plausibility.preference_p_values import (

@@ -10,7 +10,6 @@ from cornac.models import Recommender
 
 from cornac_mle.eval_methods._report_entries import (
     ResultsByName,
-    model_parameters,
     no_realism,
     note_score,
 )
@@ -19,6 +18,7 @@ from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetr
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.cloning import model_parameters
 from cornac_mle.models.fold_in import searched
 from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.profiles import Profiles, synthetic_ids
