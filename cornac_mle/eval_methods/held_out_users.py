@@ -109,9 +109,10 @@ class HeldOutUsers(RealismMethod):
         dataset_name: str = "data",
         verbose: bool = False,
     ) -> None:
-        super().__init__(
-            rating_threshold=rating_threshold, seed=check_count("seed", seed, minimum=0)
-        )
+        # Without a threshold every kept value is positive for Cornac, which wants a number.
+        least_positive = 0.0 if rating_threshold is None else rating_threshold
+        super().__init__(rating_threshold=least_positive, seed=check_count("seed", seed, minimum=0))
+        self._given_threshold = rating_threshold
         self.verbose = verbose
         self.feedback = feedback
         self.shares = shares
@@ -175,7 +176,7 @@ class HeldOutUsers(RealismMethod):
     def _likes(
         self, data: pd.DataFrame | Iterable[tuple[object, ...]]
     ) -> tuple[pd.DataFrame, dict[str, int]]:
-        return keep_likes(feedback_frame(data), self.rating_threshold, self.feedback)
+        return keep_likes(feedback_frame(data), self._given_threshold, self.feedback)
 
     def _take(self, groups: Groups) -> None:
         """Lay the groups out as Cornac's datasets: training, validation, held-out users."""
@@ -250,8 +251,6 @@ class HeldOutUsers(RealismMethod):
         mask = shown.to_dataset(first_user=first, seed=self.seed)
         # Cornac leaves items below the threshold among the candidates: shown ones must not be.
         mask.csr_matrix.data[:] = np.inf
-        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
-        is_positive = self.rating_threshold if self.feedback == "found_ratings" else None
         found_ratings = rating_eval(view, rating, hidden, user_based, verbose=self.verbose)
         found_rankings = ranking_eval(
             view,
@@ -259,7 +258,7 @@ class HeldOutUsers(RealismMethod):
             self.train_set,
             hidden,
             val_set=mask,
-            rating_threshold=is_positive or 0.0,
+            rating_threshold=self.rating_threshold,
             exclude_unknowns=True,
             verbose=self.verbose,
         )

@@ -167,7 +167,7 @@ verbose
         )
         self.dataset_name = pattern.report.dataset
         frame = feedback_frame(data)
-        frame, dropped = keep_likes(frame, pattern.rating_threshold, pattern.feedback)
+        frame, dropped = keep_likes(frame, pattern._given_threshold, pattern.feedback)
         return frame, dropped, pattern.min_items
 
     def _fill(
