@@ -21,15 +21,16 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
     evaluator : Evaluator
         Real users; its held-out ones calibrate.
     synthetic : Profiles
-        Users made up by a model, over the items of the evaluator.
+        Users made up by a model, over items of the evaluator in any order.
     q : float
         False discovery rate, in (0, 1).
 
     Returns
     -------
     DataFrame
-        A row for each user, in their order: ``user``, ``user_p_value``, ``user_q_value``,
-        ``flagged``. `DataFrame.attrs` as those of `unrealistic_preferences`.
+        A row for each user, in their order (without those of fewer than `evaluator.min_items`
+        items, who are counted in ``attrs["n_left_out"]``): ``user``, ``user_p_value``,
+        ``user_q_value``, ``flagged``. `DataFrame.attrs` as those of `unrealistic_preferences`.
 
     Raises
     ------
@@ -61,14 +62,16 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
     102  s102         0.005          0.08     True
     """
     check_share("q", q)
-    n_users, n_calibration = len(synthetic), len(evaluator.held_out)
+    users = evaluator.comparable("synthetic", synthetic)
+    n_users, n_calibration = len(users), len(evaluator.held_out)
     if n_users == 0:
-        raise ValueError(refusal("synthetic", "hold at least 1 user", 0, "Sample some."))
-    p_values = evaluator.p_values(synthetic)
+        rule = f"hold at least 1 user of {evaluator.min_items} items or more"
+        raise ValueError(refusal("synthetic", rule, 0, "Sample some."))
+    p_values = evaluator.p_values(users)
     q_values = false_discovery_control(p_values)
     table = pd.DataFrame(
         {
-            "user": synthetic.user_ids,
+            "user": users.user_ids,
             "user_p_value": p_values,
             "user_q_value": q_values,
             "flagged": q_values <= q,
@@ -79,7 +82,8 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
         "q": q,
         "n_users": n_users,
         "n_users_flagged": int(table["flagged"].sum()),
-        "n_empty_users": int(np.sum(synthetic.sizes == 0)),
+        "n_empty_users": int(np.sum(users.sizes == 0)),
+        "n_left_out": len(synthetic) - n_users,
         "n_calibration": n_calibration,
         "minimum_detectable_users": fewest if fewest <= n_users else None,
     }

@@ -48,7 +48,7 @@ def unrealistic_preferences(
     evaluator : Evaluator
         Real users; its held-out ones calibrate, and are judged and peeled once for all models.
     synthetic : Profiles
-        Users made up by a model, over the items of the evaluator.
+        Users made up by a model, over items of the evaluator in any order.
     q : float
         False discovery rate over users, in (0, 1).
     worst : int or None
@@ -80,10 +80,11 @@ def unrealistic_preferences(
         An empty user has no row, though it may be flagged. A one-item user has one, of which
         percentile and p-value are NaN.
 
-        `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_calibration`
-        (held-out users) and `minimum_detectable_users`: fewer flagged users than that can not be
-        found, however implausible, since p-values are at least 1 / (n_calibration + 1); None
-        where even all of them could not.
+        `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_left_out`
+        (users of fewer items than real ones must have), `n_calibration` (held-out users) and
+        `minimum_detectable_users`: fewer flagged users than that can not be found, however
+        implausible, since p-values are at least 1 / (n_calibration + 1); None where even all of
+        them could not.
 
     Raises
     ------
@@ -109,6 +110,7 @@ def unrealistic_preferences(
     check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
+    synthetic = evaluator.comparable("synthetic", synthetic)
     cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
     parts = []
     for first in range(0, len(synthetic), BLOCK_USERS):
