@@ -228,7 +228,7 @@ class RankingAgreement(RealismMetric):
         TypeError, ValueError
             If `synthetic` are no Profiles, or have other items.
         """
-        evaluator.check_users("synthetic", synthetic)
+        synthetic = evaluator.comparable("synthetic", synthetic)
         _, real, accuracies = self._accuracies(evaluator, synthetic)
         other_real = np.nan if real.ceiling is None else real.ceiling.mean(axis=0)
         table = pd.DataFrame(
