@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cornac_mle.comparison import all_metrics, compare, default_metrics
+    from cornac_mle.diagnostics.flagged_users import flagged_users
     from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.diagnostics.rare_pairs import LowPairs
-    from cornac_mle.diagnostics.unrealistic_preferences import (
-        flagged_users,
-        unrealistic_preferences,
-    )
+    from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
     from cornac_mle.eval_methods.held_out_users import HeldOutUsers
     from cornac_mle.eval_methods.held_out_users_cv import HeldOutUsersCV
     from cornac_mle.experiment import Experiment
@@ -71,7 +69,7 @@ _HOMES = {
     "curveball": "cornac_mle.null_models.curveball",
     "forbidden_pairs": "cornac_mle.diagnostics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.diagnostics.forbidden_pairs",
-    "flagged_users": "cornac_mle.diagnostics.unrealistic_preferences",
+    "flagged_users": "cornac_mle.diagnostics.flagged_users",
     "pareto_front": "cornac_mle.search.pareto",
     "unrealistic_preferences": "cornac_mle.diagnostics.unrealistic_preferences",
 }

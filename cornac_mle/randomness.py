@@ -7,13 +7,36 @@ from cornac_mle.checks import refusal, written
 RngLike = np.random.Generator | np.random.SeedSequence | int
 
 
-def generator(rng: RngLike) -> np.random.Generator:
-    """Make a Generator of an int or a SeedSequence; a Generator is advanced, not copied.
+def generator(rng: RngLike | None) -> np.random.Generator:
+    """Make a Generator, as `numpy.random.default_rng` does.
+
+    Parameters
+    ----------
+    rng : int, SeedSequence, Generator or None
+        A Generator is advanced, not copied; None: fresh entropy, another result each time.
 
     Raises
     ------
     TypeError
-        If `rng` is anything else (``None`` too: results must be repeatable).
+        If `rng` is anything else.
+    ValueError
+        If `rng` is a negative int.
+
+    Examples
+    --------
+    >>> int(generator(1).integers(100)), int(generator(1).integers(100))
+    (47, 47)
+    """
+    return np.random.default_rng() if rng is None else repeatable_generator(rng)
+
+
+def repeatable_generator(rng: RngLike) -> np.random.Generator:
+    """Make a Generator for what must be repeatable, such as a metric; None is refused.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is no int, SeedSequence or Generator.
     ValueError
         If `rng` is a negative int.
     """
@@ -35,4 +58,4 @@ def children(rng: np.random.Generator, count: int) -> list[np.random.SeedSequenc
 
 def cornac_seed(rng: RngLike) -> int:
     """Draw a seed for Cornac and scikit-learn, which take 32-bit ints only."""
-    return int(generator(rng).integers(0, 2**31 - 1))
+    return int(repeatable_generator(rng).integers(0, 2**31 - 1))

@@ -1,5 +1,6 @@
 """Sparse users x items arrays: array types, and what every room does with them."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,18 @@ def pattern(matrix: sp.csr_array) -> sp.csr_array:
 def user_of(profiles: sp.csr_array) -> NDArray[np.intp]:
     """Row number of every stored entry, (nnz,)."""
     return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
+
+
+def item_sets(profiles: sp.csr_array) -> list[bytes]:
+    """Each user's items as bytes, equal where the sets are; indices must be sorted.
+
+    >>> one, other, third = item_sets(sp.csr_array([[1, 0, 2], [3, 0, 1], [0, 1, 0]]))
+    >>> one == other, one == third
+    (True, False)
+    """
+    items = profiles.indices.astype(np.int64).tobytes()
+    edges = (8 * profiles.indptr.astype(np.int64)).tolist()
+    return [items[start:stop] for start, stop in pairwise(edges)]
 
 
 def random_places(profiles: sp.csr_array, rng: np.random.Generator) -> NDArray[np.intp]:

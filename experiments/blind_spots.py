@@ -14,7 +14,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from scipy.sparse.linalg import svds
 from cornac_mle import PMF, VAE, HeldOutUsers, Mixture, Popularity, TrainingUsers, all_metrics
 from cornac_mle.metrics import Evaluator, prdc
 from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
@@ -44,9 +43,7 @@ class EmbeddingPrecision(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="EmbeddingPrecision@5")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         components = evaluator.remembered(
             svds,
             compute=lambda: svds(

@@ -10,7 +10,7 @@ from cornac_mle.checks import (
     check_share,
     refusal,
 )
-from cornac_mle.randomness import children, cornac_seed, generator
+from cornac_mle.randomness import children, cornac_seed, generator, repeatable_generator
 
 
 def test_refusal_has_rule_value_context_and_advice():
@@ -93,10 +93,17 @@ def test_a_generator_is_advanced_and_a_seed_is_not():
     assert generator(sequence).random() == generator(np.random.SeedSequence(5)).random()
 
 
-@pytest.mark.parametrize("wrong", [None, 1.5, "1", True])
+def test_without_a_seed_every_generator_is_another():
+    assert generator(None).random() != generator(None).random()
+    with pytest.raises(TypeError, match=r"`rng` must be an int, .*; got None\. Pass for"):
+        repeatable_generator(None)
+
+
+@pytest.mark.parametrize("wrong", [1.5, "1", True])
 def test_anything_else_is_no_seed(wrong):
-    with pytest.raises(TypeError, match="`rng` must be an int, a numpy SeedSequence"):
-        generator(wrong)
+    for made_by in (generator, repeatable_generator):
+        with pytest.raises(TypeError, match="`rng` must be an int, a numpy SeedSequence"):
+            made_by(wrong)
 
 
 def test_negative_seed():

@@ -67,7 +67,7 @@ def test_few_users_cost_the_metrics_that_need_more_and_no_others(caplog):
 @pytest.mark.parametrize(
     ("models", "metrics", "message"),
     [
-        (Popularity(), None, "`models` must be a list of models; got one model"),
+        (Popularity(), None, "`models` must be a list of Cornac models; got one model"),
         ([Popularity()], [PlausibilityKS], "`metrics` must hold metrics; got the class Plausib"),
     ],
 )

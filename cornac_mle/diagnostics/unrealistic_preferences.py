@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.stats import false_discovery_control
 
-from cornac_mle.checks import check_count, check_share, refusal
+from cornac_mle.checks import check_count, check_share
+from cornac_mle.diagnostics.flagged_users import flagged_users
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
 from cornac_mle.plausibility.preference_p_values import (
@@ -48,7 +48,7 @@ def unrealistic_preferences(
     evaluator : Evaluator
         Real users; its held-out ones calibrate, and are judged and peeled once for all models.
     synthetic : Profiles
-        Users made up by a model, over the items of the evaluator.
+        Users made up by a model, over items of the evaluator in any order.
     q : float
         False discovery rate over users, in (0, 1).
     worst : int or None
@@ -80,10 +80,11 @@ def unrealistic_preferences(
         An empty user has no row, though it may be flagged. A one-item user has one, of which
         percentile and p-value are NaN.
 
-        `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_calibration`
-        (held-out users) and `minimum_detectable_users`: fewer flagged users than that can not be
-        found, however implausible, since p-values are at least 1 / (n_calibration + 1); None
-        where even all of them could not.
+        `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_left_out`
+        (users of fewer items than real ones must have), `n_calibration` (held-out users) and
+        `minimum_detectable_users`: fewer flagged users than that can not be found, however
+        implausible, since p-values are at least 1 / (n_calibration + 1); None where even all of
+        them could not.
 
     Raises
     ------
@@ -109,6 +110,7 @@ def unrealistic_preferences(
     check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
+    synthetic = evaluator.comparable("synthetic", synthetic)
     cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
     parts = []
     for first in range(0, len(synthetic), BLOCK_USERS):
@@ -146,83 +148,6 @@ def preferences_by_model(evaluator: Evaluator, synthetic: Mapping[str, Profiles]
     ]
     table = pd.concat(parts or [pd.DataFrame(columns=["model"])])
     return table[["model", *table.columns.drop("model")]]
-
-
-def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
-    """Flag synthetic users who are less plausible than real users, at a false discovery rate.
-
-    Benjamini-Hochberg [1]_ over the conformal p-values of users. They share their calibration
-    users, which makes them positively dependent, so that the rate holds [2]_: of the users flagged
-    a share `q` at most is as believable as real users are, on average.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-        Real users; its held-out ones calibrate.
-    synthetic : Profiles
-        Users made up by a model, over the items of the evaluator.
-    q : float
-        False discovery rate, in (0, 1).
-
-    Returns
-    -------
-    DataFrame
-        A row for each user, in their order: ``user``, ``user_p_value``, ``user_q_value``,
-        ``flagged``. `DataFrame.attrs` as those of `unrealistic_preferences`.
-
-    Raises
-    ------
-    ValueError
-        If `q` is out of range, there is no synthetic user, or items differ.
-
-    Notes
-    -----
-    With n calibration users, k flagged users of m need k >= m / (q (n + 1)).
-
-    References
-    ----------
-    .. [1] Benjamini & Hochberg (1995), "Controlling the false discovery rate", J. R. Stat. Soc. B
-       57(1).
-    .. [2] Bates, Candes, Lei, Romano & Sesia (2023), "Testing for outliers with conformal
-       p-values", Annals of Statistics 51(1).
-
-    Examples
-    --------
-    Most of those flagged are among the second half of the users, who have no taste:
-
-    >>> from cornac_mle.metrics.example import example_users
-    >>> evaluator, synthetic = example_users()
-    >>> table = flagged_users(evaluator, synthetic, q=0.1)
-    >>> table[table["flagged"]].head(3)
-         user  user_p_value  user_q_value  flagged
-    9      s9         0.005          0.08     True
-    101  s101         0.005          0.08     True
-    102  s102         0.005          0.08     True
-    """
-    check_share("q", q)
-    n_users, n_calibration = len(synthetic), len(evaluator.held_out)
-    if n_users == 0:
-        raise ValueError(refusal("synthetic", "hold at least 1 user", 0, "Sample some."))
-    p_values = evaluator.p_values(synthetic)
-    q_values = false_discovery_control(p_values)
-    table = pd.DataFrame(
-        {
-            "user": synthetic.user_ids,
-            "user_p_value": p_values,
-            "user_q_value": q_values,
-            "flagged": q_values <= q,
-        }
-    )
-    fewest = int(np.ceil(n_users / (q * (n_calibration + 1)) - 1e-9))
-    table.attrs = {
-        "q": q,
-        "n_users": n_users,
-        "n_users_flagged": int(table["flagged"].sum()),
-        "n_empty_users": int(np.sum(synthetic.sizes == 0)),
-        "n_calibration": n_calibration,
-        "minimum_detectable_users": fewest if fewest <= n_users else None,
-    }
-    return table
 
 
 def _calibration(evaluator: Evaluator) -> tuple[PreferenceCells, JudgedPreferences]:

@@ -23,9 +23,6 @@ OF_CORNAC = (
 )  # fmt: skip
 """What Cornac's methods take beyond their signature."""
 
-NOTABLE_SHARE = 0.01
-"""Share of training users too small to be compared with that is worth a word."""
-
 
 def split_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tell settings of realism, with defaults filled in, from those of Cornac.
@@ -141,21 +138,14 @@ def halves_of_test(
     return halves[0], halves[1], counts
 
 
-def caution_of(groups: Groups, against: str, min_items: int) -> str | None:
+def caution_of(groups: Groups, against: str) -> str | None:
     """Say in what the real users differ by design from those that a model is fitted on."""
-    if against == "test":
-        mean_test, mean_train = (
-            float(np.mean(part.sizes)) if len(part) else 0.0
-            for part in (groups.held_out, groups.train)
-        )
-        return (
-            f"compared with test items of training users, {mean_test:.1f} a user, where a training "
-            f"profile has {mean_train:.1f}: sizes differ by design, and copying is overstated"
-        )
-    small = float(np.mean(groups.train.sizes < min_items))
-    if small < NOTABLE_SHARE:
+    if against == "users":
         return None
+    mean_test, mean_train = (
+        float(np.mean(part.sizes)) if len(part) else 0.0 for part in (groups.held_out, groups.train)
+    )
     return (
-        f"{small:.0%} of the training users have fewer than {min_items} items, and so about as "
-        "many synthetic users, but none of the real users that they are compared with"
+        f"compared with test items of training users, {mean_test:.1f} a user, where a training "
+        f"profile has {mean_train:.1f}: sizes differ by design, and copying is overstated"
     )

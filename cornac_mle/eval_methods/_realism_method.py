@@ -9,11 +9,11 @@ from cornac.eval_methods import BaseMethod
 from cornac.experiment.result import Result
 from cornac.models import Recommender
 
-from cornac_mle.eval_methods._report_entries import ResultsByName, ordered_result
-from cornac_mle.eval_methods.realism_evaluation import RealismEvaluation, realism_apart
+from cornac_mle.eval_methods._realism_evaluation import RealismEvaluation, realism_apart
+from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, ordered_result
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.models.cloning import check_fixed
+from cornac_mle.models.cloning import check_fixed, is_fixed
 
 
 class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
@@ -29,12 +29,7 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
 
     @abstractmethod
     def _accuracy(
-        self,
-        model: Recommender,
-        users: str,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
+        self, model: Recommender, users: str, user_based: bool, rating: Metrics, ranking: Metrics
     ) -> ResultsByName:
         """Cornac's metrics of a fitted model, which are noted in the report, too."""
 
@@ -67,6 +62,8 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
             If the model is fitted and not trainable, and was fitted to other users or items.
         """
         check_fixed(model, self.train_set)
+        if is_fixed(model):
+            model.is_fitted = False  # Cornac would warn of a refit, and there is none
         found: tuple[Result, Result | None] = super().evaluate(
             model, metrics, user_based, show_validation
         )

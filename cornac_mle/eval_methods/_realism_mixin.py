@@ -20,16 +20,17 @@ from cornac_mle.eval_methods._rating_split_users import (
     halves_of_test,
     split_settings,
 )
+from cornac_mle.eval_methods._realism_evaluation import (
+    RealismEvaluation,
+    random_stream,
+)
 from cornac_mle.eval_methods._realism_method import RealismMethod
 from cornac_mle.eval_methods._report_entries import (
+    Metrics,
     ResultsByName,
     merged_report,
     no_realism,
     note_accuracy,
-)
-from cornac_mle.eval_methods.realism_evaluation import (
-    RealismEvaluation,
-    random_stream,
 )
 from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import RealismMetric
@@ -72,8 +73,8 @@ class RealismMixin(RealismMethod):
         of users drawn from popularity alone are flagged at a level of 5%; where users are set
         aside, 96%.
     min_items : int
-        Users set aside who are left with fewer items are dropped, and counted. Training users are
-        left to Cornac.
+        Users set aside, and synthetic users, with fewer items are dropped, and counted. Training
+        users are left to Cornac.
     n_splits, n_samples, dataset_name
         Settings of realism, as for `HeldOutUsers`.
     """
@@ -259,7 +260,8 @@ class RealismMixin(RealismMethod):
                 seed=self._realism_seed,
                 n_splits=self.n_splits,
                 n_samples=self.n_samples,
-                caution=caution_of(groups, self.against, self.min_items),
+                min_items=self.min_items,
+                caution=caution_of(groups, self.against),
             )
         return self._evaluations[self._fold]
 
@@ -281,12 +283,7 @@ class RealismMixin(RealismMethod):
         return "validation" if test_set is self.val_set else "held-out"
 
     def _accuracy(
-        self,
-        model: Recommender,
-        users: str,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
+        self, model: Recommender, users: str, user_based: bool, rating: Metrics, ranking: Metrics
     ) -> ResultsByName:
         """Cornac's metrics, as Cornac's own method computes them."""
         test_set = self.val_set if users == "validation" else self.test_set
@@ -298,16 +295,16 @@ class RealismMixin(RealismMethod):
             rating_threshold=self.rating_threshold,
             exclude_unknowns=self.exclude_unknowns,
             user_based=user_based,
-            rating_metrics=rating_metrics,
-            ranking_metrics=ranking_metrics,
+            rating_metrics=rating,
+            ranking_metrics=ranking,
             verbose=self.verbose,
         )
-        metrics = [*rating_metrics, *ranking_metrics]
+        metrics = [*rating, *ranking]
         evaluated = (
             [found.metric_avg_results[metric.name] for metric in metrics],
             [found.metric_user_results[metric.name] for metric in metrics],
         )
-        meaning = "on ratings of training users that were held out"
+        meaning = "on found_ratings of training users that were held out"
         report = self._reports[self._fold]
         names = self.user_names()
         return note_accuracy(report, model, users, metrics, evaluated, meaning, names)

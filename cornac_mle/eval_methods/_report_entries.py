@@ -11,6 +11,7 @@ from cornac.models import Recommender
 
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.cloning import model_parameters
 from cornac_mle.models.fold_in import searched
 from cornac_mle.profiles import ids_index
 from cornac_mle.report.measurement import Measurement, MetricNote, Score
@@ -19,6 +20,8 @@ from cornac_mle.stats.intervals import mean_interval
 
 logger = logging.getLogger("cornac_mle")
 
+Metrics = Sequence[Any]
+"""Metrics of Cornac, which has no types."""
 ResultsByName = dict[str, tuple[float, dict[Any, float]]]
 """Average of each metric, and its values by user: by Cornac's index, or by id for realism."""
 
@@ -119,12 +122,6 @@ def merged_report(reports: Sequence[Report], dataset: str) -> Report:
         report.judge_families |= part.judge_families
         report.synthetic = part.synthetic | report.synthetic
         report.cautions = part.cautions | report.cautions
+        report.alerts = part.alerts | report.alerts
+        report.failed = part.failed | report.failed
     return report
-
-
-def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> str:
-    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
-    hidden = ("name", "verbose", *leave_out)
-    names = [name for name in model._get_init_params() if name not in hidden]
-    pairs = [(name, getattr(model, name, None)) for name in names]
-    return ", ".join(f"{name}={value!r}" for name, value in pairs)

@@ -1,7 +1,7 @@
 """The evaluation method for Cornac: users are held out, and models make up users of their own."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -14,12 +14,12 @@ from cornac.models import Recommender
 
 from cornac_mle.adapters import OTHERS, adapter_of
 from cornac_mle.checks import check_count, check_share
-from cornac_mle.eval_methods._realism_method import RealismMethod
-from cornac_mle.eval_methods._report_entries import ResultsByName, note_accuracy
-from cornac_mle.eval_methods.realism_evaluation import (
+from cornac_mle.eval_methods._realism_evaluation import (
     RealismEvaluation,
     random_stream,
 )
+from cornac_mle.eval_methods._realism_method import RealismMethod
+from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, note_accuracy
 from cornac_mle.eval_methods.user_splits import (
     Groups,
     feedback_frame,
@@ -65,7 +65,7 @@ class HeldOutUsers(RealismMethod):
     hidden_share : float
         Share of an unseen user's items that ranking metrics ask for, in (0, 1).
     min_items : int
-        Users with fewer items are dropped, and counted.
+        Users with fewer items, real or synthetic, are dropped, and counted.
     n_splits : int
         Half-splits of the held-out users, on which intervals rest.
     seed : int
@@ -114,9 +114,10 @@ class HeldOutUsers(RealismMethod):
         dataset_name: str = "data",
         verbose: bool = False,
     ) -> None:
-        super().__init__(
-            rating_threshold=rating_threshold, seed=check_count("seed", seed, minimum=0)
-        )
+        # Without a threshold every kept value is positive for Cornac, which wants a number.
+        least_positive = 0.0 if rating_threshold is None else rating_threshold
+        super().__init__(rating_threshold=least_positive, seed=check_count("seed", seed, minimum=0))
+        self._given_threshold = rating_threshold
         self.verbose = verbose
         self.feedback = feedback
         self.duplicates = duplicates
@@ -182,7 +183,7 @@ class HeldOutUsers(RealismMethod):
         self, data: pd.DataFrame | Iterable[tuple[object, ...]]
     ) -> tuple[pd.DataFrame, dict[str, int]]:
         return keep_likes(
-            feedback_frame(data), self.rating_threshold, self.feedback, self.duplicates
+            feedback_frame(data), self._given_threshold, self.feedback, self.duplicates
         )
 
     def _take(self, groups: Groups) -> None:
@@ -194,6 +195,7 @@ class HeldOutUsers(RealismMethod):
             seed=self.seed,
             n_splits=self.n_splits,
             n_samples=self.n_samples,
+            min_items=self.min_items,
         )
         # Models know the items of training users; the others are for realism only.
         known = groups.training_items
@@ -242,15 +244,10 @@ class HeldOutUsers(RealismMethod):
         return "held-out" if test_set is self.test_set else "validation"
 
     def _accuracy(
-        self,
-        model: Recommender,
-        users: str,
-        user_based: bool,
-        rating_metrics: Sequence[Any],
-        ranking_metrics: Sequence[Any],
+        self, model: Recommender, users: str, user_based: bool, rating: Metrics, ranking: Metrics
     ) -> ResultsByName:
         """Cornac's metrics on unseen users: their shown items are folded in."""
-        if not (rating_metrics or ranking_metrics):
+        if not (rating or ranking):
             return {}
         fitted = searched(model)
         if not isinstance(fitted, GenerativeRecommender) and adapter_of(fitted) is OTHERS:
@@ -266,16 +263,14 @@ class HeldOutUsers(RealismMethod):
         mask = shown.to_dataset(first_user=first, seed=self.seed)
         # Cornac leaves items below the threshold among the candidates: shown ones must not be.
         mask.csr_matrix.data[:] = np.inf
-        # Every kept pair of likes counts as positive for Cornac's ranking metrics.
-        is_positive = self.rating_threshold if self.feedback == "ratings" else None
-        ratings = rating_eval(view, rating_metrics, hidden, user_based, verbose=self.verbose)
-        rankings = ranking_eval(
+        found_ratings = rating_eval(view, rating, hidden, user_based, verbose=self.verbose)
+        found_rankings = ranking_eval(
             view,
-            ranking_metrics,
+            ranking,
             self.train_set,
             hidden,
             val_set=mask,
-            rating_threshold=is_positive or 0.0,
+            rating_threshold=self.rating_threshold,
             exclude_unknowns=True,
             verbose=self.verbose,
         )
@@ -287,4 +282,4 @@ class HeldOutUsers(RealismMethod):
             meaning="on items hidden of unseen users",
             user_names=self.user_names(),
         )
-        return note(rating_metrics, ratings) | note(ranking_metrics, rankings)
+        return note(rating, found_ratings) | note(ranking, found_rankings)

@@ -12,10 +12,10 @@ from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_number, check_share, refusal
+from cornac_mle.eval_methods._realism_evaluation import random_stream
 from cornac_mle.eval_methods._report_entries import merged_report
 from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-from cornac_mle.eval_methods.realism_evaluation import random_stream
 from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
 from cornac_mle.models.cloning import check_refittable, fresh_clone
 from cornac_mle.randomness import children, cornac_seed
@@ -168,7 +168,7 @@ dataset_name, verbose
         self.dataset_name = pattern.report.dataset
         frame = feedback_frame(data)
         frame, dropped = keep_likes(
-            frame, pattern.rating_threshold, pattern.feedback, pattern.duplicates
+            frame, pattern._given_threshold, pattern.feedback, pattern.duplicates
         )
         return frame, dropped, pattern.min_items
 

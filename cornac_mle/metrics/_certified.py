@@ -25,6 +25,8 @@ def certified_measurement(
         ceiling=ceiling,
         floor=floor,
     )
+    if ceiling is None or floor <= ceiling:  # then 1 would not be the best
+        return measurement
     # A bound above 0 is beyond chance already, so that any gap counts.
     return with_normalised(measurement, standard_error=0.0)
 

@@ -6,7 +6,6 @@ reference users' tastes. A logistic regression tells synthetic from real users; 
 by a regression fitted on other users (5 folds).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split, split_key
+from cornac_mle.metrics.splits import Splits, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.sparse import FloatArray, pattern
@@ -52,9 +51,7 @@ class ClassScores:
     auc: float
 
 
-def class_scores(
-    evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-) -> list[ClassScores]:
+def class_scores(evaluator: Evaluator, users: Profiles, splits: Splits) -> list[ClassScores]:
     """Cross-fitted scores on each split, computed once for the metrics that share them."""
 
     def compute() -> list[ClassScores]:

@@ -1,20 +1,16 @@
 """Balls of users on every half-split: how many users each holds, how many hold each user."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split, split_key
+from cornac_mle.metrics.splits import Split, Splits, split_key
 from cornac_mle.neighbours.balls import Counts, pairs_from
 from cornac_mle.neighbours.similarity import LEAST_SIMILARITY, similarity_blocks
 from cornac_mle.profiles import Profiles
 
 
-def split_counts(
-    evaluator: Evaluator, users: Profiles, splits: Sequence[Split], k: int
-) -> list[Counts]:
+def split_counts(evaluator: Evaluator, users: Profiles, splits: Splits, k: int) -> list[Counts]:
     """Count balls and users of each split, once for all metrics as long as `users` live."""
 
     def compute() -> list[Counts]:
@@ -27,9 +23,7 @@ def split_counts(
     return evaluator.remembered(users, split_counts, k, split_key(splits), compute=compute)
 
 
-def real_similarity(
-    evaluator: Evaluator, splits: Sequence[Split], k: int
-) -> npt.NDArray[np.float32]:
+def real_similarity(evaluator: Evaluator, splits: Splits, k: int) -> npt.NDArray[np.float32]:
     """Similarity that it takes to be in each held-out user's ball, once for all models."""
     return evaluator.remembered(
         real_similarity,
@@ -39,9 +33,7 @@ def real_similarity(
     )  # (n_splits, n_held_out)
 
 
-def neighbour_similarity(
-    users: Profiles, splits: Sequence[Split], k: int
-) -> npt.NDArray[np.float32]:
+def neighbour_similarity(users: Profiles, splits: Splits, k: int) -> npt.NDArray[np.float32]:
     """Similarity of each user's k-th nearest among the other `real` rows of each split.
 
     Returns
@@ -62,7 +54,7 @@ def neighbour_similarity(
 def counts_on_splits(
     real: Profiles,
     users: Profiles,
-    splits: Sequence[Split],
+    splits: Splits,
     needed: npt.NDArray[np.float32],
     needed_of_users: npt.NDArray[np.float32],
 ) -> list[Counts]:
@@ -98,9 +90,7 @@ def counts_on_splits(
     return counts
 
 
-def clipped_similarity(
-    needed: npt.NDArray[np.float32], splits: Sequence[Split]
-) -> npt.NDArray[np.float32]:
+def clipped_similarity(needed: npt.NDArray[np.float32], splits: Splits) -> npt.NDArray[np.float32]:
     """Similarity that it takes to be in a ball that is no wider than the median ball of its split.
 
     Returns

@@ -1,14 +1,12 @@
 """Authenticity: is a synthetic user a training user with a little noise."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
@@ -72,9 +70,7 @@ class Authenticity(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="Authenticity")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         authentic = self._authentic(evaluator, users)
         return np.asarray([np.mean(authentic[split.other]) for split in splits])
 

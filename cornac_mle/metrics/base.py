@@ -1,17 +1,19 @@
 """What every realism metric shares: half-splits, ceiling, floor, interval, a place in Cornac."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, final
 
 import numpy as np
+import pandas as pd
 from cornac.metrics import RankingMetric
+from numpy.random import Generator
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import RngLike, generator
+from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.report.measurement import Measurement, MetricNote, with_normalised
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
@@ -40,6 +42,7 @@ class Samplable(Protocol):
     """What a metric may ask of a model: new users, and the log-probability of given ones."""
 
     name: str
+    catalogue_: pd.Index | None
 
     def sample(self, n_users: int, *, rng: RngLike) -> Profiles:
         """Draw new users."""
@@ -102,7 +105,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         evaluator : Evaluator
             Real users.
         synthetic : Profiles
-            Users made up by a model, over the items of the evaluator's users in the same order.
+            Users made up by a model, over items of the evaluator's users, in any order. Those with
+            fewer than `evaluator.min_items` items are left out and counted, as real ones were.
         rng : int, SeedSequence or Generator
             Random seed of permutations and the like.
 
@@ -113,13 +117,14 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         TypeError, ValueError
             If `synthetic` are no Profiles, or have other items.
         """
-        evaluator.check_users("synthetic", synthetic)
-        return self._measure(evaluator, synthetic, generator(rng))
+        users = evaluator.comparable("synthetic", synthetic)
+        found = self._measure(evaluator, users, repeatable_generator(rng))
+        if found.per_user is not None and found.user_ids is None:
+            found = replace(found, user_ids=users.user_ids)
+        return replace(found, n_left_out=len(synthetic) - len(users))
 
     @abstractmethod
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Measure users whose items have been checked."""
 
     def caution(self, evaluator: Evaluator) -> str | None:
@@ -169,7 +174,8 @@ class ModelMetric(RealismMetric):
         evaluator : Evaluator
             Real users.
         model : GenerativeRecommender
-            Fitted model, over the items of the evaluator's users in the same order.
+            Fitted model, over items of the evaluator's users, in any order. Those with
+            fewer than `evaluator.min_items` items are left out and counted, as real ones were.
         rng : int, SeedSequence or Generator
             Random seed of the users that the model makes up.
 
@@ -178,7 +184,7 @@ class ModelMetric(RealismMetric):
         NotMeasurableError
             If the metric has no value for this model.
         """
-        return self._measure_model(evaluator, model, generator(rng))
+        return self._measure_model(evaluator, model, repeatable_generator(rng))
 
     @abstractmethod
     def _measure_model(
@@ -230,9 +236,7 @@ class SplitMetric(RealismMetric):
     """Whether the value is a share of users, whose standard error cannot be as small as 0."""
 
     @abstractmethod
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         """Compute the metric on each split, (n_splits,): `users[other]` against held-out[real]."""
 
     def _p_value(
@@ -246,9 +250,7 @@ class SplitMetric(RealismMetric):
         return None
 
     @final
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         size = evaluator.half_size(len(synthetic))
         if size < self.minimum_users:
             got = f"{len(evaluator.held_out)} and {len(synthetic)}"

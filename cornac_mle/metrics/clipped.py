@@ -1,14 +1,12 @@
 """Clipped density and coverage: neighbour metrics that read as shares of good users."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from cornac_mle.metrics._split_balls import counts_on_splits, real_similarity
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.neighbours import NeighbourMetric
-from cornac_mle.metrics.splits import Split, split_key
+from cornac_mle.metrics.splits import Split, Splits, split_key
 from cornac_mle.neighbours.balls import Counts, clipped_coverage, clipped_density
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
@@ -57,9 +55,7 @@ class ClippedDensity(NeighbourMetric):
     ideal = 1.0
     note = MetricNote("1", "synthetic users that are among real ones, as a share of good users")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         own = own_counts(evaluator, splits, self.n_neighbours)
         if not own.any(axis=1).all():
             msg = f"{self.name}: no real user is near enough to another, they share too few items."
@@ -116,14 +112,12 @@ class ClippedCoverage(NeighbourMetric):
     ideal = 1.0
     note = MetricNote("1", "how well real users are covered, as a share of good synthetic users")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         k = self.n_neighbours
         return np.asarray([clipped_coverage(one.of_ball, len(one.of_point), k) for one in counts])
 
 
-def own_counts(evaluator: Evaluator, splits: Sequence[Split], k: int) -> IntArray:
+def own_counts(evaluator: Evaluator, splits: Splits, k: int) -> IntArray:
     """Count other real users' clipped balls around each real user of a split, once for all models.
 
     Returns

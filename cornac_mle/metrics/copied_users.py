@@ -1,11 +1,15 @@
 """Copying: are synthetic users nearer to training users than new real users are."""
 
+import warnings
+
 import numpy as np
+from numpy.random import Generator
 from scipy import stats
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
@@ -30,6 +34,10 @@ class CopiedUsers(RealismMetric):
     All training users take part, because a copy shows only beside its original. *ceiling* is the
     value of the held-out users, each without that very user, *floor* that of independent
     popularity, which copies nobody either: there is no normalised value.
+
+    It cannot see users that were made from the held-out or reference users themselves, who are its
+    zero: a warning says where synthetic users are identical to those beyond chance. Split first,
+    and synthesise from the training users.
 
     The interval treats synthetic users with the same nearest neighbour as one observation, since a
     few real users are the nearest neighbours of many. `per_user` holds each synthetic user's share
@@ -60,9 +68,7 @@ class CopiedUsers(RealismMetric):
     def __init__(self) -> None:
         super().__init__(name="CopiedUsers")
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         if evaluator.train is None:
             advice = "Give the users that the models were fitted on, or leave this metric out."
             raise NotMeasurableError(refusal("train", "be given", None, advice, context=self.name))
@@ -70,6 +76,8 @@ class CopiedUsers(RealismMetric):
             rule, advice = "be at least 2 users", "Draw more users."
             reason = refusal("synthetic", rule, len(synthetic), advice, context=self.name)
             raise NotMeasurableError(reason)
+        for found in identical_users(evaluator, synthetic):
+            warnings.warn(str(found), UserWarning, stacklevel=4)
         value, error, shares = copying_excess(evaluator.train, evaluator.held_out, synthetic)
         ceiling, floor, spread = evaluator.remembered(
             self, compute=lambda: self._ceiling_and_floor(evaluator)

@@ -13,7 +13,7 @@ from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
 from cornac_mle.profiles import Profiles, check_profiles
-from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import FloatArray, IndexArray
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
 
@@ -76,6 +76,7 @@ class Evaluator:
     n_splits: int
     split_seeds: tuple[np.random.SeedSequence, ...]
     judge_seed: np.random.SeedSequence
+    min_items: int = 0
     _other_judges: dict[str, PlausibilityModel] = field(init=False, default_factory=dict)
     _memory: Memory = field(init=False, default_factory=Memory)
 
@@ -101,6 +102,7 @@ class Evaluator:
         *,
         rng: RngLike,
         n_splits: int = 20,
+        min_items: int = 0,
     ) -> Self:
         """Fit the judge on `reference` and draw the floor and the half-splits of `held_out`.
 
@@ -113,6 +115,9 @@ class Evaluator:
             Random seed of the judges, the floor and the half-splits.
         n_splits : int
             Number of half-splits, at least 2.
+        min_items : int
+            Fewest items that the real users were asked to have, at least 0. Synthetic users with
+            fewer are left out of every comparison, and counted.
 
         Raises
         ------
@@ -120,21 +125,31 @@ class Evaluator:
             If groups share a user or differ in items, or a group has fewer than 2 users.
         """
         check_count("n_splits", n_splits, minimum=2)
+        check_count("min_items", min_items, minimum=0)
         groups = {"reference": reference, "held_out": held_out}
         if train is not None:
             groups = {"train": train, **groups}
         check_groups(groups)
-        judge_seed, rest = children(generator(rng), 2)
+        judge_seed, rest = children(repeatable_generator(rng), 2)
         judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
-        return cls._assembled(train, reference, held_out, judge, n_splits, rest, judge_seed)
+        return cls._assembled(
+            train, reference, held_out, judge, n_splits, rest, judge_seed, min_items
+        )
 
     def with_held_out(self, held_out: Profiles, *, rng: RngLike) -> Self:
         """Compare with other real users (validation users, say); the judge is not fitted again."""
         groups = {"reference": self.reference, "held_out": held_out}
         check_groups(groups if self.train is None else {"train": self.train, **groups})
-        (seed,) = children(generator(rng), 1)
+        (seed,) = children(repeatable_generator(rng), 1)
         moved = type(self)._assembled(
-            self.train, self.reference, held_out, self.judge, self.n_splits, seed, self.judge_seed
+            self.train,
+            self.reference,
+            held_out,
+            self.judge,
+            self.n_splits,
+            seed,
+            self.judge_seed,
+            self.min_items,
         )
         # One dictionary for both: a judge that either of them fits later serves the other too.
         object.__setattr__(moved, "_other_judges", self._other_judges)
@@ -150,13 +165,14 @@ class Evaluator:
         n_splits: int,
         seed: np.random.SeedSequence,
         judge_seed: np.random.SeedSequence,
+        min_items: int,
     ) -> Self:
         floor_seed, *split_seeds = seed.spawn(n_splits + 1)
         seen = reference if train is None else train
         random = np.random.default_rng(floor_seed)
         # Sizes of the users who are seen: those of the held-out users would make the floor's users
         # depend on whom they are compared with.
-        sizes = random.choice(seen.sizes, len(held_out))
+        sizes = random.choice(seen.sizes[seen.sizes >= min_items], len(held_out))
         floor = popularity_draws(seen.item_counts, sizes, rng=random)
         return cls(
             train=train,
@@ -167,6 +183,7 @@ class Evaluator:
             n_splits=n_splits,
             split_seeds=tuple(split_seeds),
             judge_seed=judge_seed,
+            min_items=min_items,
         )
 
     @property
@@ -309,6 +326,47 @@ class Evaluator:
             Function without arguments that gives the result.
         """
         return self._memory.remembered(owner, *arguments, compute=compute)
+
+    def comparable(self, name: str, profiles: Profiles) -> Profiles:
+        """Bring users to the catalogue and the rule of the real users that they are held against.
+
+        Items are put in the order of the held-out users' catalogue, users with fewer than
+        `min_items` items are left out. Remembered, so that each user is judged once.
+
+        Parameters
+        ----------
+        name : str
+            Name of the argument, for errors.
+        profiles : Profiles
+            Users over items of the catalogue, in any order.
+
+        Returns
+        -------
+        Profiles
+            The same object where nothing is to be done.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no Profiles, or hold items that are not in the catalogue.
+        """
+        check_profiles(name, profiles)
+        items = self.held_out.item_ids
+        is_short = profiles.sizes < self.min_items
+        if profiles.item_ids.equals(items) and not is_short.any():
+            return profiles
+
+        def brought() -> Profiles:
+            aligned, unknown = profiles.split_items(items)
+            if unknown.size:
+                rule = "hold items of the real users only"
+                first = profiles.item_ids[unknown[0]]
+                got = f"{unknown.size:,} others, {first!r} first"
+                advice = "profiles.align(evaluator.held_out.item_ids) leaves them out and says so."
+                raise ValueError(refusal(name, rule, got, advice))
+            return aligned[~is_short] if is_short.any() else aligned
+
+        return self.remembered(profiles, Evaluator.comparable, compute=brought)
 
     def check_users(self, name: str, profiles: Profiles) -> None:
         """Refuse what are no profiles over the items of the held-out users.

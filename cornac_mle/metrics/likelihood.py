@@ -3,6 +3,8 @@
 import logging
 
 import numpy as np
+import pandas as pd
+from numpy.random import Generator
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, Samplable
@@ -39,6 +41,9 @@ class HeldOutLogLikelihood(ModelMetric):
     `Filtered` has an estimated constant in its likelihood: an error common to all users, of
     `acceptance_rate_error_` / `acceptance_rate_` nats, which the interval leaves out.
 
+    Items that no training user holds are left out of held-out users, and counted: no model knows
+    them, and every value would be -inf.
+
     It is the likelihood of item sets, size included, for every model: one that has a distribution
     of values too (`PMF`, where training values differ) would otherwise be compared on more than the
     others.
@@ -68,9 +73,18 @@ class HeldOutLogLikelihood(ModelMetric):
     def __init__(self) -> None:
         super().__init__(name="HeldOutLogLikelihood")
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def caution(self, evaluator: Evaluator) -> str | None:
+        """Say how many preferences of held-out users are left out, as no model knows the items."""
+        held_out, seen = evaluator.held_out, evaluator.seen
+        unknown = int(held_out.item_counts[seen.item_counts == 0].sum())
+        if not unknown:
+            return None
+        return (
+            f"without {unknown:,} of {held_out.matrix.nnz:,} preferences of held-out users, "
+            "of items that no training user holds"
+        )
+
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Refuse: users alone do not say how probable other users are.
 
         Raises
@@ -94,7 +108,8 @@ class HeldOutLogLikelihood(ModelMetric):
             If the model answers with NaN.
         """
         try:
-            found = model.estimate_log_likelihood(evaluator.held_out, rng=rng, values=False)
+            users = known_users(evaluator.held_out, model.catalogue_)
+            found = model.estimate_log_likelihood(users, rng=rng, values=False)
         except NotImplementedError as error:
             raise NotMeasurableError(str(error)) from error
         nats, sizes = found  # (n_real,) each
@@ -120,8 +135,14 @@ class HeldOutLogLikelihood(ModelMetric):
             n_real=len(nats),
             effective_sample_size=None if sizes is None else float(np.median(sizes)),
             per_user=nats,
-            user_ids=evaluator.held_out.user_ids,
+            user_ids=users.user_ids,
         )
+
+
+def known_users(users: Profiles, catalogue: pd.Index | None) -> Profiles:
+    """Users on the items that a model knows, without those who hold none of them."""
+    known = users if catalogue is None else users.split_items(catalogue)[0]
+    return known[known.sizes > 0] if (known.sizes == 0).any() else known
 
 
 def _floor(evaluator: Evaluator) -> float | None:
@@ -130,5 +151,7 @@ def _floor(evaluator: Evaluator) -> float | None:
     with np.errstate(divide="ignore"):
         log_weights = np.log(seen.item_counts)
     sizes = size_distribution(seen.sizes[seen.sizes > 0], int(np.count_nonzero(seen.item_counts)))
-    value = float(np.mean(item_set_log_probability(log_weights, sizes, evaluator.held_out.matrix)))
+    users = known_users(evaluator.held_out, seen.item_ids[seen.item_counts > 0])
+    matrix = users.split_items(seen.item_ids)[0].matrix
+    value = float(np.mean(item_set_log_probability(log_weights, sizes, matrix)))
     return value if np.isfinite(value) else None

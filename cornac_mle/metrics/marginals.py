@@ -1,14 +1,12 @@
 """Marginal distributions: how popular items are, and how many of them a user has."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
@@ -53,9 +51,7 @@ class PopularityJS(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="PopularityJS")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         return np.asarray(
             [
                 popularity_divergence(
@@ -95,9 +91,7 @@ class ProfileSizeKS(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="ProfileSizeKS")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         sizes, real = users.sizes, evaluator.held_out.sizes
         return np.asarray([ks_distance(sizes[s.other], real[s.real]) for s in splits])
 

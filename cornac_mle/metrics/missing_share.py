@@ -1,8 +1,10 @@
 """A certified bound on the share of real users whom a model does not produce."""
 
+from dataclasses import replace
+
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
+from numpy.random import Generator
 
 from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
 from cornac_mle.metrics.base import ModelMetric, Samplable
@@ -11,7 +13,7 @@ from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.sparse import FloatArray
+from cornac_mle.sparse import FloatArray, item_sets
 from cornac_mle.stats.contamination import (
     contamination_bound,
     minimum_detectable_share,
@@ -98,11 +100,12 @@ class MissingShare(ModelMetric):
             If there are too few held-out users for any bound to be above 0.
         """
         n_users = 2 * max(LEAST_USERS, len(evaluator.held_out))
-        return self._measure(evaluator, model.sample(n_users, rng=rng), rng)
+        drawn = model.sample(n_users, rng=rng)
+        users = evaluator.comparable("synthetic", drawn)
+        found = self._measure(evaluator, users, rng)
+        return replace(found, n_left_out=n_users - len(users))
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Fit a judge on one half of the synthetic users, and calibrate on the other.
 
         Raises
@@ -197,9 +200,3 @@ def is_among(matrix: sp.csr_array, known: set[bytes]) -> FloatArray:
     [1.0, 0.0]
     """
     return np.asarray([items in known for items in item_sets(matrix)], dtype=np.float64)
-
-
-def item_sets(matrix: sp.csr_array) -> list[bytes]:
-    """Give each user's items as bytes, equal where the sets are; indices must be sorted."""
-    indices: npt.NDArray[np.int64] = matrix.indices.astype(np.int64)
-    return [part.tobytes() for part in np.split(indices, matrix.indptr[1:-1])]

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split, split_key
+from cornac_mle.metrics.splits import Splits, split_key
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
@@ -84,9 +84,7 @@ class MMD(SplitMetric):
         self.n_permutations = check_permutations(n_permutations)
         super().__init__(name="MMD")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         held_out, size = evaluator.held_out, len(splits[0].real)
         real = indicators([split.real for split in splits], len(held_out))
         other = indicators([split.other for split in splits], len(users))

@@ -6,7 +6,6 @@ never neighbours: otherwise everybody is in the ball of a user whose k-th neighb
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from cornac_mle.checks import check_count
 from cornac_mle.metrics._split_balls import real_similarity, split_counts
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.neighbours.balls import Counts
 from cornac_mle.neighbours.similarity import LEAST_SIMILARITY
 from cornac_mle.profiles import Profiles
@@ -41,14 +40,10 @@ class NeighbourMetric(SplitMetric):
         super().__init__(name=f"{type(self).__name__}@{self.n_neighbours}")
 
     @abstractmethod
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         """Compute the metric on each split, (n_splits,)."""
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         counts = split_counts(evaluator, users, splits, self.n_neighbours)
         return self._values(evaluator, counts, splits)
 
@@ -117,9 +112,7 @@ class NeighbourPrecision(NeighbourMetric):
     ideal = None
     note = MetricNote("ceiling", "synthetic users as near to a real user as real neighbours")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         return np.asarray([np.mean(one.of_point > 0) for one in counts])
 
 
@@ -166,9 +159,7 @@ class NeighbourRecall(NeighbourMetric):
     ideal = None
     note = MetricNote("ceiling", "real users as near to a synthetic user as synthetic neighbours")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         return np.asarray([np.mean(one.in_reach) for one in counts])
 
 
@@ -213,9 +204,7 @@ class NeighbourDensity(NeighbourMetric):
     ideal = None
     note = MetricNote("ceiling", "real users' neighbourhoods that a synthetic user is in, over k")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         return np.asarray([np.mean(one.of_point) / self.n_neighbours for one in counts])
 
 
@@ -259,7 +248,5 @@ class NeighbourCoverage(NeighbourMetric):
     ideal = None
     note = MetricNote("ceiling", "real users with a synthetic user as near as real neighbours")
 
-    def _values(
-        self, evaluator: Evaluator, counts: list[Counts], splits: Sequence[Split]
-    ) -> FloatArray:
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
         return np.asarray([np.mean(one.of_ball > 0) for one in counts])

@@ -1,14 +1,12 @@
 """Item pairs: are the same items held together, beyond what their popularity gives."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split, split_key
+from cornac_mle.metrics.splits import Splits, split_key
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IndexArray, pattern
@@ -70,9 +68,7 @@ class PairError(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="PairError")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         size = len(splits[0].real)
         items, pairs = evaluator.remembered(
             frequent_pairs, size, compute=lambda: frequent_pairs(evaluator.reference, size)

@@ -1,12 +1,10 @@
 """Distance between how plausible synthetic and real users are: the primary metric."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
@@ -55,9 +53,7 @@ class PlausibilityKS(SplitMetric):
         self.n_permutations = check_permutations(n_permutations)
         super().__init__(name="PlausibilityKS")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         scores, real = evaluator.plausibility(users), evaluator.plausibility(evaluator.held_out)
         return np.asarray([ks_distance(scores[s.other], real[s.real]) for s in splits])
 

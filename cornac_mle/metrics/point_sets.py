@@ -16,7 +16,7 @@ from cornac_mle.neighbours.balls import (
     own_balls,
 )
 from cornac_mle.neighbours.similarity import Closeness, EuclideanCloseness, JaccardCloseness
-from cornac_mle.randomness import RngLike, generator
+from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.stats.conformal import conformal_p_values
 
 Points: TypeAlias = npt.NDArray[np.floating] | sp.csr_array
@@ -198,7 +198,7 @@ def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> floa
     0.0
     """
     one, two = _checked(real, synthetic, least=2 * _fewest_calibration(), least_synthetic=1)
-    order = generator(rng).permutation(one.shape[0])
+    order = repeatable_generator(rng).permutation(one.shape[0])
     half = len(order) // 2
     near, calibration = one[np.sort(order[:half])], one[np.sort(order[half:])]
     scores = kth_closeness(_closeness(two, near), 1)

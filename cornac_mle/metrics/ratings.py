@@ -1,14 +1,12 @@
 """Ratings: are items rated as real users rate them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children
 from cornac_mle.report.measurement import MetricNote
@@ -65,9 +63,7 @@ class RatingKS(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="RatingKS")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         real = evaluator.held_out
         for name, group in (("real", real), ("synthetic", users)):
             self._check_varied(name, group)

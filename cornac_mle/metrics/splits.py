@@ -33,7 +33,11 @@ class Split:
     other: IndexArray
 
 
-def split_key(splits: Sequence[Split], *, real_only: bool = False) -> bytes:
+Splits = Sequence[Split]
+"""Half-splits of one size, which every model and the floor meet alike."""
+
+
+def split_key(splits: Splits, *, real_only: bool = False) -> bytes:
     """Digest of the rows of splits: an argument under which to remember what depends on them."""
     digest = blake2b(digest_size=16)
     for split in splits:

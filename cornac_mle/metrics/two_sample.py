@@ -1,7 +1,5 @@
 """A classifier between synthetic and real users: how well it does, and on which side."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from cornac_mle.metrics._classifier import (
@@ -13,7 +11,7 @@ from cornac_mle.metrics._classifier import (
 )
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
@@ -72,9 +70,7 @@ class ClassifierTest(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name="ClassifierTest")
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         return np.asarray([scores.auc for scores in class_scores(evaluator, users, splits)])
 
     def _p_value(
@@ -96,9 +92,7 @@ class FrontierMetric(SplitMetric):
     def __init__(self) -> None:
         super().__init__(name=type(self).__name__)
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         scores = class_scores(evaluator, users, splits)
         return np.asarray([frontier(one.real, one.synthetic)[self.place] for one in scores])
 

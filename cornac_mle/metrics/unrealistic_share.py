@@ -1,6 +1,7 @@
 """Certified bound on the share of synthetic users who do not come from the real distribution."""
 
 import numpy as np
+from numpy.random import Generator
 
 from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
 from cornac_mle.metrics.base import RealismMetric
@@ -70,9 +71,7 @@ class UnrealisticShare(RealismMetric):
     def __init__(self) -> None:
         super().__init__(name="UnrealisticShare")
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Bound the share of unrealistic users.
 
         Raises

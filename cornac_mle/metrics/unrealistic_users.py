@@ -8,7 +8,7 @@ from scipy import stats
 from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
-from cornac_mle.metrics.splits import Split
+from cornac_mle.metrics.splits import Splits
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
@@ -120,15 +120,13 @@ class UnrealisticUsers(SplitMetric):
             return f"no conditioning: {size} held-out users are too few for more than one cell"
         return None if self.tail == "typical" else super().caution(evaluator)
 
-    def _on_splits(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split]
-    ) -> FloatArray:
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         families = tuple(FAMILIES) if self.judge == WORST_JUDGE else (self.judge,)
         shares = [self._flagged_shares(evaluator, users, splits, family) for family in families]
         return np.asarray(np.max(shares, axis=0))
 
     def _flagged_shares(
-        self, evaluator: Evaluator, users: Profiles, splits: Sequence[Split], family: str
+        self, evaluator: Evaluator, users: Profiles, splits: Splits, family: str
     ) -> FloatArray:
         scores = self._scores(evaluator, users, family)
         real = self._scores(evaluator, evaluator.held_out, family)

@@ -15,7 +15,7 @@ CHOICES = (1, 2, 5, 10, 20, 50, 100)
 """What `choose_k` tries, in this order."""
 
 LEFT_OUT_SHARE = 0.2
-"""Of the training users, where there are no validation users."""
+"""Share of the training users that is left out where there are no validation users."""
 
 
 class ChoosesK(GenerativeRecommender):
@@ -37,7 +37,7 @@ class ChoosesK(GenerativeRecommender):
     k_ : int
         Kinds or topics fitted.
     held_out_nats_ : dict of int to float
-        Where k was chosen: mean log-likelihood of a user left out, for each k tried.
+        Mean log-likelihood of a user left out, for each k tried; empty where k was given.
     """
 
     def __init__(
@@ -81,14 +81,15 @@ def choose_k(
     Parameters
     ----------
     fit : callable
-        Fits to users with the k given.
+        Function that fits to users with the k given.
     log_likelihood : callable
         Nats (n_left_out,) of profiles under what was fitted last.
     train : csr_array, shape (n_users, n_items)
+        Training users.
     validation : Validation, optional
-        Of which `left_out_users` makes those who are fitted to and those who are left out.
+        Users of whom `left_out_users` makes those who are left out.
     seed : int or None
-        Of who is left out of the training users.
+        Random seed of who is left out of the training users.
 
     Returns
     -------
@@ -127,7 +128,11 @@ def left_out_users(
     Parameters
     ----------
     train : csr_array, shape (n_users, n_items)
+        Training users.
     validation : Validation, optional
+        Users to judge by.
+    rng : Generator
+        Generator of who is left out of the training users.
 
     Returns
     -------

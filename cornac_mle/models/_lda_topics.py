@@ -22,16 +22,16 @@ SWEEPS = 3
 """Updates of the users' topics between two updates of the topics' items."""
 
 SWEEPS_OF_NEW_USERS = 50
-"""Enough for two digits or more of each share; a fixed number, so that users do not interact."""
+"""Updates for two digits or more of each share; a fixed number, so that users do not interact."""
 
 ALPHA_AT_FIRST = 0.5
-"""While topics form. Smaller, and each user is stuck in the topic that it was thrown into."""
+"""Value while topics form. Smaller, and each user is stuck in the topic it was thrown into."""
 
 ITERATIONS_AT_FIRST = 50
-"""Before `alpha` is fitted."""
+"""Iterations before `alpha` is fitted."""
 
 LEAST_ALPHA = 1e-4
-"""A topic that nobody has would go to 0."""
+"""Least value: that of a topic that nobody has would go to 0."""
 
 
 class Topics(NamedTuple):
@@ -40,11 +40,11 @@ class Topics(NamedTuple):
     Attributes
     ----------
     alpha : ndarray, shape (k,)
-        Of the Dirichlet distribution of a user's topic shares.
+        Parameters of the Dirichlet distribution of a user's topic shares.
     weights : ndarray, shape (n_items, k)
         Each topic's weight of each item; columns sum to 1.
     evidence : ndarray, shape (n_users, k)
-        Of the Dirichlet posteriors of the users fitted to.
+        Parameters of the Dirichlet posteriors of the users fitted to.
     bounds : list of float
         Lower bound of the log-likelihood plus log-prior, after each iteration.
     """
@@ -66,9 +66,9 @@ def fit_topics(
     Parameters
     ----------
     matrix : csr_array, shape (n_users, n_items)
-        Values do not count.
+        Item sets; values do not count.
     k, lambda_reg, seed
-        As in `LDA`.
+        Arguments of `LDA`.
     passes : iterable of int
         Numbers of the iterations, from 0; a progress bar, say. At least one.
     """
@@ -115,15 +115,20 @@ def sweep(
     Parameters
     ----------
     matrix : csr_array, shape (n_users, n_items)
+        Item sets; values do not count.
     evidence : ndarray, shape (n_users, k)
+        Parameters of the users' Dirichlet posteriors.
     times : ndarray, shape (n_users,)
         Expected arrivals of each user, its size or more.
     alpha, weights : ndarray, shape (k,) and (n_items, k)
+        Topics, as in `Topics`.
+    n_sweeps : int
+        Number of updates.
 
     Returns
     -------
     evidence, times : ndarray
-        As above, updated.
+        Updated arrays.
     counts : ndarray, shape (n_items, k)
         Expected arrivals of each item by topic.
     bound : float

@@ -1,22 +1,16 @@
 """What every samplable recommender shares: a Cornac Recommender that can make up whole users."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Self, final
+from typing import final
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
-from cornac.data import Dataset
-from cornac.exception import ScoreException
-from cornac.models import Recommender
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
 
-from cornac_mle.checks import check_count, check_jobs, refusal
-from cornac_mle.models.training_matrix import check_dataset, training_matrix
-from cornac_mle.models.validation import Validation, validation_users
-from cornac_mle.profiles import Profiles, dataset_items
+from cornac_mle.checks import check_count, check_jobs
+from cornac_mle.models._fold_in_recommender import FoldInRecommender
+from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import RngLike, children, generator
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
@@ -28,7 +22,7 @@ LIKELIHOOD_DRAWS = 100
 """Latent points a user from which a log-likelihood is estimated, unless told otherwise."""
 
 
-class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has no types
+class GenerativeRecommender(FoldInRecommender):
     """A Cornac recommender that also draws synthetic users.
 
     A subclass gives four formulas: `_fit` (learn from a users x items matrix), `_draw` (make up
@@ -40,31 +34,43 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
     ----------
     judge_family : str or None
         Family of judges of plausibility that the model is kin to; reports mark that cell.
+
+    Examples
+    --------
+    A model of one's own: each item is held or not, whatever the others.
+
+    >>> import numpy as np, scipy.sparse as sp
+    >>> from cornac_mle import GenerativeRecommender
+    >>> class Coins(GenerativeRecommender):
+    ...     def __init__(self, name="Coins"):
+    ...         super().__init__(name)
+    ...
+    ...     def _fit(self, matrix, validation):
+    ...         holders = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    ...         self.shares_ = holders / matrix.shape[0]
+    ...
+    ...     def _draw(self, n_users, rng):
+    ...         return sp.csr_array(rng.random((n_users, len(self.shares_))) < self.shares_)
+    ...
+    ...     def _fold_in(self, matrix):
+    ...         return np.tile(self.shares_, (matrix.shape[0], 1))
+
+    >>> from cornac.data import Dataset
+    >>> likes = [("ann", "tea", 1.0), ("bob", "tea", 1.0), ("bob", "jam", 1.0), ("cat", "tea", 1.0)]
+    >>> model = Coins().fit(Dataset.from_uir(likes))
+    >>> model
+    Coins() fitted to 3 users x 2 items
+    >>> model.sample(300, rng=1).item_counts  # tea, jam
+    array([300,  95])
     """
 
     judge_family: str | None = None
 
-    def __init__(self, name: str, *, trainable: bool = True, verbose: bool = False) -> None:
-        if not isinstance(name, str):
-            raise TypeError(refusal("name", "be a string", repr(name)))
-        super().__init__(name=name, trainable=trainable, verbose=verbose)
-        # A matrix of the training users is kept for `score`; Cornac's own sets are not saved.
-        self.train_matrix_: sp.csr_array | None = None
-        self.catalogue_: pd.Index | None = None
-
     # ------------------------------------------------------------------ formulas of a subclass
-
-    @abstractmethod
-    def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
-        """Learn from `matrix`, (n_users, n_items) float32; stop early on `validation`."""
 
     @abstractmethod
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         """Draw one chunk of users: (n_users, n_items), stored values above 0."""
-
-    @abstractmethod
-    def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
-        """Ranking scores (n_users, n_items) of one block of users that were not trained on."""
 
     def _log_likelihood(
         self, matrix: sp.csr_array, n_draws: int, rng: np.random.Generator
@@ -84,67 +90,8 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
     # ----------------------------------------------------------------------------- public, final
 
-    def fit(self, train_set: Dataset, val_set: Dataset | None = None) -> Self:
-        """Fit to the users of `train_set`; stop early on `val_set` where the model can.
-
-        A model that is not trainable stays as it is, and takes its own training users only. Data
-        that are refused leave a model as it was; one whose fit fails or is interrupted is not
-        fitted.
-
-        Parameters
-        ----------
-        train_set : cornac.data.Dataset
-            Training interactions, values above 0.
-        val_set : cornac.data.Dataset, optional
-            Interactions of other users, or further interactions of the training users.
-
-        Raises
-        ------
-        TypeError
-            If a set is not a Dataset.
-        ValueError
-            If a training value is not above 0, or a fitted model that is not trainable meets other
-            users or items than its own.
-        """
-        check_dataset("train_set", train_set)
-        if val_set is not None:
-            check_dataset("val_set", val_set)
-        matrix = training_matrix(train_set)
-        if not self.trainable:
-            self._check_own_users(train_set, matrix)
-        # Cornac warns on every refit; ours starts fresh, so there is nothing to warn of.
-        self.is_fitted = False
-        super().fit(train_set, val_set)
-        if not self.trainable:
-            return self
-        try:
-            self._fit_fresh(train_set, matrix, val_set)
-        except BaseException:  # an interrupt too: half a fit must not pass for one
-            self.is_fitted = False
-            self.catalogue_ = self.train_matrix_ = None
-            raise
-        return self
-
-    def _fit_fresh(self, train_set: Dataset, matrix: sp.csr_array, val_set: Dataset | None) -> None:
-        self.train_matrix_ = matrix
-        self.catalogue_ = dataset_items(train_set)
-        self._fit(matrix, validation_users(matrix, val_set))
-
-    def _check_own_users(self, train_set: Dataset, matrix: sp.csr_array) -> None:
-        """Refuse data of which Cornac's numbers would mean other users or items to the model."""
-        if self.catalogue_ is None or self.train_matrix_ is None:
-            return  # never fitted, as whoever uses it is told
-        rule = "hold the {} that the model was fitted on, in the same order, as trainable=False"
-        if not dataset_items(train_set).equals(self.catalogue_):
-            advice = "Set trainable=True to fit it again."
-            raise ValueError(refusal("train_set", rule.format("items"), "others", advice))
-        own = self.train_matrix_
-        if matrix.shape != own.shape or (matrix != own).nnz:
-            advice = "fold_in(profiles) scores other users; trainable=True fits again."
-            raise ValueError(refusal("train_set", rule.format("users"), "others", advice))
-
     @final
-    def sample(self, n_users: int, *, rng: RngLike, n_jobs: int = 1) -> Profiles:
+    def sample(self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1) -> Profiles:
         """Draw whole new users.
 
         Users are drawn in chunks of 1,024, each from a seed of its own, so the answer depends on
@@ -153,9 +100,9 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         Parameters
         ----------
         n_users : int
-            How many, at least 1.
-        rng : int, SeedSequence or Generator
-            Same seed, same users.
+            Number of users, at least 1.
+        rng : int, SeedSequence or Generator, optional
+            Source of randomness: same seed, same users; None: other users each time.
         n_jobs : int
             Threads that draw chunks, -1 for one a core; the users are the same for any number.
 
@@ -169,7 +116,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         RuntimeError
             If the model is not fitted.
         TypeError, ValueError
-            If `n_users`, `rng` or `n_jobs` is none.
+            If `n_users`, `rng` or `n_jobs` is not one.
         """
         catalogue = self._fitted_catalogue()
         chunks = list(self.sample_chunks(n_users, rng=rng, n_jobs=n_jobs))
@@ -177,7 +124,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
 
     @final
     def sample_chunks(
-        self, n_users: int, *, rng: RngLike, n_jobs: int = 1
+        self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1
     ) -> Iterator[sp.csr_array]:
         """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
         check_count("n_users", n_users)
@@ -193,24 +140,12 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         return sp.csr_array(self._draw(n_users, np.random.default_rng(seed)), dtype=np.float32)
 
     @final
-    def fold_in(self, profiles: Profiles) -> FloatArray:
-        """Ranking scores of users that the model has not seen; higher is better.
-
-        Parameters
-        ----------
-        profiles : Profiles
-            What is known of them, on the items the model was fitted on, in the same order.
-
-        Returns
-        -------
-        ndarray, shape (n_users, n_items), float64
-            Dense: hand over a block of users at a time where there are many.
-        """
-        return np.asarray(self._fold_in(self._checked(profiles).matrix), dtype=np.float64)
-
-    @final
     def log_likelihood(
-        self, profiles: Profiles, *, rng: RngLike, n_draws: int = LIKELIHOOD_DRAWS
+        self,
+        profiles: Profiles,
+        *,
+        rng: RngLike | None = None,
+        n_draws: int = LIKELIHOOD_DRAWS,
     ) -> FloatArray:
         """Log-probability of each profile, size included, under the distribution of `sample`.
 
@@ -219,16 +154,16 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         Parameters
         ----------
         profiles : Profiles
-            On the items the model was fitted on, in the same order.
-        rng : int, SeedSequence or Generator
-            Of the latent points, for models that have some.
+            Users on the items the model was fitted on, in the same order.
+        rng : int, SeedSequence or Generator, optional
+            Source of the latent points, for models that have some; None: other points each time.
         n_draws : int
             Latent points drawn a user; more bring the bound closer. Exact models need none.
 
         Returns
         -------
         ndarray, shape (n_users,)
-            Nats.
+            Log-probabilities in nats.
 
         Raises
         ------
@@ -242,7 +177,7 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         self,
         profiles: Profiles,
         *,
-        rng: RngLike,
+        rng: RngLike | None = None,
         n_draws: int = LIKELIHOOD_DRAWS,
         values: bool = True,
     ) -> LikelihoodEstimate:
@@ -251,10 +186,11 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         Parameters
         ----------
         profiles, rng, n_draws
-            As in `log_likelihood`, whose errors and cost this has.
+            Arguments of `log_likelihood`, whose errors and cost this has.
         values : bool
-            False: of the item sets alone, whatever their values. It makes a difference only to
-            models with a distribution of values (`PMF`), and makes them comparable with the others.
+            Whether the values count; False: the likelihood is that of the item sets alone. It
+            makes a difference only to models with a distribution of values (`PMF`), and makes them
+            comparable with the others.
         """
         check_count("n_draws", n_draws)
         estimate = self._log_likelihood if values else self._item_set_log_likelihood
@@ -269,47 +205,6 @@ class GenerativeRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac h
         if any(size is None for size in sizes):
             return LikelihoodEstimate(np.concatenate(nats), None)
         return LikelihoodEstimate(np.concatenate(nats), np.concatenate(sizes))
-
-    # ------------------------------------------------------------------------ Cornac's interface
-
-    def score(self, user_idx: int, item_idx: int | None = None) -> Any:
-        """Ranking score of a training user for one item, or for all items (n_items,)."""
-        self._fitted_catalogue()
-        if self.train_matrix_ is None or not self.knows_user(user_idx):
-            msg = f"Can't make score prediction for user {user_idx}: fold_in scores unseen users."
-            raise ScoreException(msg)
-        if item_idx is not None and not self.knows_item(item_idx):
-            msg = f"Can't make score prediction for item {item_idx}: not in the training set."
-            raise ScoreException(msg)
-        scores = self._score_user(user_idx)
-        return scores if item_idx is None else scores[item_idx]
-
-    def _score_user(self, user_idx: int) -> FloatArray:
-        """Scores (n_items,) of a training user; a model with fitted user factors overrides it."""
-        assert self.train_matrix_ is not None  # `score` has checked it
-        scores: FloatArray = self._fold_in(self.train_matrix_[[user_idx]])[0]
-        return scores
-
-    def _fitted_catalogue(self) -> pd.Index:
-        if self.catalogue_ is None:
-            msg = f"{self.name} is not fitted. Call fit(train_set) first."
-            raise RuntimeError(msg)
-        return self.catalogue_
-
-    def _progress(self, n_steps: int, what: str) -> "tqdm[int]":
-        """Count from 0 to `n_steps` - 1, in view where the model is verbose."""
-        return tqdm(range(n_steps), disable=not self.verbose, desc=f"{self.name}: {what}")
-
-    def _checked(self, profiles: Profiles) -> Profiles:
-        if not isinstance(profiles, Profiles):
-            advice = "Profiles.from_matrix(matrix, model.catalogue_) makes them."
-            got = type(profiles).__name__
-            raise TypeError(refusal("profiles", "be Profiles", got, advice))
-        if not profiles.item_ids.equals(self._fitted_catalogue()):
-            rule = "have the items that the model was fitted on, in the same order"
-            advice = "Call profiles.align(model.catalogue_) first."
-            raise ValueError(refusal("profiles", rule, "others", advice))
-        return profiles
 
 
 def chunk_sizes(n_users: int) -> list[int]:

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,3 +171,11 @@ def to_evaluation(model: Recommender) -> None:
         for part in vars(model).values():
             if isinstance(part, torch.nn.Module):
                 part.eval()
+
+
+def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> str:
+    """Write the constructor arguments of a model as text: ``k=20, seed=1``."""
+    hidden = ("name", "verbose", *leave_out)
+    names = [name for name in model._get_init_params() if name not in hidden]
+    pairs = [(name, getattr(model, name, None)) for name in names]
+    return ", ".join(f"{name}={value!r}" for name, value in pairs)

@@ -6,7 +6,7 @@ import numpy as np
 from cornac.data import Dataset
 from cornac.models import EASE
 
-from cornac_mle.models.training_matrix import dataset_matrix
+from cornac_mle.models._training_matrix import dataset_matrix
 
 RIDGE_OF_ONES = 300.0
 """Ridge that suits values of 1."""

@@ -9,8 +9,8 @@ from cornac.hyperopt import BaseSearch
 from cornac.models import Recommender
 
 from cornac_mle import adapters
+from cornac_mle.models._training_matrix import dataset_matrix
 from cornac_mle.models.base import GenerativeRecommender
-from cornac_mle.models.training_matrix import dataset_matrix
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray
 
@@ -26,9 +26,9 @@ def fold_in_scores(model: Recommender, profiles: Profiles) -> FloatArray:
     Parameters
     ----------
     model : Recommender
-        Fitted. A search is scored by its best model.
+        Fitted model. A search is scored by its best one.
     profiles : Profiles
-        What is known of the users, on the model's items.
+        Known part of each user, on the model's items.
 
     Raises
     ------
@@ -60,9 +60,9 @@ class UnseenUsers(Recommender):  # type: ignore[misc]  # Cornac has no types
     Parameters
     ----------
     model : Recommender
-        Fitted; it is not changed.
+        Fitted model, which is not changed.
     shown : Profiles
-        What is known of the unseen users, on the model's items.
+        Known part of each unseen user, on the model's items.
     first : int
         Index of the first of them; they follow in the order of `shown`.
     """

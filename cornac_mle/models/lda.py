@@ -31,7 +31,7 @@ CHOICE_DRAWS = 30
 
 
 class LDA(ChoosesK):
-    """Latent Dirichlet allocation: a user's taste is a blend of `k` topics.
+    r"""Latent Dirichlet allocation: a user's taste is a blend of `k` topics.
 
     A synthetic user draws topic shares theta from a Dirichlet distribution, a size by the sizes of
     training users with the same main topics (smoothed, `size_distribution`; the distributions of
@@ -39,40 +39,47 @@ class LDA(ChoosesK):
     phi_ki. Fitted by variational EM; `alpha`, one for each topic, by Minka's fixed point. The
     ranking score is the expected item weight given the items that are known.
 
-    `log_likelihood` is that of the item set under the distribution of the samples, estimated by
-    importance sampling: a lower bound on average (`estimate_log_likelihood` gives the effective
-    sample size).
+    `log_likelihood` is that of the item set under the distribution of the samples,
+
+    .. math::
+        \log P(S) = \log \int \mathrm{Dir}(\theta \mid \alpha)
+        \left[\sum_{z=1}^k \theta_z P_z(|S|)\right]
+        P\left(S \,\middle|\, |S|, \sum_{z=1}^k \theta_z \phi_z\right) d\theta
+
+    estimated by importance sampling: a lower bound on average (`estimate_log_likelihood` gives the
+    effective sample size).
 
     Parameters
     ----------
     k : int, optional
-        Topics. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become more
-        probable (validation users, otherwise a fifth of the training users).
+        Number of topics. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become
+        more probable (validation users, otherwise a fifth of the training users).
     name : str
         Name of the recommender.
     max_iter : int
         EM iterations at most; it stops when the bound grows by less than 1e-5 of itself.
     lambda_reg : float
         Users of overall popularity added to every topic, above 0: an item that no user of a topic
-        holds keeps a chance. On three data sets 1 and less gave more believable users than 5 and
-        20, and no less probable new ones.
+        holds keeps a probability above 0. On three data sets 1 and less gave more believable users
+        than 5 and 20, and no less probable new ones.
     trainable, verbose : bool
-        As in Cornac.
+        Switches, as in Cornac.
     seed : int, optional
-        Of the starting point; None: another one each time.
+        Random seed of the starting point; None: another one each time.
 
     Attributes
     ----------
     k_ : int
-        Topics fitted.
+        Number of topics fitted.
     held_out_nats_ : dict of int to float
-        Where k was chosen: mean log-likelihood of a user left out, for each k tried.
+        Mean log-likelihood of a user left out, for each k tried; empty where k was given.
     alpha_ : ndarray, shape (k,)
+        Parameters of the Dirichlet distribution of a user's topic shares.
     weights_ : ndarray, shape (n_items, k)
-        phi; columns sum to 1.
+        Item weights phi of the topics; columns sum to 1.
     bounds_ : list of float
-        The bound after each iteration; it never falls, but where `alpha` starts to be fitted it is
-        that of another prior.
+        Lower bound of the objective after each iteration; it never falls, but where `alpha` starts
+        to be fitted it is that of another prior.
 
     Notes
     -----
@@ -88,6 +95,19 @@ class LDA(ChoosesK):
     Blei, Ng, Jordan: Latent Dirichlet Allocation, JMLR 2003 (there each word arrives as often as
     it is seen). Minka: Estimating a Dirichlet distribution, 2000. Zhou: Infinite Edge Partition
     Models for Overlapping Community Detection, AISTATS 2015 (Bernoulli-Poisson link).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import LDA, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> model = LDA(k=2, max_iter=60).fit(users.to_dataset())
+    >>> model.fold_in(users[:1]).round(2)
+    array([[0.2, 0.2, 0.2, 0.2, 0.2, 0. , 0. , 0. , 0. , 0. ]])
+    >>> model.sample(2, rng=1).matrix.toarray().astype(int)
+    array([[1, 1, 1, 1, 1, 0, 0, 0, 0, 0],
+           [1, 1, 0, 1, 1, 0, 0, 1, 0, 0]])
     """
 
     def __init__(

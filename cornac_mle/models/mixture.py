@@ -15,7 +15,7 @@ from cornac_mle.sparse import FloatArray, pattern
 
 
 class Mixture(ChoosesK):
-    """Mixture model: a user is of one of `k` kinds, and a kind is a popularity of items.
+    r"""Mixture model: a user is of one of `k` kinds, and a kind is a popularity of items.
 
     Fitted by EM for a mixture of multinomials over the items held, in log space, from several
     random starts; the start of the highest objective counts. A synthetic user has a kind in
@@ -23,13 +23,24 @@ class Mixture(ChoosesK):
     `size_distribution`) and items drawn one after the other in proportion to the kind's weights.
     The ranking score is the expected item weight given the items that are known.
 
-    `log_likelihood` is exact, of the item set, under the distribution of the samples: distinct
-    items are drawn, which multinomials do not do, so the objective of EM is another number.
+    EM maximises, over shares pi and item weights w of the kinds,
+
+    .. math::
+        \sum_u \log \sum_{z=1}^k \pi_z \prod_{i \in S_u} w_{zi} + \sum_z \log \pi_z
+        + \lambda \sum_z \sum_i \frac{c_i}{n} \log w_{zi}
+
+    with c_i of n training users holding item i and :math:`\lambda` = `lambda_reg`.
+    `log_likelihood` is exact, of the item set, under the distribution of the samples:
+
+    .. math:: \log P(S) = \log \sum_{z=1}^k \pi_z \, P_z(|S|) \, P(S \mid |S|, w_z)
+
+    Distinct items are drawn, which multinomials do not do, so the objective of EM is another
+    number.
 
     Parameters
     ----------
     k : int, optional
-        Kinds of users. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become
+        Number of kinds. None: of 1, 2, 5, 10, 20, 50, 100, raised as long as users left out become
         more probable (validation users, otherwise a fifth of the training users).
     name : str
         Name of the recommender.
@@ -38,21 +49,27 @@ class Mixture(ChoosesK):
         grows by less than 1e-5 of itself.
     lambda_reg : float
         Users of overall popularity added to every kind, above 0: an item that no user of a kind
-        holds keeps a chance. 20 gave a higher likelihood of new users than 1 or 5 on three data
-        sets.
+        holds keeps a probability above 0. 20 gave a higher likelihood of new users than 1 or 5 on
+        three data sets.
     n_init : int
-        Random starts.
+        Number of random starts.
     trainable, verbose : bool
-        As in Cornac.
+        Switches, as in Cornac.
     seed : int, optional
-        Of the starts; None: others each time.
+        Random seed of the starts; None: others each time.
 
     Attributes
     ----------
     k_ : int
-        Kinds fitted.
+        Number of kinds fitted.
     held_out_nats_ : dict of int to float
-        Where k was chosen: mean log-likelihood of a user left out, for each k tried.
+        Mean log-likelihood of a user left out, for each k tried; empty where k was given.
+    log_shares_ : ndarray, shape (k,)
+        Log-probabilities of the kinds.
+    log_weights_ : ndarray, shape (k, n_items)
+        Log-weights of the items of each kind; weights sum to 1.
+    size_distributions_ : ndarray, shape (k, n_held_items)
+        Probabilities of sizes 1, 2, ..., of each kind.
 
     Notes
     -----
@@ -62,6 +79,20 @@ class Mixture(ChoosesK):
     ----------
     Dempster, Laird and Rubin: Maximum Likelihood from Incomplete Data via the EM Algorithm, JRSS B
     1977. Plackett: The Analysis of Permutations, JRSS C 1975 (items drawn one after the other).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import Mixture, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> model = Mixture(k=2, lambda_reg=1.0).fit(users.to_dataset())
+    >>> model.fold_in(users[:1]).round(2)
+    array([[0.2, 0.2, 0.2, 0.2, 0.2, 0. , 0. , 0. , 0. , 0. ]])
+    >>> drawn = model.sample(100, rng=1).matrix
+    >>> of_first_half = drawn[:, :5].sum(axis=1) / drawn.sum(axis=1)
+    >>> float(np.maximum(of_first_half, 1 - of_first_half).mean())  # 1: of one kind each
+    0.94
     """
 
     def __init__(

@@ -12,14 +12,51 @@ from cornac_mle.sparse import FloatArray
 
 
 class Popularity(GenerativeRecommender):
-    """Independent popularity, the floor of every realism metric.
+    r"""Independent popularity, the floor of every realism metric.
 
     The size of a synthetic user follows the sizes of training users, smoothed
     (`size_distribution`); items are drawn one after the other in proportion to how many training
     users hold them; a value is that of a random training user who holds the item. The ranking score
     of an item is its popularity, the same for everyone.
 
-    Its log-likelihood is exact, and is that of the item set: values do not enter.
+    Its log-likelihood is exact, and is that of the item set S: values do not enter. With c_i the
+    training users who hold item i and C the sum of all c_i,
+
+    .. math::
+        P(S) = P(|S|) \sum_{\text{orders } i_1, i_2, \ldots \text{ of } S} \prod_{j=1}^{|S|}
+        \frac{c_{i_j}}{C - c_{i_1} - \ldots - c_{i_{j-1}}}
+
+    Parameters
+    ----------
+    name : str
+        Name of the recommender.
+    trainable, verbose : bool
+        Switches, as in Cornac.
+
+    Attributes
+    ----------
+    popularity_ : ndarray of int, shape (n_items,)
+        Training users who hold each item.
+    size_distribution_ : ndarray, shape (n_held_items,)
+        Probabilities of sizes 1, 2, ...
+
+    References
+    ----------
+    Plackett: The Analysis of Permutations, JRSS C 1975 (items drawn one after the other).
+
+    Examples
+    --------
+    >>> from cornac.data import Dataset
+    >>> from cornac_mle import Popularity
+    >>> likes = [("ann", "tea", 1.0), ("bob", "tea", 1.0), ("cat", "tea", 1.0), ("cat", "jam", 1.0)]
+    >>> model = Popularity().fit(Dataset.from_uir(likes))
+    >>> model
+    Popularity() fitted to 3 users x 2 items
+    >>> model.score(0)  # tea, jam
+    array([3., 1.])
+    >>> users = model.sample(1000, rng=1)
+    >>> users.item_counts / users.item_counts.sum()
+    array([0.62, 0.38])
     """
 
     def __init__(

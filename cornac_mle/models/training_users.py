@@ -10,11 +10,40 @@ from cornac_mle.sparse import FloatArray, pattern
 
 
 class TrainingUsers(GenerativeRecommender):
-    """Gives back training users: perfectly real, and perfectly copied.
+    r"""Gives back training users: perfectly real, and perfectly copied.
 
     A synthetic user is a training user drawn at random with replacement. For a user that it has
     not seen, the score of an item is the sum, over the training users who hold it, of their
-    Jaccard similarity to that user's profile, over the number of training users.
+    Jaccard similarity to that user's profile, over the number of training users:
+
+    .. math:: s_i(S) = \frac{1}{n} \sum_{u: i \in S_u} \frac{|S \cap S_u|}{|S \cup S_u|}
+
+    It has no log-likelihood: whoever is no training user has probability 0.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recommender.
+    trainable, verbose : bool
+        Switches, as in Cornac.
+
+    Attributes
+    ----------
+    users_ : csr_array, shape (n_users, n_items)
+        Training users.
+
+    Examples
+    --------
+    >>> from cornac.data import Dataset
+    >>> from cornac_mle import TrainingUsers
+    >>> likes = [("ann", "tea", 1.0), ("ann", "jam", 1.0), ("bob", "tea", 1.0), ("cat", "ale", 1.0)]
+    >>> model = TrainingUsers().fit(Dataset.from_uir(likes))
+    >>> model.sample(3, rng=1).matrix.toarray().astype(int)  # tea, jam, ale
+    array([[0, 0, 1],
+           [0, 0, 1],
+           [1, 1, 0]])
+    >>> model.score(1).round(2)  # bob: (1/2 + 1) / 3 for tea, 1/2 / 3 for jam
+    array([0.5 , 0.17, 0.  ], dtype=float32)
     """
 
     def __init__(

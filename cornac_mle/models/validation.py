@@ -15,7 +15,7 @@ class Validation:
     shown, target : csr_array, shape (n_users, n_items)
         Disjoint interactions of the same users.
     is_new : ndarray of bool, shape (n_users,)
-        Who is no training user; all of them, unless told otherwise.
+        Whether each is no training user; all of them, unless told otherwise.
     """
 
     def __init__(

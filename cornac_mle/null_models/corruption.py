@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from cornac_mle.checks import refusal
-from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import coo_to_csr, random_places, user_of
 
 BLOCK_USERS = 1024
@@ -71,7 +71,7 @@ def popularity_draws(popularity: ArrayLike, sizes: ArrayLike, *, rng: RngLike) -
         got = wanted.shape if wanted.ndim != 1 else f"{wanted.min()} to {wanted.max()}"
         raise ValueError(refusal("sizes", rule, got, "Draw smaller profiles."))
     nobody = sp.csr_array((wanted.size, weights.size), dtype=np.float32)
-    return _drawn_outside(nobody, weights, wanted, generator(rng))
+    return _drawn_outside(nobody, weights, wanted, repeatable_generator(rng))
 
 
 def swap(
@@ -117,7 +117,7 @@ def swap(
         raise ValueError(refusal("popularity", rule, f"{weights.size} weights", advice))
     if not 0 <= share <= 1:
         raise ValueError(refusal("share", "be in [0, 1]", share))
-    random = generator(rng)
+    random = repeatable_generator(rng)
     sizes = np.diff(profiles.indptr).astype(np.int64)
     user = user_of(profiles)
     held_weights = np.bincount(user, weights=weights[profiles.indices] > 0, minlength=n_users)
@@ -167,7 +167,7 @@ def chimera(profiles: sp.csr_array, *, rng: RngLike) -> sp.csr_array:
     n_users, n_items = profiles.shape
     if n_users < 2:
         raise ValueError(refusal("profiles", "have at least 2 users to be joined", n_users))
-    random = generator(rng)
+    random = repeatable_generator(rng)
     sizes = np.diff(profiles.indptr).astype(np.int64)
     order = np.lexsort((random.random(n_users), sizes))
     partner = np.empty(n_users, dtype=np.int64)

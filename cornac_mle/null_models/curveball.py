@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_count, refusal
-from cornac_mle.randomness import RngLike, generator
+from cornac_mle.randomness import RngLike, repeatable_generator
 
 TRADES_A_USER = 20
 """Trades by default, for each user: a user takes part in 40 on average."""
@@ -67,7 +67,7 @@ def curveball(profiles: sp.csr_array, *, rng: RngLike, n_trades: int | None = No
     count = TRADES_A_USER * n_users
     if n_trades is not None:
         count = check_count("n_trades", n_trades, minimum=0)
-    random = generator(rng)
+    random = repeatable_generator(rng)
     held = np.split(profiles.indices, profiles.indptr[1:-1])  # views, which are never written to
     first = random.integers(n_users, size=count)
     second = (first + random.integers(1, n_users, size=count)) % n_users

@@ -39,7 +39,7 @@ from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._item_knn import ItemKnnPredictor
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, held_percentiles
-from cornac_mle.randomness import RngLike, generator
+from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.sparse import pattern, user_of
 
 FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
@@ -154,7 +154,7 @@ class PlausibilityModel:
         ValueError
             If fewer than 20 reference users hold 2 items or more, or all hold all items.
         """
-        random = generator(rng)
+        random = repeatable_generator(rng)
         kind = FAMILIES[check_choice("family", family, FAMILIES)]
         users = pattern(reference[np.diff(reference.indptr) >= 2])
         n_users = users.shape[0]

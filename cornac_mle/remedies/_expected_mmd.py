@@ -11,7 +11,7 @@ from cornac_mle.models.vae.torch_sparse import sparse_product
 from cornac_mle.sparse import Float32Array, pattern
 
 BANDWIDTHS = (0.125, 0.25, 0.5, 1.0)
-"""Of the Gaussian kernels, squared, in medians of half the squared distance of two users."""
+"""Squared bandwidths of the kernels, in medians of half the squared distance of two users."""
 MEDIAN_USERS = 1000
 """Users at most that the median is taken of."""
 MOST_SPREAD = 0.5
@@ -27,7 +27,7 @@ class Kernel(NamedTuple):
     weights : ndarray, shape (n_items,)
         Squared rarity of each item.
     bandwidths : tuple of float
-        A kernel is exp((cosine - 1) / bandwidth).
+        Bandwidths; a kernel is exp((cosine - 1) / bandwidth).
     """
 
     weights: Float32Array
@@ -94,9 +94,9 @@ def set_gradients(probabilities: Tensor, kernel: Kernel, real: sp.csr_array) -> 
     Parameters
     ----------
     probabilities : tensor, shape (n_users, n_items)
-        Without a gradient only the value is computed.
+        Synthetic users' probabilities; without a gradient only the value is computed.
     real : csr_array, shape (n_real, n_items)
-        Of ones.
+        Real users, of ones.
     """
     weights = torch.from_numpy(kernel.weights).to(probabilities.device)
     squares = (probabilities @ weights).clamp(min=TINY)[:, None]  # (n_users, 1), of the lengths

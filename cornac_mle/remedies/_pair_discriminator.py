@@ -73,7 +73,7 @@ class PairDiscriminator:
         counted, compared : csr_array, shape (n_counted, n_items) and (n_compared, n_items)
             Synthetic users: whose pairs are counted, and whom the regression compares with.
         rng : Generator
-            Of the folds.
+            Generator of the folds.
         """
         real, counted, compared = pattern(real), pattern(counted), pattern(compared)
         popularity = np.bincount(real.indices, minlength=real.shape[1])

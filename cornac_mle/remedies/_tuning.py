@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.model import VAE
-from cornac_mle.models.vae.network import Layers
+from cornac_mle.models.vae.network import Layers, encode
 from cornac_mle.models.vae.torch_layers import TorchLayers, chosen_device, to_numpy, to_torch
 from cornac_mle.models.vae.validation_ndcg import validation_ndcg
 from cornac_mle.models.validation import Validation
@@ -139,7 +139,7 @@ class Descent:
         ]
         self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
         self.held = pattern(matrix)
-        self.means, self.deviations = vae._encode(matrix)
+        self.means, self.deviations = encode(vae.encoder_, matrix)
 
     def start(self) -> FloatArray:
         """Scale the last layer as is best; return the points (n_points, k) that have shown it."""

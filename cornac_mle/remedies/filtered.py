@@ -31,17 +31,17 @@ RATE_USERS = 16 * CHUNK_USERS
 
 
 class Filtered(GenerativeRecommender):
-    """A model whose synthetic users pass a discriminator before they count.
+    r"""A model whose synthetic users pass a discriminator before they count.
 
     `fit` fits `model`, draws users from it and learns the log density ratio D(x) of training users
-    to them (`PairDiscriminator`). A user x that the model draws is then kept with probability ::
+    to them (`PairDiscriminator`). A user x that the model draws is then kept with probability
 
-        a(x) = min(1, exp(D(x) - c))
+    .. math:: a(x) = \min(1, \exp(D(x) - c))
 
     and drawn again otherwise, until there are enough. c is the largest D among 16,384 draws, which
     is plain rejection sampling, or the smaller one at which a share `least_acceptance` of the draws
     is kept: of all filters that keep so many, this one comes closest to the real distribution, by
-    any f-divergence, if D is right (Verine et al. 2024). Scores, ranks and ratings are those of
+    any f-divergence, if D is right (Verine et al.). Scores, ranks and ratings are those of
     `model`: ranking loses nothing. A model that was fitted to other users than the filter scores
     the filter's training users by `fold_in`, and rates them as users that it does not know.
 
@@ -55,17 +55,17 @@ class Filtered(GenerativeRecommender):
     Parameters
     ----------
     model : GenerativeRecommender
-        Fitted as a clone, so this one is left alone; one with ``trainable=False`` must be fitted to
-        the same items, in the same order, and is filtered as it is.
+        Model to filter. A clone is fitted, so this one is left alone; one with ``trainable=False``
+        must be fitted to the same items, in the same order, and is filtered as it is.
     name : str, optional
         None: "Filtered", and the model's name in parentheses.
     least_acceptance : float
-        In (0, 1): share of draws that is kept at least. A user costs 1 / `acceptance_rate_` draws,
+        Share of draws that is kept at least, in (0, 1). A user costs 1 / `acceptance_rate_` draws,
         20 at most at .05; lower filters harder.
     trainable, verbose : bool
-        As in Cornac. The model is as verbose as it says itself.
+        Switches, as in Cornac. The model is as verbose as it says itself.
     seed : int, optional
-        Of the filter; None: another one each time. The model has its own.
+        Random seed of the filter; None: another one each time. The model has its own.
 
     Attributes
     ----------
@@ -76,7 +76,8 @@ class Filtered(GenerativeRecommender):
     model_ : GenerativeRecommender
         The fitted model.
     auc_ : float
-        Of the discriminator, on training users it has not seen; .5: nothing to filter by.
+        Area under the curve of the discriminator, on training users it has not seen; .5: nothing to
+        filter by.
 
     Raises
     ------
@@ -90,8 +91,11 @@ class Filtered(GenerativeRecommender):
 
     Notes
     -----
-    `log_likelihood` is that of the model plus log a(x) - log `acceptance_rate_`: as exact as the
-    model's, but for one constant for all users whose standard error, in nats, is
+    With q the model's distribution and A the `acceptance_rate_`, the log-likelihood is
+
+    .. math:: \log p(x) = \log q(x) + \log a(x) - \log A
+
+    as exact as the model's, but for one constant for all users whose standard error, in nats, is
     `acceptance_rate_error_` / `acceptance_rate_`.
 
     Time to fit, beyond the model: 6 draws a training user and 32,768 more, and their descriptions,
@@ -102,6 +106,24 @@ class Filtered(GenerativeRecommender):
     Azadi et al.: Discriminator Rejection Sampling, ICLR 2019 (there D is a network's and the filter
     a logistic function of D - c). Verine et al.: Optimal Budgeted Rejection Sampling for Generative
     Models, AISTATS 2024.
+
+    Examples
+    --------
+    Independent popularity mixes two kinds of users, and the filter takes the mixed ones out:
+
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import Filtered, Popularity, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> model = Filtered(Popularity()).fit(users.to_dataset())
+    >>> def purity(model):
+    ...     drawn = model.sample(200, rng=1).matrix
+    ...     of_first_half = drawn[:, :5].sum(axis=1) / drawn.sum(axis=1)
+    ...     return float(np.maximum(of_first_half, 1 - of_first_half).mean())
+    >>> purity(model.model_), purity(model)  # 1: of one kind each
+    (0.64, 0.82)
+    >>> model.acceptance_rate_
+    0.05
     """
 
     def __init__(
@@ -227,8 +249,9 @@ def log_ceiling(log_ratios: FloatArray, least_acceptance: float) -> float:
     Parameters
     ----------
     log_ratios : ndarray, shape (n_draws,)
+        Log density ratios of draws from the model.
     least_acceptance : float
-        In (0, 1).
+        Least mean acceptance, in (0, 1).
 
     Examples
     --------

@@ -21,18 +21,23 @@ from cornac_mle.sparse import FloatArray
 
 
 class MMDTuning(GenerativeRecommender):
-    """A variational autoencoder whose decoder is tuned on the users that it makes up.
+    r"""A variational autoencoder whose decoder is tuned on the users that it makes up.
 
-    `fit` fits the autoencoder and then goes on with its decoder alone. Minimised, by Adam, is ::
+    `fit` fits the autoencoder and then goes on with its decoder alone. Minimised, by Adam, over the
+    decoder's parameters and s is
 
-        MMD^2(synthetic users, training users)
-        + reconstruction_weight x mean of -log softmax(s x log-rates) at training users' items
+    .. math::
+        \mathrm{MMD}^2(Q, P) - \rho \, \operatorname{mean}_{u,\, i \in S_u}
+        \log \operatorname{softmax}(s \log r(z_u))_i, \qquad
+        \mathrm{MMD}^2(Q, P) = E[k(x, x')] - 2 E[k(x, y)] + E[k(y, y')]
 
-    The first term compares profiles as vectors of items weighted by rarity, log((n + 1) / holders),
-    of length 1, by a mean of Gaussian kernels of four bandwidths. The encoder, the latent density
-    and so the sizes stay as fitted. The second term, at points of the training users' posteriors,
-    keeps the ranking; the scale s is learnt beside it, because how sharp the samples should be is
-    for the first term to say. Multinomial training leaves a decoder too blunt to be sampled
+    with x, x' of the synthetic users Q, y, y' of the training users P, r the rates of the items,
+    z_u a point of the posterior of training user u and :math:`\rho` = `reconstruction_weight`. The
+    first term compares profiles as vectors of items weighted by rarity, log((n + 1) / holders), of
+    length 1, by a mean of Gaussian kernels of four bandwidths. The encoder, the latent density and
+    so the sizes stay as fitted. The second term, at points of the training users' posteriors, keeps
+    the ranking; the scale s is learnt beside it, because how sharp the samples should be is for the
+    first term to say. Multinomial training leaves a decoder too blunt to be sampled
     (`experiments/sharpness.py`), and one factor on its outputs, at the same ranking, mends much of
     it. So tuning starts at the best of a few scales.
 
@@ -49,32 +54,35 @@ class MMDTuning(GenerativeRecommender):
     Parameters
     ----------
     model : VAE
-        Fitted as a copy. With ``trainable=False`` one that is already fitted, to the same items,
-        is tuned as it is. Its ``latent`` decides from where users are drawn in tuning, as in
-        sampling: "prior", "gaussian" or "mixture"; "posterior" needs real users and is refused.
+        Autoencoder, of which a copy is fitted. With ``trainable=False`` one that is already fitted,
+        to the same items, is tuned as it is. Its ``latent`` decides from where users are drawn in
+        tuning, as in sampling: "prior", "gaussian" or "mixture"; "posterior" needs real users and
+        is refused.
     name : str, optional
         None: "MMDTuning", and the autoencoder's name in parentheses.
     n_steps : int
-        Gradient steps at most; fewer if stopped early. More is closer to the training users.
+        Number of gradient steps at most; fewer if stopped early. More is closer to the training
+        users.
     batch_size : int
-        Synthetic users per step. At least 2; below some 100, rare kinds of users are drawn too
-        seldom.
+        Number of synthetic users of a step, at least 2; below some 100, rare kinds of users are
+        drawn too seldom.
     learning_rate : float
-        Of Adam.
+        Learning rate of Adam.
     reconstruction_weight : float
         Weight of the ranking beside the discrepancy, at least 0. Too small: NDCG falls.
     max_ndcg_loss : float
-        With a validation set: the weights kept are those of the smallest discrepancy from
-        validation users, among those that lose at most this share of NDCG@100, in (0, 1). The
-        autoencoder's epoch is the best of many on the same users, so part of a loss is chance: with
-        few validation users little passes but the scale, which loses nothing. Tuning stops early
-        where the discrepancy falls no longer. Without a validation set the last weights are kept.
+        Share of NDCG@100 that may be lost, in (0, 1). With a validation set the weights kept are
+        those of the smallest discrepancy from validation users, among those that lose no more. The
+        autoencoder's epoch is the best of many on the same users, so part of a loss is regression
+        to the mean: with few validation users little passes but the scale, which loses nothing.
+        Tuning stops early where the discrepancy falls no longer. Without a validation set the last
+        weights are kept.
     trainable, verbose : bool
-        As in Cornac.
+        Switches, as in Cornac.
     seed : int, optional
-        Of tuning; None: another result each time. The autoencoder has its own.
+        Random seed of tuning; None: another result each time. The autoencoder has its own.
     use_gpu : bool
-        Tune on CUDA where there is one.
+        Whether to tune on CUDA where there is one.
 
     Attributes
     ----------
@@ -97,9 +105,28 @@ class MMDTuning(GenerativeRecommender):
 
     Notes
     -----
-    Gretton et al. (2012), "A kernel two-sample test", JMLR 13; Li, Swersky & Zemel (2015),
-    "Generative moment matching networks", ICML, for several bandwidths. Time a step: batch_size x
-    n_items x (batch_size + decoder width), and batch_size x preferences of 4,096 users at most.
+    Time a step: batch_size x n_items x (batch_size + decoder width), and batch_size x preferences
+    of 4,096 users at most.
+
+    References
+    ----------
+    Gretton et al.: A Kernel Two-Sample Test, JMLR 2012. Li, Swersky and Zemel: Generative Moment
+    Matching Networks, ICML 2015 (several bandwidths).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import VAE, MMDTuning, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> vae = VAE(k=2, autoencoder_structure=(), n_epochs=20, n_components=2, learning_rate=1e-2)
+    >>> model = MMDTuning(vae, n_steps=30, learning_rate=3e-2).fit(users.to_dataset())
+    >>> def purity(model):
+    ...     drawn = model.sample(200, rng=1).matrix
+    ...     of_first_half = drawn[:, :5].sum(axis=1) / drawn.sum(axis=1)
+    ...     return float(np.maximum(of_first_half, 1 - of_first_half).mean())
+    >>> purity(model) - purity(vae.fit(users.to_dataset()))  # more users of one kind
+    0.1
     """
 
     judge_family = "svd"  # as the autoencoder
@@ -116,7 +143,7 @@ class MMDTuning(GenerativeRecommender):
         max_ndcg_loss: float = 0.02,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
         use_gpu: bool = False,
     ) -> None:
         if not isinstance(model, VAE):

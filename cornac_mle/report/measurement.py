@@ -34,6 +34,9 @@ class Measurement:
         Distance from the ideal, lower is better: what a search minimises.
     n_real, n_synthetic : int
         Users compared.
+    n_left_out : int
+        Synthetic users who have fewer items than real users were asked to have, and so take no
+        part.
     minimum_detectable : float or None
         Distance from the ceiling that is about large enough to be found: 2.8 standard errors of
         the ceiling. A rough guide, since the standard error grows with the distance: in simulations
@@ -68,6 +71,7 @@ class Measurement:
     loss: float = float("nan")
     n_real: int = 0
     n_synthetic: int = 0
+    n_left_out: int = 0
     minimum_detectable: float | None = None
     effective_sample_size: float | None = None
     per_user: FloatArray | None = None

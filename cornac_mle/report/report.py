@@ -37,6 +37,9 @@ class Report:
         The family of judges that each model belongs to, or None, by model.
     cautions : dict
         Words on how far to trust a metric on these real users, by metric, where something is amiss.
+    alerts : dict
+        What makes the results of a model worthless, by model: its users are the real users that
+        they are compared with.
     failed : dict
         Why a model has no row, or a fit of it is missing, by model.
 
@@ -61,6 +64,7 @@ class Report:
     metrics: dict[str, MetricNote] = field(default_factory=dict)
     judge_families: dict[str, str | None] = field(default_factory=dict)
     cautions: dict[str, str] = field(default_factory=dict)
+    alerts: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     @contextmanager

@@ -170,6 +170,14 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
     ]
     if scores.groupby(["model", "metric"])["fit_seed"].nunique().gt(1).any():
         lines.append("In brackets below a value: standard deviation over fits with several seeds.")
+    left_out = scores.groupby("model", sort=False)["n_left_out"].max()
+    lines += [
+        f"{model}: {count:,} synthetic users have fewer items than real users must have, and are "
+        "left out."
+        for model, count in left_out[left_out > 0].items()
+    ]
+    lines += [f"WARNING. {model}: {text}" for model, text in report.alerts.items()]
+    lines += [f"FAILED. {model}: {text}" for model, text in report.failed.items()]
     lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
     if lost:
         lines.append("Left out before fitting: " + ";\n  ".join(lost) + ".")

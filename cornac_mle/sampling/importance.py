@@ -14,6 +14,7 @@ class LikelihoodEstimate(NamedTuple):
     Attributes
     ----------
     nats : ndarray, shape (n_users,)
+        Log-probabilities.
     effective_sample_size : ndarray, shape (n_users,), or None
         None: `nats` are exact. Otherwise `nats` are the log of an unbiased estimate of the
         probability, so a lower bound on average; the estimate is as good as that many independent
@@ -31,11 +32,16 @@ class LikelihoodEstimate(NamedTuple):
 
 
 def importance_estimate(log_ratios: FloatArray) -> LikelihoodEstimate:
-    """Estimate log-probabilities from draws of latent points.
+    r"""Estimate log-probabilities from draws of latent points.
 
-    With z_1, ..., z_n drawn from a proposal q and r_j = p(x, z_j) / q(z_j), the mean of the r_j is
-    an unbiased estimate of p(x), and its logarithm a lower bound of log p(x) on average, which
-    rises to it with n. The effective sample size is (sum of r)^2 / sum of r^2, from 1 to n.
+    With z_1, ..., z_n drawn from a proposal q and r_j = p(x, z_j) / q(z_j),
+
+    .. math::
+        \log \hat p(x) = \log \frac{1}{n} \sum_{j=1}^n r_j, \qquad
+        \mathrm{ESS} = \frac{(\sum_j r_j)^2}{\sum_j r_j^2} \in [1, n]
+
+    The mean is an unbiased estimate of p(x), and its logarithm a lower bound of log p(x) on
+    average, which rises to it with n.
 
     Parameters
     ----------
@@ -47,10 +53,10 @@ def importance_estimate(log_ratios: FloatArray) -> LikelihoodEstimate:
     LikelihoodEstimate
         -inf and an effective sample size of 0 where no draw can give the profile.
 
-    Notes
-    -----
-    Burda, Grosse & Salakhutdinov (2016), "Importance Weighted Autoencoders", ICLR; Kong (1992) for
-    the effective sample size.
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov: Importance Weighted Autoencoders, ICLR 2016. Kong: A Note on
+    Importance Sampling using Standardized Weights, 1992 (effective sample size).
 
     Examples
     --------

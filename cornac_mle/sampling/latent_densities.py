@@ -32,7 +32,7 @@ SCORE_REACH = 40.0
 BISECTIONS = 60
 
 RIDGE = 1e-4
-"""Added to variances, so that a direction without spread stays a Gaussian."""
+"""Variance added to all, so that a direction without spread stays a Gaussian."""
 
 
 class LatentDensity(Protocol):
@@ -96,11 +96,11 @@ class NormalMixture:
     Parameters
     ----------
     weights : ndarray, shape (n_components,)
-        In [0, 1], sum 1.
+        Probabilities of the components, of sum 1.
     means : ndarray, shape (n_components, k + 1)
-        The last coordinate is the score of the size.
+        Means; the last coordinate is the score of the size.
     covariances : ndarray, shape (n_components, k + 1, k + 1)
-        Positive definite.
+        Covariances, positive definite.
     distribution : ndarray, shape (n_sizes,)
         Probability of sizes 1, 2, ..., `n_sizes`.
     """
@@ -161,7 +161,7 @@ class NormalMixture:
     def _parts(
         self, points: FloatArray, sizes: IntArray
     ) -> list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]]:
-        """Of each component: log-density, standardised point (k, n_users), ends of the size's cell.
+        """Log-density, standardised point (k, n_users) and ends of the size's cell, by component.
 
         The log-density (n_users,) lacks k/2 log(2 pi); the ends, (n_users,) each, are those of the
         scores of the size, standardised given the point.
@@ -214,11 +214,13 @@ def fit_gaussian(
     Parameters
     ----------
     means, deviations : ndarray, shape (n_users, k)
-        Of the posterior N(mean, diag(deviation^2)) of each training user.
+        Moments of the posterior N(mean, diag(deviation^2)) of each training user.
     sizes : ndarray of int, shape (n_users,)
         Profile sizes.
     n_items : int
         Largest size that a profile can have.
+    rng : Generator
+        Generator of the order of equal sizes.
     """
     joint = np.column_stack([means, size_scores(sizes, rng)])
     within = np.append((deviations**2).mean(axis=0), RIDGE)
@@ -240,14 +242,16 @@ def fit_mixture(
     Parameters
     ----------
     means, deviations : ndarray, shape (n_users, k)
-        Of the posterior N(mean, diag(deviation^2)) of each training user.
+        Moments of the posterior N(mean, diag(deviation^2)) of each training user.
     sizes : ndarray of int, shape (n_users,)
         Profile sizes.
     n_items : int
         Largest size that a profile can have.
     n_components : int or None
-        None: 1, 2, 4, ..., 32, as long as it raises the likelihood of a fifth of the users that
-        is left out.
+        Number of components. None: 1, 2, 4, ..., 32, as long as it raises the likelihood of a
+        fifth of the users that is left out.
+    rng : Generator
+        Generator of draws, of users left out and of starting points.
     """
     n_users = len(means)
     copies = np.repeat(np.arange(n_users), DRAWS_PER_USER)

@@ -59,18 +59,22 @@ def size_distribution(sizes: IntArray, n_items: int) -> FloatArray:
     Parameters
     ----------
     sizes : ndarray of int, shape (n_users,)
-        At least one above 0; at most `n_items`. Users without items do not count.
+        Profile sizes, at least one above 0, at most `n_items`. Users without items do not count.
     n_items : int
+        Largest size that a profile can have.
 
     Returns
     -------
     ndarray, shape (n_items,)
-        Of sizes 1, 2, ..., `n_items`; the sum is 1.
+        Probabilities of sizes 1, 2, ..., `n_items`; the sum is 1.
 
     Notes
     -----
-    Silverman (1986), "Density Estimation for Statistics and Data Analysis". Time n_items x the
-    number of distinct sizes.
+    Time n_items x the number of distinct sizes.
+
+    References
+    ----------
+    Silverman: Density Estimation for Statistics and Data Analysis, 1986.
 
     Examples
     --------

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from cornac.models import Recommender
 
-from cornac_mle.eval_methods._report_entries import model_parameters
+from cornac_mle.models.cloning import model_parameters
 from cornac_mle.search._candidate import Candidate
 from cornac_mle.search._validation import Value
 from cornac_mle.search.pareto import non_dominated

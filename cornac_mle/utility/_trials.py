@@ -111,7 +111,7 @@ class Trials:
             raise NotMeasurableError(self.too_few(len(test)))
         # In the order of their names: which items are hidden must not depend on their columns.
         columns = users.item_ids[np.argsort([str(name) for name in users.item_ids], kind="stable")]
-        test, chosen = test.align(columns), users[rows[:size]].align(columns)
+        test, chosen = (part.split_items(columns)[0] for part in (test, users[rows[:size]]))
         hiding = np.random.default_rng(evaluator.split_seeds[1])
         shown, hidden = hold_out_items(test, self.hidden_share, hiding)
         found = partial(hidden_item_accuracy, k=self.cutoff, kind=self.accuracy)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from cornac.models import Recommender
+from numpy.random import Generator
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
@@ -177,9 +178,7 @@ class RankingAgreement(RealismMetric):
             name=self.name,
         )
 
-    def _measure(
-        self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
-    ) -> Measurement:
+    def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         size, real, accuracies = self._accuracies(evaluator, synthetic)
         statistic, paired = STATISTICS[self.statistic], self.test_on == "real"
         value, low, high = agreement(statistic, real.real, accuracies, rng, paired=paired)
@@ -229,7 +228,7 @@ class RankingAgreement(RealismMetric):
         TypeError, ValueError
             If `synthetic` are no Profiles, or have other items.
         """
-        evaluator.check_users("synthetic", synthetic)
+        synthetic = evaluator.comparable("synthetic", synthetic)
         _, real, accuracies = self._accuracies(evaluator, synthetic)
         other_real = np.nan if real.ceiling is None else real.ceiling.mean(axis=0)
         table = pd.DataFrame(

@@ -299,7 +299,7 @@ def test_refusals(real, fresh):
     with pytest.raises(ValueError, match=r"`q` must be finite, above 0 and below 0\.5; got 0\.7"):
         implausible_pairs(real, q=0.7)
     with pytest.raises(ValueError, match="`synthetic` must have the items of `real`, in the same"):
-        forbidden_pairs(real, fresh.align(fresh.item_ids[:9]))
+        forbidden_pairs(real, fresh.split_items(fresh.item_ids[:9])[0])
     with pytest.raises(ValueError, match="`synthetic` must have users; got 0"):
         forbidden_pairs(real, fresh[:0])
     low = LowPairs.fit(real, q=0.2)

@@ -6,7 +6,8 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from cornac_mle.diagnostics.unrealistic_preferences import flagged_users, unrealistic_preferences
+from cornac_mle.diagnostics.flagged_users import flagged_users
+from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
 from cornac_mle.metrics import Evaluator
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.plausibility.preference_p_values import (
@@ -534,7 +535,10 @@ def test_options_are_checked(evaluator, swapped, options, text):
 
 
 def test_other_users_are_refused(evaluator, swapped):
-    with pytest.raises(ValueError, match="`synthetic` must hold at least 1 user; got 0"):
+    with pytest.raises(
+        ValueError, match="`synthetic` must hold at least 1 user of 0 items or more; got 0"
+    ):
         unrealistic_preferences(evaluator, swapped[:0])
-    with pytest.raises(ValueError, match="`profiles` must have the items of the held-out users"):
-        unrealistic_preferences(evaluator, swapped.align(swapped.item_ids[:50]))
+    other = Profiles(swapped.matrix, swapped.user_ids, swapped.item_ids + " of another shop")
+    with pytest.raises(ValueError, match="`synthetic` must hold items of the real users only; got"):
+        unrealistic_preferences(evaluator, other)

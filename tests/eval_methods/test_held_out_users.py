@@ -194,7 +194,7 @@ def test_values_of_real_users_bear_their_ids(triplets):
 def test_the_threshold_is_the_one_that_was_given(triplets):
     rated_rows = [(user, item, 1.0 + len(str(item)) % 2 * 4) for user, item, _ in triplets]
     assert HeldOutUsers(rated_rows, rating_threshold=1).rating_threshold == 1
-    assert HeldOutUsers(rated_rows).rating_threshold is None
+    assert HeldOutUsers(rated_rows).rating_threshold == 0  # every pair is a like
     assert HeldOutUsers(rated_rows, rating_threshold=1, feedback="ratings").rating_threshold == 1
 
 

@@ -288,5 +288,7 @@ def test_a_fitted_model_that_is_not_trainable_has_no_folds_to_be_fitted_on():
     method = HeldOutUsersCV(world.to_frame(), n_folds=2, seed=1)
     model = MF(k=2, seed=1).fit(world.to_dataset(seed=1))
     model.trainable = False
-    with pytest.raises(ValueError, match="`model` must be trainable; got trainable=False"):
+    with pytest.raises(
+        ValueError, match="`model` must be trainable; got 'MF' with trainable=False"
+    ):
         method.evaluate(model, [RMSE()], True)

@@ -278,14 +278,17 @@ def test_against_the_test_set_of_each_fold(rows):
     assert np.isnan(evaluated(none, MostPop(), [RMSE(), REALISM[1]])[0]["PlausibilityKS"])
 
 
-def test_small_training_users_are_a_reason_for_caution(rows):
+def test_small_users_are_left_out_on_both_sides(rows):
     few = [(f"one{number}", row[1], 1.0, row[3]) for number, row in enumerate(rows[:100])]
     method = RatioSplit(rows + few, seed=1, fmt="UIRT")
     method.evaluate(Popularity(), [ProfileSizeKS()], True)
     share = np.mean(method.groups.train.sizes < 2)
     assert 0.15 < share < 0.3
-    expected = f"{share:.0%} of the training users have fewer than 2 items"
-    assert method.report.cautions["ProfileSizeKS"].startswith(expected)
+    found = method.report.entries[0].measurement
+    n_drawn = 2 * (len(method.groups.held_out) // 2)
+    assert found.n_left_out == pytest.approx(share * n_drawn, abs=5 * np.sqrt(share * n_drawn))
+    assert method.report.synthetic["Popularity"].sizes.min() < 2
+    assert len(found.per_user) == n_drawn - found.n_left_out
 
 
 def test_what_is_no_profile_costs_realism_only(rows, caplog):

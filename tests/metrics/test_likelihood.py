@@ -35,6 +35,7 @@ class Oracle:
     """Gives what it is told to."""
 
     name = "Oracle"
+    catalogue_ = None
 
     def __init__(self, nats, sizes=None):
         self.nats = np.asarray(nats, dtype=np.float64)
@@ -172,10 +173,24 @@ def test_without_training_users_the_floor_is_of_the_reference_users(popularity, 
     alone = Evaluator.fit(None, evaluator.train, evaluator.held_out, rng=1)
     result = measure(popularity, alone)
     assert result.floor == pytest.approx(result.value, abs=1e-9)
-    # A held-out user holds an item that none of these reference users does: no floor.
-    assert not evaluator.reference.item_counts.all()
+    assert HeldOutLogLikelihood().caution(alone) is None
+
+
+def test_items_that_nobody_in_training_holds_are_left_out_and_counted(popularity, evaluator):
+    """Held-out users hold items that none of these reference users does: no model knows them."""
+    known = evaluator.reference.item_counts > 0
+    unknown = int(evaluator.held_out.item_counts[~known].sum())
+    assert unknown > 0
     fewer = Evaluator.fit(None, evaluator.reference, evaluator.held_out, rng=1)
-    assert measure(popularity, fewer).floor is None
+    items = evaluator.reference.item_ids[known]
+    users = evaluator.held_out.split_items(items)[0]
+    fitted = Popularity().fit(evaluator.reference.split_items(items)[0].to_dataset())
+    expected = fitted.log_likelihood(users[users.sizes > 0], rng=1).mean()
+    assert measure(popularity, fewer).floor == pytest.approx(expected)
+    assert f"without {unknown:,} of " in HeldOutLogLikelihood().caution(fewer)
+    found = HeldOutLogLikelihood().measure_model(fewer, fitted, rng=np.random.default_rng(1))
+    assert found.value == pytest.approx(expected)
+    assert list(found.user_ids) == list(users.user_ids[users.sizes > 0])
 
 
 def test_an_estimate_is_marked_as_a_bound(evaluator):

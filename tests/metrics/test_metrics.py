@@ -239,7 +239,7 @@ def test_groups_of_one_user_are_refused(world):
 
 def test_other_items_are_refused(evaluator, world):
     with pytest.raises(ValueError, match="`profiles` must have the items of the held-out users"):
-        evaluator.plausibility(world.align(world.item_ids[:50]))
+        evaluator.plausibility(world.split_items(world.item_ids[:50])[0])
 
 
 def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monkeypatch):

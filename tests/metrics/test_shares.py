@@ -64,6 +64,7 @@ class Model:
     """Draws users from a pool, and remembers how many were asked for."""
 
     name = "Pool"
+    catalogue_ = None
 
     def __init__(self, pool):
         self.pool, self.asked = pool, []

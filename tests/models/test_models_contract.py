@@ -1,19 +1,21 @@
 """What every model must do, whoever wrote it."""
 
 import copy
+import inspect
 import re
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from cornac.exception import ScoreException
-from cornac.models import Recommender
+from cornac.models import EASE, Recommender
 
 from cornac_mle.models.base import CHUNK_USERS
 from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf.model import PMF
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae.model import VAE
 from cornac_mle.models.validation import validation_users
@@ -67,6 +69,55 @@ def test_sizes_follow_the_training_users(fitted):
 def test_same_seed_same_users_and_another_seed_others(fitted):
     assert same(fitted.sample(50, rng=1), fitted.sample(50, rng=1))
     assert not same(fitted.sample(50, rng=1), fitted.sample(50, rng=2))
+
+
+def test_without_a_seed_users_are_others_each_time(fitted):
+    assert not same(fitted.sample(50), fitted.sample(50))
+    first, second = (next(fitted.sample_chunks(50)) for _ in range(2))
+    assert (first != second).nnz > 0
+
+
+def test_the_likelihood_needs_no_seed(fitted):
+    if isinstance(fitted, TrainingUsers):
+        return  # it has none
+    nats = [fitted.log_likelihood(WORLD[:5], n_draws=3) for _ in range(2)]
+    exact = fitted.estimate_log_likelihood(WORLD[:5], n_draws=3).exact
+    assert np.array_equal(*nats) == exact
+
+
+def test_it_is_spelt_as_it_was_made(fitted):
+    spelt = repr(fitted)
+    assert spelt.endswith(" fitted to 120 users x 50 items")
+    made = eval(spelt.removesuffix(" fitted to 120 users x 50 items"))  # our text
+    assert type(made) is type(fitted)
+    assert repr(made) == repr(fitted.clone())
+
+
+@pytest.mark.parametrize(
+    ("model", "spelt"),
+    [
+        (Popularity(), "Popularity()"),
+        (PMF(k=20), "PMF(k=20, seed=123)"),
+        (VAE("mine", seed=None), "VAE(name='mine', seed=None)"),
+        (Mixture(k=None, trainable=False), "Mixture(k=None, trainable=False, seed=123)"),
+        (
+            Filtered(VAE(latent="prior"), least_acceptance=0.1, seed=5),
+            "Filtered(VAE(latent='prior', seed=123), least_acceptance=0.1, seed=5)",
+        ),
+        (
+            MMDTuning(VAE(seed=1), "VAE tuned"),
+            "MMDTuning(VAE(seed=1), name='VAE tuned', seed=123)",
+        ),
+        (Sampled(EASE(lamb=5), seed=2), "Sampled(EASE(lamb=5), seed=2)"),
+    ],
+)
+def test_what_differs_from_the_defaults_is_spelt(model, spelt):
+    assert repr(model) == spelt
+
+
+@pytest.mark.parametrize("kind", [LDA, Mixture, PMF, VAE, MMDTuning, Filtered, Sampled])
+def test_all_have_one_default_seed(kind):
+    assert inspect.signature(kind).parameters["seed"].default == 123
 
 
 def test_chunks_do_not_depend_on_how_many_follow_or_who_draws_them(fitted):
@@ -206,7 +257,7 @@ def test_wrong_arguments_of_sample(fitted):
     with pytest.raises(ValueError, match="`n_users` must be at least 1; got 0"):
         fitted.sample(0, rng=1)
     with pytest.raises(TypeError, match="`rng` must be an int"):
-        fitted.sample(1, rng=None)
+        fitted.sample(1, rng="1")
     for n_jobs in (0, -3):
         message = f"`n_jobs` must be at least 1, or -1 for one a core; got {n_jobs}"
         with pytest.raises(ValueError, match=message):

@@ -21,7 +21,7 @@ def report(fit_seeds):
         dataset="tastes",
         groups={"train": 1200, "validation": 5, "reference": 600, "held_out": 600},
         dropped={"repeated pairs": 12},
-        metrics=METRICS,
+        metrics=dict(METRICS),
     )
     for seed in fit_seeds:
         for metric in METRICS:

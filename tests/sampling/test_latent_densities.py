@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from cornac_mle.sampling import latent_densities
 from cornac_mle.sampling.latent_densities import (
     NormalMixture,
     StandardNormal,
@@ -47,6 +48,155 @@ def test_number_of_components_is_chosen_on_users_left_out():
     assert choose_components(points[:600], points[600:], rng) >= 4
     given = fit_mixture(points, np.full((800, 2), 0.1), np.full(800, 5), 9, 3, rng)
     assert given.means.shape == (3, 3)
+
+
+class Rising:
+    """A mixture whose likelihood of users left out rises up to a number of components."""
+
+    def __init__(self, n_components, best, tried):
+        tried.append(n_components)
+        self.value = -abs(n_components - best)
+
+    def score(self, left_out):
+        return self.value
+
+
+@pytest.mark.parametrize(
+    ("n_train", "best", "tried"),
+    [
+        (1_000, 99, [1, 2, 4, 8, 16, 32]),
+        (1_000, 4, [1, 2, 4, 8]),  # stops at the first that is worse
+        (16, 99, [1, 2, 4, 8]),  # two draws a component
+        (15, 99, [1, 2, 4]),
+    ],
+)
+def test_numbers_of_components_double_as_long_as_they_help(monkeypatch, n_train, best, tried):
+    seen = []
+    monkeypatch.setattr(
+        latent_densities, "fit_components", lambda train, n, rng: Rising(n, best, seen)
+    )
+    rng = np.random.default_rng(0)
+    chosen = choose_components(np.zeros((n_train, 2)), np.zeros((5, 2)), rng)
+    assert seen == tried
+    assert chosen == min(best, tried[-1])
+    assert choose_components(np.zeros((n_train, 2)), np.zeros((0, 2)), rng) == 1
+
+
+def test_equal_likelihood_does_not_buy_more_components(monkeypatch):
+    monkeypatch.setattr(latent_densities, "fit_components", lambda train, n, rng: Rising(0, 0, []))
+    points = np.zeros((100, 2))
+    assert choose_components(points, points, np.random.default_rng(0)) == 1
+
+
+def test_a_gaussian_by_hand():
+    """Two users; the scores of sizes 2 and 5 are -z and z with z the quantile of 3/4."""
+    means, deviations = np.array([[0.0, 2.0], [4.0, 0.0]]), np.array([[1.0, 2.0], [3.0, 0.0]])
+    density = fit_gaussian(means, deviations, np.array([2, 5]), 6, np.random.default_rng(0))
+    z = norm.ppf(0.75)
+    np.testing.assert_allclose(density.weights, [1.0])
+    np.testing.assert_allclose(density.means, [[2.0, 1.0, 0.0]], atol=1e-12)
+    # Covariance of the means, divided by 2, plus mean squares of deviations, and the ridge.
+    expected = np.array([[4 + 5, -2, 2 * z], [-2, 1 + 2, -z], [2 * z, -z, z**2 + 1e-4]])
+    np.testing.assert_allclose(density.roots[0] @ density.roots[0].T, expected, atol=1e-12)
+    assert len(density.edges) == 7  # sizes 1 to 6
+
+
+def test_a_mixture_is_fitted_to_four_draws_of_each_posterior_and_its_size(monkeypatch):
+    """The fit is looked at: what is handed on, and what is made of the answer."""
+    handed = {}
+
+    class Fitted:
+        weights_ = np.ones(1)
+        means_ = np.zeros((1, 3))
+        covariances_ = np.eye(3)[None]
+
+    def fit_components(joint, n_components, rng):
+        handed.update(joint=joint, n_components=n_components)
+        return Fitted
+
+    monkeypatch.setattr(latent_densities, "fit_components", fit_components)
+    means, deviations = np.array([[10.0, 0.0], [20.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 3.0]])
+    sizes = np.array([2, 7])
+    density = fit_mixture(means, deviations, sizes, 9, 50, np.random.default_rng(0))
+    assert handed["n_components"] == 2  # no more than users
+    joint = handed["joint"]
+    np.testing.assert_array_equal(joint[:, 0], [10] * 4 + [20] * 4)
+    noise = np.random.default_rng(0).standard_normal((8, 2))
+    np.testing.assert_allclose(joint[:, 1], noise[:, 1] * ([1] * 4 + [3] * 4), atol=1e-12)
+    z = norm.ppf(0.75)
+    np.testing.assert_allclose(joint[:, 2], [-z] * 4 + [z] * 4)
+    shares = np.diff(norm.cdf(density.edges))
+    np.testing.assert_allclose(shares, size_distribution(sizes, 9), atol=1e-12)
+
+
+def test_a_fifth_of_the_users_is_left_out_with_all_of_their_draws(monkeypatch):
+    seen = {}
+
+    def choose(train, left_out, rng):
+        seen.update(train=train, left_out=left_out)
+        return 1
+
+    monkeypatch.setattr(latent_densities, "choose_components", choose)
+    means = np.arange(40.0)[:, None]
+    fit_mixture(means, np.zeros((40, 1)), np.full(40, 3), 5, None, np.random.default_rng(0))
+    train, left_out = (set(seen[name][:, 0]) for name in ("train", "left_out"))
+    assert len(left_out) == 8
+    assert train | left_out == set(range(40))
+    assert not train & left_out
+    assert len(seen["left_out"]) == 4 * 8
+
+
+def test_the_precision_is_minus_the_curvature_of_a_single_gaussian():
+    """By differences of the gradient; with one component the stated precision is exact."""
+    random = np.random.default_rng(1)
+    root = random.normal(size=(3, 3))
+    covariance = (root @ root.T + np.eye(3))[None]
+    shares = np.array([0.2, 0.5, 0.3])
+    density = NormalMixture(np.ones(1), random.normal(size=(1, 3)), covariance, shares)
+    points, sizes = random.normal(size=(6, 2)), np.array([1, 2, 3, 1, 2, 3])
+    _, precision = density.expansion(points, sizes)
+    step = 1e-5
+    for axis in range(2):
+        move = np.zeros(2)
+        move[axis] = step
+        ends = [density.expansion(points + sign * move, sizes)[0] for sign in (1, -1)]
+        curvature = (ends[0] - ends[1]) / (2 * step)
+        np.testing.assert_allclose(precision[:, axis], -curvature, atol=1e-7)
+
+
+def test_the_precision_of_a_mixture_weighs_those_of_its_components():
+    random = np.random.default_rng(2)
+    roots = random.normal(size=(2, 3, 3))
+    covariances = roots @ roots.transpose(0, 2, 1) + np.eye(3)
+    weights, means, shares = np.array([0.3, 0.7]), random.normal(size=(2, 3)), np.full(3, 1 / 3)
+    mixture = NormalMixture(weights, means, covariances, shares)
+    points, sizes = random.normal(size=(5, 2)), np.array([1, 2, 3, 2, 1])
+    parts, precisions, gradients = [], [], []
+    for number in range(2):
+        alone = NormalMixture(np.ones(1), means[[number]], covariances[[number]], shares)
+        alone.edges = mixture.edges
+        parts.append(np.log(weights[number]) + alone.log_density(points, sizes))
+        gradient, precision = alone.expansion(points, sizes)
+        gradients.append(gradient)
+        precisions.append(precision)
+    share = np.exp(parts - np.logaddexp(*parts))  # (2, n_points)
+    gradient, precision = mixture.expansion(points, sizes)
+    np.testing.assert_allclose(gradient, np.einsum("cu,cuk->uk", share, gradients), atol=1e-10)
+    expected = np.einsum("cu,cukl->ukl", share, precisions)
+    np.testing.assert_allclose(precision, expected, atol=1e-10)
+
+
+def test_standard_normal_by_hand():
+    # Density of (3, 4) in the plane: exp(-25/2) / (2 pi); size 2 has the probability 3/4.
+    density = StandardNormal(2, np.array([0.25, 0.75]))
+    point = np.array([[3.0, 4.0]])
+    alone = -12.5 - np.log(2 * np.pi)
+    assert density.log_point_density(point)[0] == pytest.approx(alone, rel=1e-12)
+    found = density.log_density(point, np.array([2]))[0]
+    assert found == pytest.approx(alone + np.log(0.75), rel=1e-12)
+    gradient, precision = density.expansion(point, np.array([2]))
+    np.testing.assert_array_equal(gradient, [[-3.0, -4.0]])
+    np.testing.assert_array_equal(precision, np.eye(2)[None])
 
 
 def two_sides() -> NormalMixture:

@@ -6,11 +6,17 @@ import scipy.sparse as sp
 from scipy import integrate, stats
 
 from cornac_mle.sampling.plackett_luce import (
+    draw_values,
     item_set_log_probability,
     plackett_luce,
     plackett_luce_log_probability,
 )
-from cornac_mle.sampling.sizes import draw_own_sizes, draw_sizes, size_distribution
+from cornac_mle.sampling.sizes import (
+    draw_own_sizes,
+    draw_sizes,
+    size_distribution,
+    size_distributions,
+)
 
 
 def plackett_luce_set_probabilities(weights, size):
@@ -249,6 +255,35 @@ def test_an_exponential_that_is_zero_does_not_win_against_every_weight():
     # At rate exp(-25) the item arrives at 6e-8 x exp(25) = 4,300, long after the other at 1.
     drawn = plackett_luce(np.array([0.0, -25.0]), np.array([1]), Zeros())
     assert drawn.toarray().tolist() == [[1.0, 0.0]]
+    # 2^-24 is exp(-16.636): it arrives first down to that log-weight, and not below.
+    for log_weight, first in ((-16.6, 1), (-16.7, 0)):
+        drawn = plackett_luce(np.array([0.0, log_weight]), np.array([1]), Zeros())
+        assert drawn.indices.tolist() == [first]
+
+
+def test_values_are_those_of_training_users_who_hold_the_item():
+    """Item 0 has the values 1 and 5, item 1 the value 3, item 2 the values 2, 2 and 4."""
+    values = np.array([[1, 0, 2], [5, 3, 2], [0, 0, 4]], dtype=np.float32)
+    drawn = sp.csr_array(np.ones((6_000, 3), dtype=np.float32))
+    before = drawn.copy()
+    found = draw_values(drawn, sp.csc_array(values), np.random.default_rng(1))
+    np.testing.assert_array_equal(drawn.toarray(), before.toarray())
+    dense = found.toarray()
+    assert found.shape == (6_000, 3)
+    for item, shares in enumerate([{1: 1 / 2, 5: 1 / 2}, {3: 1.0}, {2: 2 / 3, 4: 1 / 3}]):
+        assert set(dense[:, item]) == set(shares)
+        for value, share in shares.items():
+            count = int(np.sum(dense[:, item] == value))
+            assert stats.binomtest(count, 6_000, share).pvalue > 1e-6
+
+
+def test_sizes_by_kind_are_those_of_its_users_and_of_all_where_it_has_none():
+    sizes, kinds = np.array([2, 3, 3, 9, 0]), np.array([0, 0, 2, 2, 2])
+    found = size_distributions(sizes, kinds, 3, 12)
+    assert found.shape == (3, 12)
+    np.testing.assert_array_equal(found[0], size_distribution(np.array([2, 3]), 12))
+    np.testing.assert_array_equal(found[1], size_distribution(sizes, 12))
+    np.testing.assert_array_equal(found[2], size_distribution(np.array([3, 9]), 12))
 
 
 def test_users_without_items_have_no_say_in_the_sizes():

@@ -178,7 +178,7 @@ def test_it_goes_into_an_unpatched_experiment(method, tmp_path):
 
 def test_cross_validation_over_users_chooses_in_each_fold(tmp_path):
     folds = HeldOutUsersCV(checkerboard(400).to_frame(), 2, validation_share=0.3, seed=1)
-    for metric in (NDCG(k=10), PopularityJS()):
+    for metric in (NDCG(k=10), PlausibilityKS(19)):
         search = GridSearch(mixture(), [Discrete("k", [1, 2])], metric, folds)
         right = mixture(k=2, name="right")
         metrics = [NDCG(k=10), UnrealisticUsers()]

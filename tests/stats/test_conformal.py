@@ -45,6 +45,23 @@ def test_cells_are_cut_at_quantiles_of_size_and_then_of_popularity():
     assert cells.of([1, 500], [-3.0, 99.0]).tolist() == [0, 7]
 
 
+def test_by_default_there_are_fifths_of_size_and_halves_of_popularity():
+    random = np.random.default_rng(1)
+    sizes, popularity = random.permutation(1_000), random.random(1_000)
+    cells = Cells.fit(sizes, popularity)
+    assert cells.count == 10
+    np.testing.assert_array_equal(cells.size_edges, np.quantile(sizes, [0.2, 0.4, 0.6, 0.8]))
+    found = cells.of(sizes, popularity)
+    for size, mean, cell in zip(sizes, popularity, found, strict=True):
+        fifth = sizes // 200 == size // 200
+        assert cell == 2 * (size // 200) + (mean >= np.median(popularity[fifth]))
+
+
+def test_a_value_at_a_cut_is_above_it():
+    cells = Cells(np.array([5.0]), (np.array([1.0]), np.array([2.0])))
+    assert cells.of([4, 4, 5, 5], [0.9, 1.0, 1.0, 2.0]).tolist() == [0, 1, 2, 3]
+
+
 def test_equal_sizes_make_fewer_cells():
     cells = Cells.fit(np.full(50, 7), np.arange(50.0), n_sizes=5, n_popularities=2)
     found = cells.of(np.full(50, 7), np.arange(50.0))

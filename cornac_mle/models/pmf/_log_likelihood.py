@@ -27,7 +27,7 @@ from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 from cornac_mle.sparse import Float32Array, FloatArray, user_of
 
 NEWTON_STEPS = 15
-"""Most steps to the mode of (t, u)."""
+"""Steps at most to the mode of (t, u)."""
 CLOSE_ENOUGH = 0.05
 """Longest step of a user, in standard deviations of users, after which the search ends."""
 TIME_STEPS = 4
@@ -35,9 +35,9 @@ TIME_STEPS = 4
 DEFENSIVE_SHARE = 0.05
 """Share of draws from the density itself: it bounds the ratios, whatever the other proposal."""
 INFLATION = 1.1
-"""Of the proposal's covariance: a skewed target reaches further than its mode tells."""
+"""Factor on the proposal's covariance: a skewed target reaches further than its mode tells."""
 LEAST_PRECISION = 0.5
-"""Of the proposal in any direction, as a share of the density's own."""
+"""Least precision of the proposal in any direction, as a share of the density's own."""
 
 
 class HurdleDistribution(NamedTuple):
@@ -76,10 +76,13 @@ def hurdle_log_likelihood(
     Parameters
     ----------
     distribution : HurdleDistribution
+        Fitted distribution of profiles.
     matrix : csr_array, shape (n_users, n_items)
-        Values of continuous distributions contribute a density, in units of the values.
+        Profiles. Values of continuous distributions contribute a density, in units of the values.
     n_draws : int
+        Points drawn a user.
     rng : Generator
+        Generator of the points.
 
     Returns
     -------
@@ -215,16 +218,21 @@ def item_expansion(
 
     Parameters
     ----------
-    items, products : ndarray, shape (n_items, d + 1) and packed
+    items, products : ndarray, shape (n_items, d + 1) and (n_items, (d + 1) (d + 2) / 2)
+        Loadings (w_i, a_i), and their packed products.
     tastes : ndarray, shape (n_users, d)
+        Points t.
     times : ndarray, shape (n_users,)
         Log-times to start from.
     matrix : csr_array, shape (n_users, n_items)
+        Profiles; values do not count.
 
     Returns
     -------
     expansion : Expansion
+        Gradient and precision in t.
     times : ndarray, shape (n_users,)
+        Log-times at their best.
     """
     n_users, size = tastes.shape
     rows = user_of(matrix)

@@ -75,7 +75,7 @@ def selection_step(
     Returns
     -------
     posterior : Posterior
-        Of the users.
+        Posteriors of the users.
     weights, targets : ndarray, shape (n_users, n_items)
         The block of E[log-likelihood] around `guess`, as a function of the log-odds x, is
         (held + targets) x - weights x^2 / 2.
@@ -129,9 +129,9 @@ def fit_selection(
     lambda_reg : float
         Precision of the prior of loadings.
     passes : iterable
-        One EM pass each; fitting stops before its end on convergence.
+        Iterations, one EM pass each; fitting stops before their end on convergence.
     rng : Generator
-        Starting point.
+        Generator of the starting point.
     """
     n_users, n_items = held.shape
     size = k + 1

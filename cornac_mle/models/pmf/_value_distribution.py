@@ -127,7 +127,7 @@ def cut_points(
     Returns
     -------
     ndarray, shape (n_grid - 1,)
-        Between neighbouring values of `grid`, ascending.
+        Cut-points between neighbouring values of `grid`, ascending.
     """
     scores = []
     for start in range(0, matrix.shape[0], BLOCK_USERS):

@@ -60,11 +60,11 @@ def fit_values(
     k : int
         Dimensions of taste; one more starts as the user's bias.
     selection : Selection
-        Fitted to the same matrix.
+        Factors of choice, fitted to the same matrix.
     passes : iterable
-        One pass each; fitting stops before its end on convergence.
+        Iterations, one pass each; fitting stops before their end on convergence.
     rng : Generator
-        Starting point.
+        Generator of the starting point.
     """
     fit = ValueFit(matrix, k, selection, rng)
     for _ in passes:

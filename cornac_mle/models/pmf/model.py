@@ -31,11 +31,15 @@ VARIANTS = ("hurdle", "gaussian")
 
 
 class PMF(GenerativeRecommender):
-    """Probabilistic matrix factorisation of choices and of values, for likes and for ratings.
+    r"""Probabilistic matrix factorisation of choices and of values, for likes and for ratings.
 
     A user is a vector of tastes for choosing, t (`k` dimensions and activity), and, where training
-    values differ, one of tastes for rating, u (`k` dimensions and a bias). Item i is held with
-    probability sigmoid(w_i't + a_i); its value is mean + v_i'u + b_i + N(0, noise^2).
+    values differ, one of tastes for rating, u (`k` dimensions and a bias). Item i is held with a
+    probability that depends on t, and has a value that depends on u:
+
+    .. math::
+        P(i \text{ held} \mid t) = \frac{1}{1 + \exp(-w_i't - a_i)}, \qquad
+        x_i \mid u \sim N(\mu + v_i'u + b_i, \sigma^2)
 
     **Fit.** Choices: variational EM with a Gaussian of full covariance for every user, the user
     density fitted together with the loadings. Values: variational Bayes over users and items, whose
@@ -59,9 +63,14 @@ class PMF(GenerativeRecommender):
     .47 instead of .11 (Complete Journey), .38 instead of .18 (MovieLens-1M), and coverage is lower
     on all four.
 
-    **Log-likelihood.** Of all of this, size and values included, by importance sampling. Values
-    that are all equal in training are no part of it. Continuous values contribute a density, and
-    one outside the training range, or not among few training values, cannot be drawn: -inf.
+    **Log-likelihood.** That of all of this, size and values included, by importance sampling:
+
+    .. math::
+        \log p(S, x) = \log \int p(t, u, |S|) \,
+        P\left(S \mid |S|, \log(1 + e^{w't + a})\right) \prod_{i \in S} p(x_i \mid u) \, dt \, du
+
+    Values that are all equal in training are no part of it. Continuous values contribute a density,
+    and one outside the training range, or not among few training values, cannot be drawn: -inf.
 
     **Gaussian variant.** The model of values alone: sizes and items are those of independent
     popularity, u ~ N(m, S) does not depend on them, values are Gaussian, not cut. Its
@@ -75,7 +84,7 @@ class PMF(GenerativeRecommender):
     Parameters
     ----------
     k : int
-        Dimensions of taste, at least 1.
+        Number of dimensions of taste, at least 1.
     max_iter : int
         Passes over the data of each of the two fits, fewer on convergence; 0: the starting point.
     name : str
@@ -84,28 +93,28 @@ class PMF(GenerativeRecommender):
         Precision of the prior of the items' loadings for choice, above 0. The prior of loadings
         for values is learnt.
     variant : {"hurdle", "gaussian"}
-        Choices and values, or values alone.
+        Model of choices and values, or of values alone.
     trainable, verbose : bool
-        As in Cornac.
+        Switches, as in Cornac.
     seed : int, optional
-        Of the starting point; None: another one each time.
+        Random seed of the starting point; None: another one each time.
 
     Attributes
     ----------
     user_factors_ : ndarray, shape (n_users, k + 1)
         Posterior means of t; no columns in the Gaussian variant.
     item_factors_ : ndarray, shape (n_items, k + 2)
-        (w_i, a_i); no columns in the Gaussian variant.
+        Loadings (w_i, a_i); no columns in the Gaussian variant.
     user_values_ : ndarray, shape (n_users, k + 1), or None
         Posterior means of u; None where all training values are equal.
     item_values_ : ndarray, shape (n_items, k + 2), or None
-        (v_i, b_i).
+        Posterior means of loadings (v_i, b_i).
     value_mean_, value_noise_sd_ : float
-        In units of the values.
+        Mean and standard deviation of the noise, in units of the values.
     value_range_ : tuple of float
         Lowest and highest training value.
     distribution_ : HurdleDistribution or GaussianDistribution
-        What `sample` draws from and `log_likelihood` weighs by.
+        Distribution that `sample` draws from and `log_likelihood` weighs by.
 
     Raises
     ------
@@ -125,6 +134,20 @@ class PMF(GenerativeRecommender):
     Opper and Archambeau: The Variational Gaussian Approximation Revisited, 2009 (choices). On
     data of known distribution it finds the loadings' Gram matrix at .95 of its size, the quadratic
     bound of Jaakkola and Jordan (2000) at .71: users drawn from that have too little in common.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import PMF, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> model = PMF(k=2).fit(users.to_dataset())
+    >>> model
+    PMF(k=2, seed=123) fitted to 40 users x 10 items
+    >>> model.fold_in(users[:1]).round(1)  # log-odds of holding each item
+    array([[ 4.,  4.,  4.,  4.,  4., -4., -4., -4., -4., -4.]])
+    >>> model.log_likelihood(users[[0, 39]], rng=1)
+    array([-1.52, -1.28])
     """
 
     judge_family = "svd"  # few factors behind all items
@@ -139,7 +162,7 @@ class PMF(GenerativeRecommender):
         variant: str = "hurdle",
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
         self.k = check_count("k", k)
@@ -250,15 +273,15 @@ class PMF(GenerativeRecommender):
         Parameters
         ----------
         user_idx, item_idx : int
-            As in the training set. An unknown user is rated as the mean training user, an unknown
-            item as the mean training item.
+            Numbers in the training set. An unknown user is rated as the mean training user, an
+            unknown item as the mean training item.
         clipping : bool
-            Bring the prediction into [min_rating, max_rating] of the training set.
+            Whether to bring the prediction into [min_rating, max_rating] of the training set.
 
         Returns
         -------
         float64
-            In units of the values.
+            Value in the units of the data.
         """
         self._fitted_catalogue()
         value = np.float64(self.value_mean_)

@@ -47,7 +47,7 @@ def fit_inverse_temperature(
     Parameters
     ----------
     scores : ndarray, shape (n_users, n_items)
-        By what is shown of the users.
+        Scores by what is shown of the users.
     shown, hidden : csr_array, shape (n_users, n_items)
         Disjoint parts of their profiles.
     popularity : ndarray, shape (n_items,)

@@ -51,13 +51,13 @@ class SmoothedBootstrap:
     Parameters
     ----------
     points : ndarray, shape (n_users, k)
-        Standardised.
+        Fitted users, standardised.
     scores : ndarray, shape (n_users,)
         Normal scores of profile sizes (`size_scores`), smoothed as one more coordinate.
     bandwidth : float
         Standard deviation of the noise, in standard deviations of a coordinate.
     mean, scale : ndarray, shape (k,)
-        What the points were standardised by.
+        Moments that the points were standardised by.
     distribution : ndarray, shape (n_sizes,)
         Probability of sizes 1, 2, ..., `n_sizes`.
     """
@@ -119,9 +119,13 @@ def fit_density(
         of the users, left out. "gaussian": one. "bootstrap": a normal kernel on each user, of the
         bandwidth with the highest likelihood over five folds of users.
     points : ndarray, shape (n_users, k)
+        Training users.
     sizes : ndarray of int, shape (n_users,)
+        Their profile sizes.
     n_items : int
         Largest size that a profile can have.
+    rng : Generator
+        Generator of ties of sizes, of users left out and of starting points.
     """
     mean, scale = points.mean(axis=0), points.std(axis=0)
     scale[scale == 0] = 1.0

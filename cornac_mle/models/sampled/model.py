@@ -38,7 +38,7 @@ HIDDEN_SHARE = 0.2
 
 
 class Sampled(GenerativeRecommender):
-    """A Cornac model that can make up users.
+    r"""A Cornac model that can make up users.
 
     A user is drawn in three steps:
 
@@ -49,12 +49,15 @@ class Sampled(GenerativeRecommender):
        VAECF, CVAECF, BiVAECF) draw from that.
     2. *Scores*: the model's own, for all items.
     3. *Profile*: items one after the other, with probabilities in proportion to
-       ``exp(inverse temperature * score + offset of the item)``. The inverse temperature is that of
-       highest likelihood for hidden items of validation users, whom the model has not seen, where
-       there are 30 or more, otherwise of training users; the offsets give each item its training
-       popularity over all synthetic users. A generative distribution needs neither: its scores are
-       log-rates. Sizes follow the training users', smoothed; a value is that of a random training
-       user who holds the item.
+
+       .. math:: \exp(\beta s_i + o_i)
+
+       of score s, inverse temperature :math:`\beta` and offset o. The inverse temperature is that
+       of highest likelihood for hidden items of validation users, whom the model has not seen,
+       where there are 30 or more, otherwise of training users; the offsets give each item its
+       training popularity over all synthetic users. A generative distribution needs neither: its
+       scores are log-rates. Sizes follow the training users', smoothed; a value is that of a random
+       training user who holds the item.
 
     So what synthetic users like, and how much, is the data's on average, and who likes what
     together is the model's. A model that predicts ratings and knows nothing of who rates what
@@ -64,30 +67,32 @@ class Sampled(GenerativeRecommender):
     Parameters
     ----------
     model : Recommender
-        Any of Cornac's, fitted or not, of a family in `cornac_mle.adapters.ADAPTERS` or of none:
+        Model of Cornac's, fitted or not, of a family in `cornac_mle.adapters.ADAPTERS` or of none:
         then the scores of training users are all that is used of it. `fit(train_set)` fits a clone,
         `fit()` takes the model as it was fitted; one with ``trainable=False`` is taken as it is.
     name : str, optional
         None: "Sampled", and the model's name in parentheses.
     density : {"mixture", "gaussian", "bootstrap"}, optional
-        Of points. "mixture": full Gaussians, their number chosen by the likelihood of users left
-        out. "gaussian": one. "bootstrap": a fitted user moved by normal noise, its bandwidth chosen
-        by the likelihood of users left out. None: the model's own generative distribution where it
-        has one (the prior of an autoencoder), "mixture" for other points, "bootstrap" for profiles.
+        Density of points. "mixture": full Gaussians, their number chosen by the likelihood of users
+        left out. "gaussian": one. "bootstrap": a fitted user moved by normal noise, its bandwidth
+        chosen by the likelihood of users left out. None: the model's own generative distribution
+        where it has one (the prior of an autoencoder), "mixture" for other points, "bootstrap" for
+        profiles.
     trainable, verbose : bool
-        As in Cornac. The model is as verbose as it says itself.
+        Switches, as in Cornac. The model is as verbose as it says itself.
     seed : int, optional
-        Of density and link; None: another one each time. The model has its own.
+        Random seed of density and link; None: others each time. The model has its own.
 
     Attributes
     ----------
     model_ : Recommender
         The fitted model, its networks in evaluation mode.
     inverse_temperature_ : float
-        At least 0; 0: the scores say nothing of who holds what.
+        Factor on the scores, at least 0; 0: they say nothing of who holds what.
     offsets_ : ndarray, shape (n_items,)
+        Offset of each item; -inf for items that no training user holds.
     sampler_ : str
-        How users are drawn, in words.
+        Way in which users are drawn, in words.
 
     Raises
     ------
@@ -107,13 +112,16 @@ class Sampled(GenerativeRecommender):
 
     Examples
     --------
-    >>> import cornac
-    >>> from cornac_mle.datasets import complete_journey
-    >>> from cornac_mle import HeldOutUsers, Sampled
-    >>> users = HeldOutUsers(complete_journey.load_feedback(), rating_threshold=3, seed=123)
-    >>> bpr = cornac.models.BPR(k=20, seed=1).fit(users.train_set)
-    >>> len(Sampled(bpr).fit().sample(100, rng=1))
-    100
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac.models import EASE
+    >>> from cornac_mle import Profiles, Sampled
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> ease = EASE(lamb=1.0, verbose=False).fit(users.to_dataset())
+    >>> drawn = Sampled(ease).fit().sample(200, rng=1).matrix
+    >>> of_first_half = drawn[:, :5].sum(axis=1) / drawn.sum(axis=1)
+    >>> float(np.maximum(of_first_half, 1 - of_first_half).mean())  # 1: of one kind each
+    1.0
     """
 
     def __init__(
@@ -148,9 +156,9 @@ class Sampled(GenerativeRecommender):
         Parameters
         ----------
         train_set : cornac.data.Dataset, optional
-            None: the model is taken as it was fitted, with its own sets.
+            Training interactions; None: the model is taken as it was fitted, with its own sets.
         val_set : cornac.data.Dataset, optional
-            Of users whom the model has not seen; the link is calibrated on them.
+            Users whom the model has not seen; the link is calibrated on them.
         """
         self._as_it_is = train_set is None or (self.model.is_fitted and frozen(self.model))
         if train_set is None:

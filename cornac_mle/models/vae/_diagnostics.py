@@ -27,9 +27,9 @@ class Diagnostics:
         Dimensions where that is above .01, from 0 to k. Far fewer than k: a smaller `k` would do,
         or the KL weight has switched dimensions off.
     eigenvalues : ndarray, shape (k,)
-        Of the covariance of the aggregate posterior (the mixture of all of them), in descending
-        order. All 1 where it is N(0, I), as sampling from that prior assumes; values far from 1
-        are places that the prior over- or underpopulates.
+        Eigenvalues of the covariance of the aggregate posterior (the mixture of all of them), in
+        descending order. All 1 where it is N(0, I), as sampling from that prior assumes; values far
+        from 1 are places that the prior over- or underpopulates.
     kl_of_dimensions : ndarray, shape (k,), or None
         KL(posterior || prior) of each dimension in nats, mean over users: how much it tells of a
         user. None where the prior is not a product over dimensions.
@@ -40,12 +40,12 @@ class Diagnostics:
         KL(aggregate posterior || prior) in nats: how far new points from the prior are from what
         the decoder has been trained on. 0 is best, at most `kl`; `kl` less this is the information
         that points carry about who a user is, at most log(n_users). Estimated by one draw a user,
-        so it may fall below 0 by chance.
+        so it may fall a little below 0.
 
-    Notes
-    -----
-    Burda, Grosse & Salakhutdinov (2016), "Importance Weighted Autoencoders", ICLR, for active
-    units; Hoffman & Johnson (2016), "ELBO surgery", for the parts of the KL term.
+    References
+    ----------
+    Burda, Grosse and Salakhutdinov: Importance Weighted Autoencoders, ICLR 2016 (active units).
+    Hoffman and Johnson: ELBO surgery, NIPS workshop 2016 (the parts of the KL term).
     """
 
     variances_of_means: FloatArray

@@ -28,11 +28,13 @@ class Likelihood:
     Attributes
     ----------
     start : callable
-        Share of users who hold each item, in (0, 1), -> the natural parameters of independence.
+        Function of the share of users who hold each item, in (0, 1): the natural parameters of
+        independence.
     log_rates : callable
-        (Natural parameters, least probability) -> log of the rates at which items arrive.
+        Function of natural parameters and a least probability: log of the rates at which items
+        arrive.
     log_rate_gradients : callable
-        (Natural parameters, least probability) -> gradient of `log_rates` by the parameters.
+        Function of the same: gradient of `log_rates` by the parameters.
     """
 
     start: Callable[[FloatArray], FloatArray]

@@ -21,11 +21,11 @@ from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 from cornac_mle.sparse import FloatArray, IntArray
 
 NEWTON_STEPS = 4
-"""From the encoder's mean to the mode; the last one gives the curvature."""
+"""Steps from the encoder's mean to the mode; the last one gives the curvature."""
 LONGEST_STEP = 2.0
-"""Of Newton's method, which overshoots on profiles larger than any training user's."""
+"""Cap of a Newton step, which overshoots on profiles larger than any training user's."""
 DEGREES_OF_FREEDOM = 30.0
-"""Of the Student t: heavier tails than the target's, and hardly a loss where that is normal."""
+"""Those of the Student t: heavier tails than the target's, hardly a loss where that is normal."""
 DEFENSIVE_SHARE = 0.1
 """Share of draws that do not look at the profile: they bound the ratios, find other modes."""
 BLOCK_ENTRIES = 2**24
@@ -39,6 +39,7 @@ class StudentT:
     Attributes
     ----------
     centres : ndarray, shape (n_users, k)
+        Modes.
     lowers : ndarray, shape (n_users, k, k)
         Cholesky factors of the precisions.
     """
@@ -77,10 +78,18 @@ def log_likelihood(
 
     Parameters
     ----------
+    decoder : Decoder
+        Distribution of items given a point.
+    density : LatentDensity
+        Distribution of points and sizes.
     matrix : csr_array, shape (n_users, n_items)
-        Stored values are 1.
+        Profiles; stored values are 1.
     start : ndarray, shape (n_users, k)
-        Where the search for the modes starts.
+        Points at which the search for the modes starts.
+    n_draws : int
+        Points drawn a user.
+    rng : Generator
+        Generator of the points.
 
     Notes
     -----

@@ -130,9 +130,9 @@ class LikelyUsers(NamedTuple):
     users : ndarray of int, shape (n_users, n_likely)
         Training users of its size; -1 where there are fewer.
     shares : ndarray, shape (n_users, n_likely)
-        How probable each of them is; 0 where there are fewer.
+        Probability of each of them; 0 where there are fewer.
     centres : ndarray, shape (n_users, n_likely, k)
-        Of the point, given user and profile.
+        Modes of the point, given user and profile.
     lowers : ndarray, shape (n_training_users, k, k)
         Cholesky factors of the point's precision; 0 where no profile has the size.
     """

@@ -26,12 +26,15 @@ def fit_vamp(
     Parameters
     ----------
     pseudo_means, pseudo_deviations : ndarray, shape (n_components, k)
+        Moments of the pseudo-inputs' posteriors.
     means, deviations : ndarray, shape (n_users, k)
-        Of the posterior of each training user.
+        Moments of the posterior of each training user.
     sizes : ndarray of int, shape (n_users,)
         Profile sizes.
     n_items : int
         Largest size that a profile can have.
+    rng : Generator
+        Generator of the draws of posteriors and of ties of sizes.
     """
     n_components, k = pseudo_means.shape
     points = means + deviations * rng.standard_normal(means.shape)

@@ -18,9 +18,9 @@ class Decoder:
     Attributes
     ----------
     layers : list
-        Of the network.
+        Weights and biases of the network.
     likelihood : Likelihood
-        What its outputs mean.
+        Meaning of its outputs.
     least : float
         Least probability of holding an item, for likelihoods whose outputs are probabilities.
     never : ndarray of bool, shape (n_items,)
@@ -86,10 +86,15 @@ class Sharpness:
     Attributes
     ----------
     chain : ndarray, shape (n_points, k, n_items)
+        Gradients of the log-rates by the point.
     ratios : ndarray, shape (n_points, n_items)
+        Expected arrivals over the probability of one or more.
     offset : ndarray, shape (n_points, k)
+        Gradient of the log-probability of a profile without its items.
     information : ndarray, shape (n_points, k, k)
+        Fisher information of the point in a profile of the size.
     log_odds : ndarray, shape (n_points, n_items)
+        Part of the log-probability of a profile that each of its items adds.
     base : ndarray, shape (n_points,)
         Log-probability of a profile of the size, up to a constant, without its items' `log_odds`.
     """

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_choice, check_count, check_number, check_seed, refusal
-from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
+from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.vae._diagnostics import Diagnostics, diagnose
 from cornac_mle.models.vae._latent_densities import fit_densities
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
@@ -24,7 +24,7 @@ from cornac_mle.models.vae._log_likelihood_of_posteriors import (
 )
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.models.vae.divergence import check_finite
-from cornac_mle.models.vae.network import check_widths, forward, posterior, unit_rows
+from cornac_mle.models.vae.network import check_widths, encode, forward, posterior, unit_rows
 from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation
 from cornac_mle.sampling.importance import LikelihoodEstimate
@@ -37,74 +37,86 @@ LATENTS = ("prior", "gaussian", "mixture", "posterior")
 
 
 class VAE(GenerativeRecommender):
-    """Variational autoencoder of item sets.
+    r"""Variational autoencoder of item sets.
 
     Values are ignored: a user is the set of its items. The encoder sees the set as a vector of
     Euclidean length 1 with entries dropped out at random and gives a posterior N(mean, variance)
     over the latent point; the decoder, whose last layer sees its hidden layer and the point
-    itself, gives a natural parameter for each item. Minimised is, per user,
-    ``-log-likelihood + weight * KL(posterior || prior)``, by Adam. The weight is in proportion to
-    the profile's size and rises in a straight line from 0 to `beta`. What is validated and kept is
-    the moving average of the last 100 or so steps' weights.
+    itself, gives a natural parameter for each item. Minimised is, by Adam, the sum over users of
+
+    .. math::
+        -c \, E_{z \sim q(z \mid S)}[\log p(S \mid z)]
+        + \beta_t \frac{|S|}{\overline{|S|}} \, \mathrm{KL}(q(z \mid S) \,\|\, p(z))
+
+    with q the posterior, p(z) the prior, c = 1 (the inverse variance of indicators where
+    `likelihood` is Gaussian), :math:`\overline{|S|}` the mean profile size and :math:`\beta_t`
+    rising in a straight line from 0 to `beta`. What is validated and kept is the moving average of
+    the last 100 or so steps' weights.
 
     Sampling draws a latent point and a profile size by `latent`, decodes, and draws that many
     distinct items one after the other, in proportion to the rates of `likelihood`. An item that no
     training user holds is never drawn; a value is that of a random training user who holds the
     item.
 
-    `log_likelihood` is that of the item set, size included, under this distribution, estimated from
-    below by importance sampling; `estimate_log_likelihood` has the effective sample sizes.
+    `log_likelihood` is that of the item set under this distribution, with r(z) the rates at z and
+    p the density of `latent`,
+
+    .. math:: \log P(S) = \log \int p(z, |S|) \, P(S \mid |S|, r(z)) \, dz
+
+    estimated from below by importance sampling; `estimate_log_likelihood` has the effective sample
+    sizes.
 
     Parameters
     ----------
     name : str
         Name of the recommender.
     k : int
-        Latent dimensions.
+        Number of latent dimensions.
     likelihood : {"mult", "bern", "gaus", "pois"}
-        Of a profile given the decoder's outputs eta, in training. Items are drawn at rates of the
-        same meaning. ``"mult"``: multinomial, log softmax(eta) at each item held; rates exp(eta).
-        ``"pois"``: counts of mean exp(eta); rates exp(eta). ``"bern"``: log-odds eta; rates
-        log(1 + exp(eta)), at which an item is there after unit time with its probability.
-        ``"gaus"``: indicators of mean eta and fixed variance; rates -log(1 - eta).
+        Likelihood of a profile given the decoder's outputs eta, in training. Items are drawn at
+        rates of the same meaning. ``"mult"``: multinomial, log softmax(eta) at each item held;
+        rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta). ``"bern"``: log-odds
+        eta; rates log(1 + exp(eta)), at which an item is there after unit time with its
+        probability. ``"gaus"``: indicators of mean eta and fixed variance; rates -log(1 - eta).
     autoencoder_structure : sequence of int
         Sizes of the encoder's hidden layers, from the items on; the decoder mirrors them.
     n_epochs : int
         Passes over the training users, fewer if stopped early.
     batch_size : int
-        Users per step.
+        Number of users of a step.
     learning_rate : float
-        Of Adam.
+        Learning rate of Adam.
     dropout : float
         Share of a user's items hidden from the encoder in training, in [0, 1).
     beta : float
         Final weight of the KL term of a user of mean size; at 1 the evidence lower bound, but for
         the proportion to sizes.
     anneal_epochs : int
-        Epochs in which the KL weight rises from 0; 0: it is `beta` from the start.
+        Number of epochs in which the KL weight rises from 0; 0: it is `beta` from the start.
     patience : int
-        With a validation set: stop after so many epochs without a better NDCG@100 of what
-        validation users are not shown, and take the weights of the best epoch.
+        Number of epochs without a better NDCG@100 of what validation users are not shown, after
+        which training stops and the weights of the best epoch are taken; with a validation set.
     prior : {"normal", "vamp"}
-        ``"normal"``: N(0, I). ``"vamp"``: the even mixture of the posteriors of `n_pseudo_inputs`
-        made-up users, which are learnt with the weights.
+        Prior of training. ``"normal"``: N(0, I). ``"vamp"``: the even mixture of the posteriors of
+        `n_pseudo_inputs` made-up users, which are learnt with the weights.
     n_pseudo_inputs : int
-        Of the prior ``"vamp"``.
+        Number of made-up users of the prior ``"vamp"``.
     latent : {"prior", "gaussian", "mixture", "posterior"}
-        Where latent points come from. ``"prior"``: that of training; with N(0, I) a size is drawn
-        whatever the point, otherwise given the point. ``"gaussian"``: one full Gaussian over point
-        and size, fitted to the posteriors of the training users. ``"mixture"``: a mixture of such.
-        ``"posterior"``: the posterior and the size of a random training user, so believable but
-        close to that user.
-        `with_latent` gives another one without training again.
+        Density that latent points come from. ``"prior"``: that of training; with N(0, I) a size is
+        drawn whatever the point, otherwise given the point. ``"gaussian"``: one full Gaussian over
+        point and size, fitted to the posteriors of the training users. ``"mixture"``: a mixture of
+        such. ``"posterior"``: the posterior and the size of a random training user, so believable
+        but close to that user. `with_latent` gives another one without training again.
     n_components : int, optional
-        Of the mixture; None: chosen by the likelihood of training users left out of its fit.
+        Number of components of the mixture; None: chosen by the likelihood of training users left
+        out of its fit.
     trainable, verbose : bool
-        As in Cornac.
+        Switches, as in Cornac.
     seed : int, optional
-        Of training; None: another model each time.
+        Random seed of training; None: another model each time.
     use_gpu : bool
-        Train on CUDA where there is one. Ranking and sampling run on the CPU and need no PyTorch.
+        Whether to train on CUDA where there is one. Ranking and sampling run on the CPU and need no
+        PyTorch.
 
     Attributes
     ----------
@@ -113,7 +125,7 @@ class VAE(GenerativeRecommender):
     encoder_, decoder_ : list of tuple of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, float32, of the best epoch.
     pseudo_inputs_ : ndarray, shape (n_pseudo_inputs, n_items), or None
-        Of the prior ``"vamp"``: made-up users, as rows of length 1.
+        Made-up users of the prior ``"vamp"``, as rows of length 1.
     densities_ : dict of str to LatentDensity
         Distributions of points and sizes, by `latent`; ``"posterior"`` needs none.
     sizes_ : ndarray of int, shape (n_users,)
@@ -140,6 +152,20 @@ class VAE(GenerativeRecommender):
     (there `beta` is found by search and latent points come from the posterior only).
     Tomczak, Welling: VAE with a VampPrior, AISTATS 2018.
     Shenbin et al.: RecVAE, WSDM 2020 (a KL weight in proportion to the profile's size).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scipy.sparse as sp
+    >>> from cornac_mle import VAE, Profiles
+    >>> likes = np.kron(np.eye(2), np.ones((20, 5)))  # 20 users like items 0-4, 20 like 5-9
+    >>> users = Profiles.from_matrix(sp.csr_array(likes), pd.Index(range(10)))
+    >>> model = VAE(k=2, autoencoder_structure=(), n_epochs=100, n_components=2, learning_rate=2e-2)
+    >>> drawn = model.fit(users.to_dataset()).sample(100, rng=1).matrix
+    >>> of_first_half = drawn[:, :5].sum(axis=1) / drawn.sum(axis=1)
+    >>> float(np.maximum(of_first_half, 1 - of_first_half).mean())  # 1: of one kind each
+    0.9
+    >>> model.with_latent("prior").name
+    'VAE prior'
     """
 
     judge_family = "svd"  # few factors behind all items
@@ -164,7 +190,7 @@ class VAE(GenerativeRecommender):
         n_components: int | None = None,
         trainable: bool = True,
         verbose: bool = False,
-        seed: int | None = None,
+        seed: int | None = 123,
         use_gpu: bool = False,
     ) -> None:
         super().__init__(name=name, trainable=trainable, verbose=verbose)
@@ -193,15 +219,15 @@ class VAE(GenerativeRecommender):
         Parameters
         ----------
         latent : {"prior", "gaussian", "mixture", "posterior"}
-            As of the model.
+            Density that latent points come from.
         name : str, optional
-            Of the copy; None: this model's, followed by `latent` ("VAE prior").
+            Name of the copy; None: this model's, followed by `latent` ("VAE prior").
 
         Returns
         -------
         VAE
-            Of a fitted model one with ``trainable=False``, so that an experiment evaluates it as it
-            is; of an unfitted one an unfitted copy.
+            Copy with ``trainable=False`` of a fitted model, so that an experiment evaluates it as
+            it is; unfitted copy of an unfitted one.
 
         Raises
         ------
@@ -243,7 +269,7 @@ class VAE(GenerativeRecommender):
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         check_torch()
-        from cornac_mle.models.vae.training import train
+        from cornac_mle.models.vae._training import train
 
         rng = np.random.default_rng(self.seed)
         self.by_item_ = sp.csc_array(matrix)
@@ -261,7 +287,7 @@ class VAE(GenerativeRecommender):
         if self.latent == "posterior":
             users = rng.integers(0, len(self.sizes_), size=n_users)
             assert self.train_matrix_ is not None  # a fitted model has it
-            means, deviations = self._encode(self.train_matrix_[users])
+            means, deviations = encode(self.encoder_, self.train_matrix_[users])
             points = means + deviations * rng.standard_normal(means.shape)
             sizes = self.sizes_[users]
         else:
@@ -280,7 +306,7 @@ class VAE(GenerativeRecommender):
         if self.latent == "posterior":
             posteriors = TrainingPosteriors(*self._posteriors(), self.sizes_)
             return log_likelihood_of_posteriors(decoder, posteriors, held, n_draws, rng)
-        start, _ = self._encode(matrix)
+        start, _ = encode(self.encoder_, matrix)
         density = self.densities_[self.latent]
         return log_likelihood(decoder, density, held, start, n_draws, rng)
 
@@ -293,14 +319,4 @@ class VAE(GenerativeRecommender):
     def _posteriors(self) -> tuple[FloatArray, FloatArray]:
         """Posterior means and standard deviations of the training users, (n_users, k) each."""
         assert self.train_matrix_ is not None  # a fitted model has it
-        return self._encode(self.train_matrix_)
-
-    def _encode(self, matrix: sp.csr_array) -> tuple[FloatArray, FloatArray]:
-        """Posterior means and standard deviations (n_users, k), block by block."""
-        blocks = [
-            posterior(self.encoder_, unit_rows(matrix[start : start + CHUNK_USERS]))
-            for start in range(0, matrix.shape[0], CHUNK_USERS)
-        ]
-        means = np.concatenate([mean for mean, _ in blocks])
-        deviations = np.concatenate([np.exp(log_variance / 2) for _, log_variance in blocks])
-        return means.astype(np.float64), deviations.astype(np.float64)
+        return encode(self.encoder_, self.train_matrix_)

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.checks import check_count, refusal
-from cornac_mle.sparse import Float32Array
+from cornac_mle.models.base import CHUNK_USERS
+from cornac_mle.sparse import Float32Array, FloatArray
 
 Layers = list[tuple[Float32Array, Float32Array]]
 """Weights (n_in, n_out) and biases (n_out,) of each layer, tanh between them."""
@@ -19,10 +20,11 @@ class Network(NamedTuple):
     Attributes
     ----------
     encoder : layers
-        From unit rows (n_users, n_items) to posterior means and log-variances (n_users, 2 k).
+        Layers from unit rows (n_users, n_items) to posterior means and log-variances
+        (n_users, 2 k).
     decoder : layers
-        From latent points (n_users, k) to natural parameters (n_users, n_items); the last layer
-        also sees the points themselves.
+        Layers from latent points (n_users, k) to natural parameters (n_users, n_items); the last
+        one also sees the points themselves.
     pseudo_inputs : ndarray, shape (n_pseudo_inputs, n_items), or None
         Unit rows whose posteriors make up the prior; None: the prior is N(0, I).
     """
@@ -61,6 +63,17 @@ def posterior(
     """Mean and log-variance, each (n_users, k), of the latent points of users."""
     mean, log_variance = np.split(forward(encoder, inputs), 2, axis=1)
     return mean, log_variance
+
+
+def encode(encoder: Layers, matrix: sp.csr_array) -> tuple[FloatArray, FloatArray]:
+    """Posterior means and standard deviations of users, (n_users, k) each, block by block."""
+    blocks = [
+        posterior(encoder, unit_rows(matrix[start : start + CHUNK_USERS]))
+        for start in range(0, matrix.shape[0], CHUNK_USERS)
+    ]
+    means = np.concatenate([mean for mean, _ in blocks])
+    deviations = np.concatenate([np.exp(log_variance / 2) for _, log_variance in blocks])
+    return means.astype(np.float64), deviations.astype(np.float64)
 
 
 def gradients(decoder: Layers, points: Float32Array) -> Float32Array:

@@ -135,7 +135,7 @@ def test_users_are_drawn_as_often_as_their_likelihood_says(small):
 
 
 def test_the_fit_test_finds_wrong_rates(small, monkeypatch):
-    monkeypatch.setattr(pmf, "log_rates", lambda odds: odds)
+    monkeypatch.setattr(pmf, "log_rates_of_odds", lambda odds: odds)
     assert fit_of_samples(*small) < FALSE_ALARM
 
 

@@ -10,14 +10,15 @@ from cornac.models import Recommender
 
 from cornac_mle.eval_methods._report_entries import (
     ResultsByName,
-    model_parameters,
     no_realism,
     note_score,
 )
 from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import ModelMetric, NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.models.base import GenerativeRecommender
+from cornac_mle.models.cloning import model_parameters
 from cornac_mle.models.fold_in import searched
 from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.profiles import Profiles, synthetic_ids
@@ -66,6 +67,8 @@ class RealismEvaluation:
         Half-splits of the held-out users, on which intervals rest.
     n_samples : int
         Sampling seeds: how many sets of synthetic users are drawn from each model.
+    min_items : int
+        Fewest items of a user who is compared.
     caution : str, optional
         Words on how far to trust realism on this split, for every metric.
 
@@ -83,6 +86,7 @@ class RealismEvaluation:
         seed: int,
         n_splits: int,
         n_samples: int,
+        min_items: int,
         caution: str | None = None,
     ) -> None:
         self.groups = groups
@@ -90,6 +94,7 @@ class RealismEvaluation:
         self.seed = seed
         self.n_splits = n_splits
         self.n_samples = n_samples
+        self.min_items = min_items
         self.caution = caution
         self.samplers: dict[str, str] = {}
         self._evaluators: dict[str, Evaluator] = {}
@@ -112,6 +117,7 @@ class RealismEvaluation:
                 self.groups.held_out,
                 rng=random_stream(self.seed, "evaluator"),
                 n_splits=self.n_splits,
+                min_items=self.min_items,
             )
         return self._evaluators["held-out"]
 
@@ -195,6 +201,7 @@ class RealismEvaluation:
         pools = [self._on_catalogue(sampler.sample(n_users, rng=seed)) for seed in seeds]
         if users == "held-out":  # of several fits, the first
             self.report.synthetic.setdefault(model.name, pools[0])
+            self._note_identical(model.name, evaluator, pools[0])
         results: ResultsByName = {}
         for metric in metrics:
             found = self._measured(metric, evaluator, sampler, pools)
@@ -209,6 +216,12 @@ class RealismEvaluation:
                 self._note_caution(metric, evaluator)
             results[metric.name] = _summary(metric, found)
         return results
+
+    def _note_identical(self, model: str, evaluator: Evaluator, users: Profiles) -> None:
+        found = identical_users(evaluator, users)
+        if found:
+            self.report.alerts[model] = " ".join(str(one) for one in found)
+            logger.warning("%s: %s", model, self.report.alerts[model])
 
     def _on_catalogue(self, users: Profiles) -> Profiles:
         """Bring users, who hold items of training users, to the catalogue of all groups."""
