@@ -1,6 +1,6 @@
 """Models as version 0.1 saved them, before its modules moved, and 20 users that each drew.
 
-Run with that version's code: PYTHONPATH=<its root> python tests/golden/saved_0.1/make.py
+Run with that version's code: PYTHONPATH=<its root> python tests/golden/saved_0.1/save_models.py
 """
 
 import pickle
