@@ -143,7 +143,7 @@ def test_poisson_binomial_tails(case):
     found = poisson_binomial_cdf(np.arange(wanted.size), rows, case["events"])
     close(found, wanted, rtol=0, atol=1e-12)
     mean = np.dot(case["probabilities"], case["events"])
-    below = np.arange(wanted.size) < mean
+    below = (np.arange(wanted.size) < mean) & (wanted > 1e-290)
     close(found[below], wanted[below], rtol=1e-10, atol=0)
 
 
