@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from cornac_mle.stats.contamination import too_few
-from cornac_mle.stats.multiple_testing import adjusted_p_values, holm_adjusted, paired_p_value
+from cornac_mle.metrics._certified import nothing_certifiable
+from cornac_mle.stats.multiple_testing import (
+    benjamini_hochberg_adjusted,
+    holm_adjusted,
+    paired_p_value,
+)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -28,10 +32,12 @@ def test_holm_never_adjusts_a_larger_p_value_below_a_smaller_one():
 
 def test_benjamini_hochberg_among_tests_that_are_not_given():
     # Of 10 tests: .001 x 10 / 1 = .01, .04 x 10 / 2 = .2, .3 x 10 / 3 = 1.
-    np.testing.assert_allclose(adjusted_p_values(np.array([0.04, 0.001, 0.3]), 10), [0.2, 0.01, 1])
-    assert adjusted_p_values(np.empty(0), 10).size == 0
+    np.testing.assert_allclose(
+        benjamini_hochberg_adjusted(np.array([0.04, 0.001, 0.3]), 10), [0.2, 0.01, 1]
+    )
+    assert benjamini_hochberg_adjusted(np.empty(0), 10).size == 0
 
 
 def test_too_few_users_are_told_with_both_numbers():
     said = "3 synthetic and 7 held-out users are too few to certify any share at all"
-    assert too_few(3, "synthetic", 7, "held-out") == said
+    assert str(nothing_certifiable(3, "synthetic", 7, "held-out")) == said
