@@ -6,6 +6,15 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_COUNT = 2**31 - 1
+"""Largest number of anything, unless told otherwise: more fits into no array."""
+LARGEST_SEED = 2**32 - 1
+"""Largest random seed that Cornac, scikit-learn and PyTorch all take."""
+MOST_BITS = 1024
+"""Longest integer that is spelled out in a message; floats end there."""
+MOST_CHARACTERS = 500
+"""Longest value in a message; what is longer is cut."""
+
 
 def refusal(name: str, rule: str, got: object, advice: str = "", context: str = "") -> str:
     """Spell the one error format of this package.
@@ -14,21 +23,52 @@ def refusal(name: str, rule: str, got: object, advice: str = "", context: str = 
     '`k` must be at least 1; got 0. Pass for example k=10.'
     """
     where = f" for {context}" if context else ""
-    return f"`{name}` must {rule}; got {got}{where}.{' ' + advice if advice else ''}"
+    return f"`{name}` must {rule}; got {short(got)}{where}.{' ' + advice if advice else ''}"
 
 
-def check_count(name: str, value: object, *, minimum: int = 1) -> int:
-    """Return `value` as an int that is at least `minimum`, or raise."""
+def short(got: object) -> str:
+    r"""Spell a value in one line that can be read, whatever it is.
+
+    >>> short(10**10_000)
+    'an integer of 33,220 bits'
+    >>> short("one\ntwo")
+    'one two'
+    """
+    if isinstance(got, int) and got.bit_length() > MOST_BITS:
+        return f"an integer of {got.bit_length():,} bits"  # Python refuses to spell some of them
+    text = " ".join(str(got).splitlines())
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+
+
+def check_count(name: str, value: object, *, minimum: int = 1, maximum: int = LARGEST_COUNT) -> int:
+    """Return `value` as an int from `minimum` to `maximum`, or raise.
+
+    >>> check_count("k", 10)
+    10
+    """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(refusal(name, "be an integer", repr(value)))
-    if value < minimum:
-        raise ValueError(refusal(name, f"be at least {minimum}", value))
-    return int(value)
+        raise TypeError(refusal(name, "be an integer", written(value)))
+    count = int(value)
+    if count < minimum:
+        raise ValueError(refusal(name, f"be at least {minimum}", count))
+    if count > maximum:
+        raise ValueError(refusal(name, f"be at most {maximum:,}", count))
+    return count
 
 
 def check_seed(seed: object) -> int | None:
-    """Return `seed` as an int that is at least 0, or None (another result each time), or raise."""
-    return None if seed is None else check_count("seed", seed, minimum=0)
+    """Return `seed` as an int of 32 bits, or None (another result each time), or raise."""
+    return None if seed is None else check_count("seed", seed, minimum=0, maximum=LARGEST_SEED)
+
+
+def written(value: object) -> str:
+    """Spell a value as it is written in code; a numpy number like Python's own.
+
+    >>> written(np.float64(0.5)), written("0.5")
+    ('0.5', "'0.5'")
+    """
+    own = value.item() if isinstance(value, np.generic) else value
+    return short(own) if isinstance(own, int) else repr(own)
 
 
 def check_number(
@@ -45,13 +85,16 @@ def check_number(
     0.0
     """
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(refusal(name, "be a number", repr(value)))
-    number = float(value)
+        raise TypeError(refusal(name, "be a number", written(value)))
+    try:
+        number = float(value)
+    except OverflowError:  # an integer, or a fraction, that no float reaches
+        number = np.inf
     if not (np.isfinite(number) and above < number < below and number >= minimum):
         limits = {"above": above, "at least": minimum, "below": below}
         named = [f"{word} {limit:g}" for word, limit in limits.items() if np.isfinite(limit)]
         rule = ", ".join(["be finite", *([" and ".join(named)] if named else [])])
-        raise ValueError(refusal(name, rule, value))
+        raise ValueError(refusal(name, rule, written(value)))
     return number
 
 

@@ -2,11 +2,8 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +12,7 @@ import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender
 
+from cornac_mle._profile_inputs import check_frame, chosen, unkept_value
 from cornac_mle.checks import refusal
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
@@ -29,7 +27,19 @@ from cornac_mle.files.profile_layouts import (
     to_table,
 )
 from cornac_mle.files.refusals import naming_file
-from cornac_mle.sparse import FloatArray, IndexArray, coo_to_csr
+from cornac_mle.ids import Ids, as_ids, known_ids
+from cornac_mle.ids import check_alike as check_alike
+from cornac_mle.ids import check_one_type as check_one_type
+from cornac_mle.ids import ids_index as ids_index
+from cornac_mle.ids import sorted_ids as sorted_ids
+from cornac_mle.ids import spelled_id as spelled_id
+from cornac_mle.sparse import (
+    FloatArray,
+    IndexArray,
+    coo_to_csr,
+    first_unkept,
+    users_by_items,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,9 +50,10 @@ class Profiles:
     ----------
     matrix : csr_array, shape (n_users, n_items), float32
         Stored values are preferences, finite and above 0; an item that is not stored is not in
-        the profile. Indices are sorted and unique within a row.
+        the profile. Indices are sorted and unique within a row. Other arrays, dense ones too, are
+        converted.
     user_ids : Index, shape (n_users,)
-        Unique. Synthetic users are called ``"s0"``, ``"s1"``, ...
+        Unique; a list or an array is converted. Synthetic users are called ``"s0"``, ``"s1"``, ...
     item_ids : Index, shape (n_items,)
         Unique. The catalogue: an item may be held by nobody.
 
@@ -69,49 +80,67 @@ class Profiles:
     item_ids: pd.Index
 
     def __post_init__(self) -> None:
-        shape = (len(self.user_ids), len(self.item_ids))
-        if self.matrix.shape != shape:
-            rule = f"have one row a user id and one column an item id, {shape}"
-            raise ValueError(refusal("matrix", rule, self.matrix.shape))
-        for name, ids in (("user_ids", self.user_ids), ("item_ids", self.item_ids)):
-            if not ids.is_unique:
-                first = ids[ids.duplicated()][0]
-                raise ValueError(refusal(name, "be unique", f"{first!r} more than once"))
-        if not self.matrix.has_canonical_format:
+        for name in ("user_ids", "item_ids"):
+            object.__setattr__(self, name, as_ids(name, getattr(self, name)))
+        matrix = self.matrix
+        if not (isinstance(matrix, sp.csr_array) and matrix.dtype == np.float32):
+            matrix = users_by_items(matrix)
+        if not matrix.has_canonical_format:
             raise ValueError(refusal("matrix", "have sorted, unique indices", "others"))
-        wrong = ~(np.isfinite(self.matrix.data) & (self.matrix.data > 0))
-        if wrong.any():
-            position = int(np.argmax(wrong))
-            row = int(np.searchsorted(self.matrix.indptr, position, side="right")) - 1
-            who = f"user {self.user_ids[row]!r}, "
-            who += f"item {self.item_ids[self.matrix.indices[position]]!r}"
-            advice = "Zero, negative and missing values need a rating threshold or a shift."
-            value = float(self.matrix.data[position])
-            raise ValueError(refusal("rating", "be above 0", value, advice, context=who))
+        shape = (len(self.user_ids), len(self.item_ids))
+        if matrix.shape != shape:
+            rule = f"have one row a user id and one column an item id, {shape}"
+            raise ValueError(refusal("matrix", rule, matrix.shape))
+        place = first_unkept(matrix.data)
+        if place is not None:
+            row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1
+            who = f"user {spelled_id(self.user_ids[row])}, "
+            who += f"item {spelled_id(self.item_ids[matrix.indices[place]])}"
+            raise ValueError(unkept_value(matrix.data[place].item(), who))
+        object.__setattr__(self, "matrix", sp.csr_array(matrix, dtype=np.float32))
 
     @classmethod
     def from_matrix(
         cls,
-        matrix: sp.csr_array,
-        item_ids: pd.Index,
-        user_ids: pd.Index | None = None,
+        matrix: sp.csr_array | npt.ArrayLike,
+        item_ids: Ids,
+        user_ids: Ids | None = None,
     ) -> "Profiles":
-        """Wrap a users x items matrix; without `user_ids` the users are synthetic: s0, s1, ..."""
-        if user_ids is None:
-            user_ids = synthetic_ids(matrix.shape[0])
-        matrix = sp.csr_array(matrix, dtype=np.float32)
-        if not matrix.has_canonical_format:
-            matrix = matrix.copy()
-            matrix.sum_duplicates()
-        return cls(matrix, user_ids, item_ids)
+        """Wrap a users x items matrix; without `user_ids` the users are synthetic: s0, s1, ...
+
+        Parameters
+        ----------
+        matrix : sparse array or array_like, shape (n_users, n_items)
+            Preferences. Of a dense array an entry of 0, and a masked one, is not in the profile.
+        item_ids : Index, or list or array of ids, shape (n_items,)
+            Catalogue.
+        user_ids : Index, or list or array of ids, shape (n_users,), optional
+            Names of the users.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If matrix or ids are none, do not fit together, or a value is not above 0.
+
+        Examples
+        --------
+        >>> Profiles.from_matrix([[1, 0], [1, 5]], ["tea", "jam"]).to_frame()
+          user item  rating
+        0   s0  tea     1.0
+        1   s1  tea     1.0
+        2   s1  jam     5.0
+        """
+        rows = users_by_items(matrix)
+        users = synthetic_ids(rows.shape[0]) if user_ids is None else as_ids("user_ids", user_ids)
+        return cls(rows, users, as_ids("item_ids", item_ids))
 
     @classmethod
     def from_frame(
         cls,
         frame: pd.DataFrame,
         *,
-        user_ids: pd.Index | None = None,
-        item_ids: pd.Index | None = None,
+        user_ids: Ids | None = None,
+        item_ids: Ids | None = None,
     ) -> "Profiles":
         """Build profiles from a long table with columns user, item[, rating].
 
@@ -120,33 +149,33 @@ class Profiles:
 
         Raises
         ------
-        ValueError
-            If a column is missing, an id is unknown or a pair is there twice.
+        TypeError, ValueError
+            If a column is missing, an id is unknown, ids are of two types, a value is not above 0,
+            or a pair is there twice.
         """
-        for column in ("user", "item"):
-            if column not in frame.columns:
-                rule = "have the columns user, item[, rating]"
-                raise ValueError(refusal("frame", rule, f"no column {column!r}"))
-            if frame[column].isna().any():
-                context = f"row {int(np.argmax(frame[column].isna()))}"
-                rule, advice = "be given in every row", "Drop or fill such rows."
-                raise ValueError(refusal(column, rule, "none", advice, context))
-        users = pd.Index(frame["user"].unique()) if user_ids is None else user_ids
-        items = pd.Index(frame["item"].unique()) if item_ids is None else item_ids
+        check_frame(frame)
+        users = as_ids("user", frame["user"].unique()) if user_ids is None else user_ids
+        items = as_ids("item", frame["item"].unique()) if item_ids is None else item_ids
+        users, items = as_ids("user_ids", users), as_ids("item_ids", items)
         rows = users.get_indexer(pd.Index(frame["user"]))
         columns = items.get_indexer(pd.Index(frame["item"]))
         for name, codes in (("user", rows), ("item", columns)):
             if (codes < 0).any():
                 unknown = frame[name].iloc[int(np.argmax(codes < 0))]
-                raise ValueError(refusal(name, f"be in `{name}_ids`", repr(unknown)))
+                raise ValueError(refusal(name, f"be in `{name}_ids`", spelled_id(unknown)))
         twice = frame.duplicated(["user", "item"]).to_numpy()
         if twice.any():
-            pair = tuple(frame[["user", "item"]].iloc[int(np.argmax(twice))])
-            raise ValueError(refusal("frame", "hold a pair once", f"{pair!r} twice"))
+            pair = frame[["user", "item"]].iloc[int(np.argmax(twice))]
+            got = f"({', '.join(map(spelled_id, pair))}) twice"
+            raise ValueError(refusal("frame", "hold a pair once", got))
+        values = np.ones(len(frame), dtype=np.float64)
         if "rating" in frame.columns:
-            values = rating_numbers(frame["rating"]).astype(np.float32)
-        else:
-            values = np.ones(len(frame), dtype=np.float32)
+            values = rating_numbers(frame["rating"])
+            place = first_unkept(values)
+            if place is not None:
+                who = f"user {spelled_id(frame['user'].iloc[place])}, "
+                who += f"item {spelled_id(frame['item'].iloc[place])}"
+                raise ValueError(unkept_value(frame["rating"].iloc[place], who))
         return cls(coo_to_csr(values, rows, columns, (len(users), len(items))), users, items)
 
     @classmethod
@@ -254,8 +283,16 @@ class Profiles:
         return len(self.user_ids)
 
     def __getitem__(self, rows: slice | npt.ArrayLike) -> "Profiles":
-        """Take users by a slice, a boolean mask or row numbers (each at most once)."""
-        keep = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
+        """Take users by a slice, a boolean mask or row numbers (each at most once).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is none of these, or a mask of another length.
+        IndexError
+            If there is no such row.
+        """
+        keep = chosen(rows, len(self))
         return Profiles(self.matrix[keep], self.user_ids.take(keep), self.item_ids)
 
     @property
@@ -270,7 +307,7 @@ class Profiles:
         counts = np.bincount(self.matrix.indices, minlength=len(self.item_ids))
         return counts.astype(np.int64)
 
-    def align(self, item_ids: pd.Index) -> "Profiles":
+    def align(self, item_ids: Ids) -> "Profiles":
         """Bring the columns into the order of `item_ids`; items that are not in it are dropped.
 
         Parameters
@@ -289,6 +326,7 @@ class Profiles:
         UserWarning
             If preferences are dropped; says how many, of how many items.
         """
+        item_ids = as_ids("item_ids", item_ids)
         aligned, unknown = self.split_items(item_ids)
         if unknown.size:
             lost = int(self.item_counts[unknown].sum())
@@ -303,7 +341,7 @@ class Profiles:
             warnings.warn(text, UserWarning, stacklevel=2)
         return aligned
 
-    def split_items(self, item_ids: pd.Index) -> "tuple[Profiles, IndexArray]":
+    def split_items(self, item_ids: Ids) -> "tuple[Profiles, IndexArray]":
         """Bring the columns into the order of `item_ids`, and tell what is left out.
 
         Parameters
@@ -318,6 +356,7 @@ class Profiles:
         ndarray of int, shape (n_unknown,)
             Columns of items that somebody holds and that are not in `item_ids`.
         """
+        item_ids = as_ids("item_ids", item_ids)
         if self.item_ids.equals(item_ids):
             return self, np.empty(0, dtype=np.intp)
         coo = self.matrix.tocoo()
@@ -331,6 +370,7 @@ class Profiles:
 
     def concat(self, other: "Profiles") -> "Profiles":
         """Append the users of `other`, whose items must be the same in the same order."""
+        check_profiles("other", other)
         if not self.item_ids.equals(other.item_ids):
             rule = "have the same items in the same order"
             raise ValueError(refusal("other", rule, "others", "Call align(item_ids) first."))
@@ -362,19 +402,27 @@ def rating_numbers(ratings: pd.Series) -> FloatArray:
     if pd.api.types.is_datetime64_any_dtype(ratings) or pd.api.types.is_timedelta64_dtype(ratings):
         advice = "Is this the column of times? Name it 'timestamp'."
         raise ValueError(refusal("rating", "be a number", str(ratings.iloc[0]), advice))
-    numbers: FloatArray = pd.to_numeric(ratings, errors="coerce").to_numpy(dtype=np.float64)
+    if pd.api.types.is_complex_dtype(ratings):
+        raise ValueError(refusal("rating", "be a number", "complex numbers"))
+    try:
+        numbers: FloatArray = pd.to_numeric(ratings, errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
+    except OverflowError:  # an integer that no float reaches
+        numbers = np.fromiter(map(_float_or_nan, ratings), dtype=np.float64, count=len(ratings))
     return numbers
+
+
+def _float_or_nan(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (OverflowError, TypeError, ValueError):
+        return float("nan")
 
 
 def synthetic_ids(count: int) -> pd.Index:
     """Name synthetic users s0, s1, ..."""
     return pd.Index([f"s{number}" for number in range(count)], dtype=object)
-
-
-def ids_index(ids: Sequence[Hashable]) -> pd.Index:
-    """Index of ids as they are: no guess of a narrower type, so that "01" stays "01"."""
-    index: pd.Index = pd.Index(np.fromiter(ids, dtype=object, count=len(ids)), dtype=object)
-    return index
 
 
 def dataset_items(dataset: Dataset | Recommender) -> pd.Index:
@@ -385,63 +433,3 @@ def dataset_items(dataset: Dataset | Recommender) -> pd.Index:
 def dataset_users(dataset: Dataset | Recommender) -> pd.Index:
     """User ids of a Cornac Dataset, or fitted model, in the order of its rows."""
     return known_ids(dataset.uid_map, dataset.num_users)
-
-
-def sorted_ids(ids: Iterable[Hashable]) -> pd.Index:
-    """Index of ids in an order of their own, so that nothing depends on the order of rows.
-
-    Numbers are in the order of numbers, text in that of text; numbers come before text.
-    """
-    values: list[Any] = list(dict.fromkeys(ids))
-    try:
-        values.sort()
-    except TypeError:
-        values.sort(key=lambda value: (type(value).__name__, str(value)))
-    return ids_index(values)
-
-
-def check_one_type(name: str, ids: Iterable[Hashable]) -> None:
-    """Refuse ids that look alike and are not equal: 1 and "1" would be two users.
-
-    Raises
-    ------
-    TypeError
-        Naming the two.
-    """
-    spelled: dict[str, Hashable] = {}
-    for value in ids:
-        other = spelled.setdefault(str(value), value)
-        if other != value:
-            advice = "Convert the column, for example with .astype(str)."
-            got = f"both {spelled_id(other)} and {spelled_id(value)}"
-            raise TypeError(refusal(name, "be of one type", got, advice))
-
-
-def check_alike(name: str, own: Hashable, other_name: str, other: Hashable) -> None:
-    """Refuse groups of items without a common one: say whether their types differ.
-
-    Raises
-    ------
-    ValueError
-        Naming an item of each.
-    """
-    advice = "Are these the same items? Their ids must be equal."
-    types = [
-        "an integer" if isinstance(one, Integral) else f"a {type(one).__name__}"
-        for one in (own, other)
-    ]
-    if types[0] != types[1]:
-        advice = f"{types[0]} never equals {types[1]}: convert one side, with .astype(str) say."
-    rule = f"hold an item of `{other_name}`, such as {spelled_id(other)}"
-    raise ValueError(refusal(name, rule, f"none, but {spelled_id(own)} and others", advice))
-
-
-def spelled_id(value: Hashable) -> str:
-    """Spell an id so that its type shows: 1 or '1', whatever numpy calls it."""
-    return str(value) if isinstance(value, Integral) else repr(value)
-
-
-def known_ids(places: Mapping[Hashable, int], count: int) -> pd.Index:
-    """Ids of the first `count` places; Cornac's maps grow by unknown ones later."""
-    ordered = sorted(places.items(), key=lambda pair: pair[1])
-    return ids_index([name for name, place in ordered if place < count])

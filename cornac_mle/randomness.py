@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cornac_mle.checks import refusal, written
+
 RngLike = np.random.Generator | np.random.SeedSequence | int
 
 
@@ -41,14 +43,10 @@ def repeatable_generator(rng: RngLike) -> np.random.Generator:
     if isinstance(rng, np.random.Generator | np.random.SeedSequence):
         return np.random.default_rng(rng)
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
-        msg = (
-            "`rng` must be an int, a numpy SeedSequence or a numpy Generator; "
-            f"got {rng!r}. Pass for example rng=123."
-        )
-        raise TypeError(msg)
+        rule = "be an int, a numpy SeedSequence or a numpy Generator"
+        raise TypeError(refusal("rng", rule, written(rng), "Pass for example rng=123."))
     if rng < 0:
-        msg = f"`rng` must be at least 0; got {rng}. Pass for example rng=123."
-        raise ValueError(msg)
+        raise ValueError(refusal("rng", "be at least 0", int(rng), "Pass for example rng=123."))
     return np.random.default_rng(int(rng))
 
 

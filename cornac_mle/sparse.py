@@ -8,11 +8,19 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from cornac_mle.checks import refusal
+
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 IndexArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
+
+LEAST_VALUE, LARGEST_VALUE = (
+    float(np.finfo(np.float32).smallest_subnormal),
+    float(np.finfo(np.float32).max),
+)
+"""Range of the values above 0 that profiles can keep, in 32 bits."""
 
 
 def pattern(matrix: sp.csr_array) -> sp.csr_array:
@@ -57,3 +65,43 @@ def coo_to_csr(
     matrix = sp.csr_array((values.astype(np.float32), (rows, columns)), shape=shape)
     matrix.sort_indices()
     return matrix
+
+
+def users_by_items(matrix: Any) -> sp.csr_array:
+    """Make canonical CSR of what numpy users call a matrix, in the type of its numbers.
+
+    An entry of 0 of a dense array, and a masked one, is not held; what a sparse array stores stays
+    stored, a 0 too. What is canonical CSR already is handed back without a copy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds no real numbers, or is not two-dimensional.
+    """
+    if not sp.issparse(matrix):
+        dense = np.ma.filled(matrix, 0) if isinstance(matrix, np.ma.MaskedArray) else matrix
+        try:
+            matrix = np.asarray(dense)
+            if matrix.dtype == object:
+                matrix = matrix.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
+            got = type(dense).__name__
+            raise TypeError(refusal("matrix", "be an array of numbers", got)) from None
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(refusal("matrix", "be an array of numbers", f"one of {matrix.dtype}"))
+    if matrix.ndim != 2:
+        rule = "have two dimensions, users x items"
+        raise ValueError(refusal("matrix", rule, f"shape {matrix.shape}"))
+    if matrix.dtype == np.float16:  # scipy has no sparse arrays of it
+        matrix = matrix.astype(np.float32)
+    rows = sp.csr_array(matrix)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
+
+
+def first_unkept(values: npt.NDArray[Any]) -> int | None:
+    """Place of the first value that is not above 0 and finite, or that 32 bits do not keep."""
+    wrong = ~((values >= LEAST_VALUE) & (values <= LARGEST_VALUE))  # NaN too
+    return int(np.argmax(wrong)) if wrong.any() else None

@@ -45,7 +45,7 @@ def load(source: str | Path) -> pd.DataFrame:
     """
     if isinstance(source, str) and (source in DATASETS or not _looks_like_path(source)):
         return load_named(source)
-    return read_table(source)
+    return read_table(source, single_precision=True)
 
 
 def load_named(name: str) -> pd.DataFrame:

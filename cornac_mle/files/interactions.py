@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,22 +21,31 @@ import pandas as pd
 
 from cornac_mle.files.paths import SEPARATORS, atomic_path, existing_file, table_suffix
 from cornac_mle.files.records import Record, parquet_records, pyarrow_parquet, text_records
-from cornac_mle.files.refusals import ContentError, naming_file
+from cornac_mle.files.refusals import ContentError, naming_file, spelled_path
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 # What people call these columns, without case, blanks and punctuation: for a hint, never a guess.
 NEAR_MISSES = {
     "user": {"user", "users", "userid", "uid", "customer", "customerid", "householdid"},
     "item": {"item", "items", "itemid", "iid", "movie", "movieid", "product", "productid", "isbn"},
-    "rating": {"rating", "ratings"},
+    "rating": {
+        *("rating", "ratings", "rate", "score", "scores", "star", "stars"),
+        *("value", "values", "preference", "preferences"),
+    },
 }
 
 
-def read_table(path: str | Path, *, empty_ids: bool = False) -> pd.DataFrame:
+def read_table(
+    path: str | Path, *, empty_ids: bool = False, single_precision: bool = False
+) -> pd.DataFrame:
     """Read a long table with the columns user, item[, rating[, timestamp]].
 
     Other columns are left out and blank lines are skipped. Repeated pairs and ratings of 0 or less
     are kept: whether they mean something is the caller's to say.
+
+    ``Profiles.write`` gives an empty user a row without an item, and an item a row without a user,
+    where it must; neither has a rating. Such rows are no interactions: they are left out, and
+    counted.
 
     Parameters
     ----------
@@ -43,15 +53,23 @@ def read_table(path: str | Path, *, empty_ids: bool = False) -> pd.DataFrame:
         A .csv, .tsv, .txt (tab-separated), .csv.gz, .tsv.gz or .parquet file. Text is UTF-8 with a
         header line; a field that holds the separator, a quote or a line break is in double quotes.
     empty_ids : bool
-        Accept rows with a user but no item or an item but no user, and no rating: the empty users
-        and unheld items of ``Profiles.write``. The missing id is ``""`` and the rating NaN.
+        Keep the rows of empty users and unheld items that ``Profiles.write`` makes. The missing id
+        is ``""`` and the rating NaN.
+    single_precision : bool
+        Refuse ratings that are infinite or 0 once they are float32, as profiles hold them.
 
     Returns
     -------
     DataFrame
         ``user`` and ``item`` are text exactly as written ("01" stays "01"; integers of a Parquet
         file become text). ``rating`` is float64 and finite. ``timestamp`` is float64 with NaN
-        where blank if all of it is numbers, and as written otherwise.
+        where blank if all of it is numbers, and as written otherwise. ``attrs["dropped_rows"]``
+        counts the users without items and the items that nobody holds that were left out.
+
+    Warns
+    -----
+    UserWarning
+        If any were; says how many.
 
     Raises
     ------
@@ -67,9 +85,11 @@ def read_table(path: str | Path, *, empty_ids: bool = False) -> pd.DataFrame:
     separator = SEPARATORS[suffix]
     with naming_file(path):
         if separator is None:
-            return _collect(parquet_records(path, COLUMNS), "row", empty_ids=empty_ids)
-        records = text_records(path, separator, packed=suffix.endswith(".gz"))
-        return _collect(records, "line", empty_ids=empty_ids)
+            records, word = parquet_records(path, COLUMNS), "row"
+        else:
+            records, word = text_records(path, separator, packed=suffix.endswith(".gz")), "line"
+        frame = _collect(records, word, empty_ids, single_precision)
+        return frame if empty_ids else _pairs(frame, path, word)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
@@ -104,7 +124,9 @@ def shorten(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
-def _collect(records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.DataFrame:
+def _collect(
+    records: Iterator[Record], word: str, empty_ids: bool, single_precision: bool
+) -> pd.DataFrame:
     """Check the records, the header first, and put them into columns."""
     header = next(records, (1, ()))[1]
     _check_header(header)
@@ -124,8 +146,11 @@ def _collect(records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.Dat
             got, where = str(len(record)), f"{word} {number}"
             raise ContentError(rule=rule, got=got, advice=advice, name="line", where=where)
         user, item = record[user_at] or "", record[item_at] or ""
-        paired = bool(user and item)
-        if not paired and (not empty_ids or user == item):
+        field = None if rating_at is None else record[rating_at]
+        is_pair = bool(user and item)
+        # Without ratings, nothing tells an empty user from a lost item.
+        is_empty_row = user != item and _is_blank(field) and (empty_ids or rating_at is not None)
+        if not (is_pair or is_empty_row):
             name, at = ("item", item_at) if user else ("user", user_at)
             rule, advice = "not be empty", f"Fill it in or remove the {word}."
             got, where = repr(record[at]), f"{word} {number}"
@@ -133,18 +158,16 @@ def _collect(records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.Dat
         users.append(known.setdefault(user, user))
         items.append(known.setdefault(item, item))
         if rating_at is not None:
-            field = record[rating_at]
             rating = numbers.get(field)
             if rating is None:
                 rating = numbers[field] = finite_number(field)
-            if math.isnan(rating) == paired:  # a pair has a rating, an empty row has none
-                raise _wrong_rating(field, word, number, paired=paired)
+                if single_precision and not _fits_single_precision(rating):
+                    raise _wrong_rating(field, word, number, "be a number that float32 can hold")
+            if is_pair and math.isnan(rating):
+                raise _wrong_rating(field, word, number, "be a finite number")
             ratings.append(rating)
         if timestamp_at is not None:
             timestamps.append(record[timestamp_at])
-    if not users and not empty_ids:
-        got, advice = f"a header and no {word}s", "Name another file."
-        raise ContentError(rule="hold interactions", got=got, advice=advice)
     columns: dict[str, Any] = {"user": text_column(users), "item": text_column(items)}
     if rating_at is not None:
         columns["rating"] = np.array(ratings, dtype=np.float64)
@@ -153,12 +176,36 @@ def _collect(records: Iterator[Record], word: str, *, empty_ids: bool) -> pd.Dat
     return pd.DataFrame(columns)
 
 
-def _wrong_rating(field: object, word: str, number: int, *, paired: bool) -> ContentError:
-    """Refuse a rating that is no number, or that stands in a row without a user or an item."""
-    rule, advice = "be a finite number", f"Correct it or remove the {word}."
-    if not paired:
-        rule, advice = f"be empty in a {word} without a user or an item", "Fill in the missing id."
-    got, where = shorten(field), f"{word} {number}"
+def _pairs(frame: pd.DataFrame, path: Path, word: str) -> pd.DataFrame:
+    """Leave out rows without a user or an item, and say what is lost with them."""
+    has_user, has_item = (frame[name].to_numpy() != "" for name in ("user", "item"))
+    pairs: pd.DataFrame = frame[has_user & has_item].reset_index(drop=True)
+    if pairs.empty:
+        got = f"a header and no {word}s" if frame.empty else f"no {word} with a user and an item"
+        raise ContentError(rule="hold interactions", got=got, advice="Name another file.")
+    users = frame.loc[~has_item, "user"].nunique()
+    # A row of an item that is held only says its place in the catalogue.
+    unheld = len(set(frame.loc[~has_user, "item"]).difference(pairs["item"]))
+    pairs.attrs["dropped_rows"] = users + unheld
+    if users + unheld:
+        text = f"{spelled_path(path)}: left out {users:,} users without items and {unheld:,} items "
+        warnings.warn(text + "that nobody holds.", UserWarning, stacklevel=3)
+    return pairs
+
+
+def _is_blank(field: Any) -> bool:
+    return bool(field in ("", None) or field != field)  # NaN
+
+
+def _fits_single_precision(number: float) -> bool:
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.float32(number)
+    return not np.isinf(single) and (single != 0 or number == 0)
+
+
+def _wrong_rating(field: object, word: str, number: int, rule: str) -> ContentError:
+    """Refuse a rating, as it is written."""
+    got, where, advice = shorten(field), f"{word} {number}", f"Correct it or remove the {word}."
     return ContentError(rule=rule, got=got, advice=advice, name="rating", where=where)
 
 
@@ -176,6 +223,8 @@ def _check_header(header: Sequence[str]) -> None:
         near = [name for name in header if plain[name] in NEAR_MISSES[column]]
         if near:
             advice = f"Rename {near[0]!r} to {column!r}."
+            if column == "rating":
+                advice += " If it is none, leave it out: every pair is then a 1."
         elif column == "rating":
             continue
         elif len(header) == 1:

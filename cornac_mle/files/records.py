@@ -5,9 +5,24 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from cornac_mle.files._limits import (
+    FIELD_CHARACTERS,
+    LINE_CHARACTERS,
+    MIB,
+    TEXT_CHARACTERS,
+    unpacked_limit,
+    unpacked_too_large,
+)
 from cornac_mle.files.refusals import ContentError
+
+PACKED_LEAST = 64 * MIB
+"""Bytes that a packed table may always hold."""
+ROWS_PER_BYTE = 8
+ROWS_LEAST = 1_000_000
+"""A Parquet file may have so many rows a byte, or in all: no column of ids packs better."""
+BATCH_ROWS = 8192
 
 # Where a record stands (the line of a text file, the row of a Parquet file, both from 1) and its
 # fields. The first record is the header.
@@ -25,16 +40,19 @@ def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record
     Raises
     ------
     ContentError
-        If the text is not UTF-8, a quote is not closed, or a packed file is damaged.
+        If the text is not UTF-8, a quote is not closed, a packed file is damaged, or a line or
+        all of it is larger than any table of interactions.
     """
-    number = 0
+    number, size = 0, path.stat().st_size
+    most = unpacked_limit(size, PACKED_LEAST) if packed else TEXT_CHARACTERS
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8-sig", newline="")
             if packed
             else path.open(encoding="utf-8-sig", newline="")
         ) as handle:
-            reader = csv.reader(handle, delimiter=separator, strict=True)
+            lines = _lines(handle, most, unpacked_too_large(size, PACKED_LEAST) if packed else None)
+            reader = csv.reader(lines, delimiter=separator, strict=True)
             for record in reader:
                 number = reader.line_num
                 if record:
@@ -48,14 +66,33 @@ def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record
         raise _damaged(error, "gzip") from error
     except csv.Error as error:
         rule, got, where = "be well-formed", first_line(error), f"line {number + 1}"
+        if "field limit" in got:
+            rule, got = f"have fields of at most {FIELD_CHARACTERS:,} characters", "a longer one"
         advice = "Look for a double quote that is not closed or not doubled."
         raise ContentError(rule=rule, got=got, advice=advice, name="line", where=where) from error
+
+
+def _lines(handle: IO[str], most: int, too_large: ContentError | None) -> Iterator[str]:
+    """Yield lines, none of which is read further than its limit."""
+    number, total = 0, 0
+    while line := handle.readline(LINE_CHARACTERS + 1):
+        number += 1
+        total += len(line)
+        if len(line) > LINE_CHARACTERS:
+            rule, where = f"have at most {LINE_CHARACTERS:,} characters", f"line {number}"
+            advice = "Is this a text file?"
+            raise ContentError(rule=rule, got="more", advice=advice, name="line", where=where)
+        if total > most:
+            rule, got = f"hold at most {most:,} characters", "more"
+            raise too_large or ContentError(rule=rule, got=got, advice="Take a part of it.")
+        yield line
 
 
 def _undecodable_line(path: Path, packed: bool) -> int:
     """Count the lines up to the first that is not UTF-8."""
     with gzip.open(path, "rb") if packed else path.open("rb") as handle:
-        for number, line in enumerate(handle, start=1):
+        most = 4 * LINE_CHARACTERS  # bytes of a line that was not too long as text
+        for number, line in enumerate(iter(lambda: handle.readline(most), b""), start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
@@ -95,11 +132,12 @@ def parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
 
     try:
         with parquet.ParquetFile(path) as file:
+            _check_size(path, file.metadata)
             names = file.schema_arrow.names
             yield 0, names
             wanted = [name for name in names if name in columns]
             start = 1
-            for batch in file.iter_batches(columns=wanted):
+            for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
                 read = {name: _checked_column(name, batch.column(name), pa) for name in wanted}
                 nothing = [None] * len(batch)
                 fields = [read[name].to_pylist() if name in read else nothing for name in names]
@@ -107,6 +145,18 @@ def parquet_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
                 start += len(batch)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(error, "Parquet") from error
+
+
+def _check_size(path: Path, metadata: Any) -> None:
+    """Refuse a Parquet file that says it holds far more than its size allows for."""
+    size = path.stat().st_size
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if sum(group.total_byte_size for group in groups) > unpacked_limit(size, PACKED_LEAST):
+        raise unpacked_too_large(size, PACKED_LEAST)
+    most = max(ROWS_LEAST, ROWS_PER_BYTE * size)
+    if metadata.num_rows > most:
+        rule, got = f"have at most {most:,} rows at its size", f"{metadata.num_rows:,}"
+        raise ContentError(rule=rule, got=got, advice="Is the same row there again and again?")
 
 
 def _checked_column(name: str, column: Any, pa: Any) -> Any:

@@ -35,11 +35,24 @@ class ContentError(ValueError):
         >>> ContentError(rule="hold a table", got="an empty file").of("a.csv")
         '`a.csv` must hold a table; got an empty file.'
         """
+        file = spelled_path(path)
         if self.name is None:
-            return refusal(str(path), self.rule, self.got, self.advice)
+            return refusal(file, self.rule, self.got, self.advice)
         return refusal(
-            self.name, self.rule, self.got, self.advice, context=f"{self.where} of {path}"
+            self.name, self.rule, self.got, self.advice, context=f"{self.where} of {file}"
         )
+
+
+def spelled_path(path: str | Path) -> str:
+    r"""Spell a path so that it is one line of text, whatever characters its name has.
+
+    >>> spelled_path("two\nlines.csv")
+    'two\\nlines.csv'
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        for sign in str(path)
+    )
 
 
 @contextmanager
@@ -56,5 +69,5 @@ def naming_file(path: str | Path) -> Iterator[None]:
     except ContentError as error:
         raise ValueError(error.of(path)) from error
     except ValueError as error:
-        msg = f"{path}: {error}"
+        msg = f"{spelled_path(path)}: {error}"
         raise ValueError(msg) from error

@@ -84,7 +84,8 @@ def taste_directions(reference: sp.csr_array) -> FloatArray:
     count = min(N_DIRECTIONS, min(reference.shape) - 1)
     # Exact to rounding, hence the same in any order of items; the seed is that of a start vector.
     svd = TruncatedSVD(count, algorithm="arpack", random_state=0)
-    svd.fit(normalize(pattern(reference)).astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance of 0: all alike
+        svd.fit(normalize(pattern(reference)).astype(np.float64))
     along = svd.singular_values_ > 1e-6 * svd.singular_values_.max()
     return np.asarray(svd.components_[along].T)
 

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from cornac_mle.checks import check_count
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.splits import Splits, split_key
@@ -14,6 +13,7 @@ from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.permutations import batches, check_permutations
 
 ROUNDING = 1e-12
 """Relabellings whose sums differ by rounding only are ties: they count as at least as extreme."""
@@ -49,7 +49,7 @@ class MMD(SplitMetric):
     ----------
     n_permutations : int
         Number of random relabellings of users; the smallest attainable p-value is
-        1 / (n_permutations + 1).
+        1 / (n_permutations + 1). At most a million.
 
     Notes
     -----
@@ -81,7 +81,7 @@ class MMD(SplitMetric):
     )
 
     def __init__(self, n_permutations: int = 199) -> None:
-        self.n_permutations = check_count("n_permutations", n_permutations)
+        self.n_permutations = check_permutations(n_permutations)
         super().__init__(name="MMD")
 
     def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
@@ -164,14 +164,35 @@ def mmd_permutation_p_value(
     """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations).
 
     With z the indicator of the first group, all relabellings need of the kernel matrix K are
-    z'Kz and z'K1: one pass over its blocks.
+    z'Kz and z'K1: one pass over its blocks for each batch of relabellings.
     """
     # Not `concat`: real and synthetic users may go by the same names.
     matrix = sp.csr_array(sp.vstack([first.matrix, second.matrix], format="csr"))
-    users = Profiles.from_matrix(matrix, first.item_ids)
-    n_first, n_second = len(first), len(second)
-    relabelled = [rng.permutation(len(users))[:n_first] for _ in range(n_permutations)]
-    chosen = indicators([np.arange(n_first), *relabelled], len(users))
+    users, n_first = Profiles.from_matrix(matrix, first.item_ids), len(first)
+    observed: float | None = None
+    extreme = 0
+    for count in batches(n_permutations, len(users)):
+        relabelled = [rng.permutation(len(users))[:n_first] for _ in range(count)]
+        if observed is None:
+            observed, *statistics = relabelled_mmd(users, [np.arange(n_first), *relabelled])
+        else:
+            statistics = list(relabelled_mmd(users, relabelled))
+        extreme += int(np.sum(np.asarray(statistics) >= observed - ROUNDING))
+    return float((1 + extreme) / (1 + n_permutations))
+
+
+def relabelled_mmd(users: Profiles, first: Sequence[npt.NDArray[np.intp]]) -> FloatArray:
+    """MMD of some users to the others, for each choice of the same number of users, (n_choices,).
+
+    Parameters
+    ----------
+    users : Profiles
+        Both groups.
+    first : sequence of ndarray of int
+        Rows of the first group, for each choice.
+    """
+    n_first, n_second = len(first[0]), len(users) - len(first[0])
+    chosen = indicators(first, len(users))
     among, touching, total = np.zeros(chosen.shape[1]), np.zeros(chosen.shape[1]), 0.0
     for rows, kernel in kernel_blocks(users, users):
         among += np.einsum("is,is->s", chosen[rows], kernel @ chosen)
@@ -179,10 +200,8 @@ def mmd_permutation_p_value(
         total += float(kernel.sum())
     mixed = touching - among
     rest = total - 2 * touching + among
-    statistic = (
+    return np.asarray(
         (among - n_first) / (n_first * (n_first - 1))
         + (rest - n_second) / (n_second * (n_second - 1))
         - 2 * mixed / (n_first * n_second)
     )
-    extreme = np.sum(statistic[1:] >= statistic[0] - ROUNDING)
-    return float((1 + extreme) / (1 + n_permutations))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from cornac_mle.checks import check_count
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.splits import Splits
@@ -10,6 +9,7 @@ from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.kolmogorov_smirnov import ks_distance, ks_permutation_p_value
+from cornac_mle.stats.permutations import check_permutations
 
 
 class PlausibilityKS(SplitMetric):
@@ -31,7 +31,8 @@ class PlausibilityKS(SplitMetric):
     ----------
     n_permutations : int
         Number of random relabellings of users; the smallest attainable p-value is
-        1 / (n_permutations + 1). Where there are no more relabellings than that, all are taken.
+        1 / (n_permutations + 1). Where there are no more relabellings than that, all are taken. At
+        most a million.
 
     Examples
     --------
@@ -49,7 +50,7 @@ class PlausibilityKS(SplitMetric):
     note = MetricNote("0", "distance between plausibility of synthetic and real users")
 
     def __init__(self, n_permutations: int = 999) -> None:
-        self.n_permutations = check_count("n_permutations", n_permutations)
+        self.n_permutations = check_permutations(n_permutations)
         super().__init__(name="PlausibilityKS")
 
     def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:

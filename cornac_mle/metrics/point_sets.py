@@ -79,7 +79,7 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     Parameters
     ----------
     real, synthetic : ndarray, shape (n, d), or sparse array, shape (n, n_items)
-        Vectors, with Euclidean distance; or item sets, the stored entries of a scipy sparse array,
+        Vectors, with Euclidean distance; or item sets, the entries above 0 of a scipy sparse array,
         with Jaccard distance, where sets that share no item are never neighbours. Give both the
         same number of points: radii shrink as n grows, so that other numbers are other metrics.
     k : int
@@ -92,10 +92,10 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     Raises
     ------
     TypeError
-        If one is sparse and the other is not.
+        If one is sparse and the other is not, or one holds no real numbers.
     ValueError
-        If an array is not two-dimensional or not finite, if the two differ in columns, or if there
-        are not more points than `k`.
+        If an array is not two-dimensional or not finite, if a sparse one holds negative values, if
+        the two differ in columns, or if there are not more points than `k`.
 
     Notes
     -----
@@ -176,10 +176,10 @@ def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> floa
     Raises
     ------
     TypeError
-        If one is sparse and the other is not.
+        If one is sparse and the other is not, or one holds no real numbers.
     ValueError
-        If an array is not two-dimensional or not finite, if the two differ in columns, or if there
-        are fewer than 18 real points or no synthetic ones.
+        If an array is not two-dimensional or not finite, if a sparse one holds negative values, if
+        the two differ in columns, or if there are fewer than 18 real points or no synthetic ones.
 
     Notes
     -----
@@ -223,7 +223,7 @@ def _checked(
         ("real", real, least),
         ("synthetic", synthetic, least if least_synthetic is None else least_synthetic),
     ):
-        one = _as_sets(array) if sp.issparse(array) else _as_vectors(name, array)
+        one = _as_sets(name, array) if sp.issparse(array) else _as_vectors(name, array)
         if one.ndim != 2 or one.shape[1] == 0:
             rule = "have two dimensions, points x coordinates"
             raise ValueError(refusal(name, rule, f"shape {one.shape}"))
@@ -246,20 +246,34 @@ def _checked(
 def _as_vectors(name: str, array: npt.ArrayLike) -> npt.NDArray[np.float64]:
     rule = "be an array of real numbers, or a sparse array of item sets"
     advice = "For Profiles give their `matrix`."
-    if np.iscomplexobj(array):
-        raise TypeError(refusal(name, rule, "complex numbers"))
+    if np.ma.is_masked(array):
+        raise ValueError(refusal(name, "be finite", "masked entries", "Drop such points."))
     try:
-        return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        is_complex = np.iscomplexobj(array)
+        points = np.asarray(0 if is_complex else array, dtype=np.float64)
+    except (OverflowError, TypeError, ValueError) as error:
         raise TypeError(refusal(name, rule, type(array).__name__, advice)) from error
+    if is_complex:
+        raise TypeError(refusal(name, rule, "complex numbers"))
+    return points
 
 
-def _as_sets(array: sp.sparray) -> sp.csr_array:
-    """Take stored entries for items; one that is stored twice is one item."""
+def _as_sets(name: str, array: sp.sparray) -> sp.csr_array:
+    """Take entries above 0 for items; one that is stored twice is one item, a stored 0 is none."""
+    if array.dtype.kind not in "biuf":
+        raise TypeError(refusal(name, "hold real numbers", f"an array of {array.dtype}"))
     sets = sp.csr_array(array)
-    if not sets.has_canonical_format:
+    if sets.ndim != 2:
+        return sets
+    if not np.isfinite(sets.data).all():
+        raise ValueError(refusal(name, "be finite", "NaN or infinity"))
+    if (sets.data < 0).any():
+        advice = "For vectors, with Euclidean distance, give dense arrays."
+        raise ValueError(refusal(name, "hold items, entries above 0", sets.data.min(), advice))
+    if not sets.has_canonical_format or (sets.data == 0).any():
         sets = sets.copy()
         sets.sum_duplicates()
+        sets.eliminate_zeros()
     return sets
 
 

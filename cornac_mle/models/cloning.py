@@ -6,15 +6,32 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from cornac.data import Dataset
-from cornac.models import Recommender
+from cornac.models import CVAECF, Recommender, RecVAE
 
 from cornac_mle.checks import refusal
 from cornac_mle.profiles import dataset_items, dataset_users
+from cornac_mle.sparse import FloatArray
 
 if TYPE_CHECKING:
     from cornac_mle.models.base import GenerativeRecommender
+
+RECVAE_ITEMS = 100
+"""Items without which Cornac's RecVAE cannot find the first 100."""
+FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What data that a model is not made for may raise; want of memory is no such thing."""
+MODALITIES = {CVAECF: "user_graph"}
+"""Families that can be sampled, and what of a Dataset they need beside ratings."""
 
 
 def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
@@ -27,6 +44,67 @@ def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) ->
     for name, argument in inspect.signature(type(model)).parameters.items():
         vars(kept).setdefault(name, argument.default)
     return kept.clone(new_params)
+
+
+def fitted_or_refused(
+    model: Recommender, train_set: Dataset, val_set: Dataset | None = None
+) -> Recommender:
+    """Fit a model; where Cornac's own code fails on these data, say which model it is, and why.
+
+    Raises
+    ------
+    ValueError
+        Naming the model and the reason.
+    """
+    check_fittable(model, train_set)
+    try:
+        return model.fit(train_set, val_set)
+    except FAILURES as error:
+        if is_refusal(error) or isinstance(error, NotImplementedError):
+            raise
+        raise ValueError(unfittable(model, f"{type(error).__name__}: {error}")) from error
+
+
+def check_fittable(model: Recommender, train_set: Dataset) -> None:
+    """Refuse data that a Cornac model cannot be fitted to, where the reason is known.
+
+    Raises
+    ------
+    ValueError
+        Naming the model and the reason.
+    """
+    if isinstance(model, RecVAE) and train_set.num_items < RECVAE_ITEMS:
+        reason = f"{train_set.num_items} items: it stops early by NDCG@{RECVAE_ITEMS}"
+        raise ValueError(unfittable(model, reason, f"Give at least {RECVAE_ITEMS} items."))
+    for kind, modality in MODALITIES.items():
+        if isinstance(model, kind) and getattr(train_set, modality, None) is None:
+            advice = f"Pass {modality}=... to the evaluation method."
+            raise ValueError(unfittable(model, f"data without a {modality}", advice))
+
+
+def finite(model: Recommender, numbers: FloatArray) -> FloatArray:
+    """Return factors or scores of a fitted model, or raise if it has diverged.
+
+    Raises
+    ------
+    ValueError
+        Naming the model.
+    """
+    if not np.isfinite(numbers).all():
+        rule, advice = "have finite factors and scores", "Lower its learning rate, or rescale."
+        got = "NaN or infinity after its fit"
+        raise ValueError(refusal("model", rule, got, advice, context=model.name))
+    return numbers
+
+
+def unfittable(model: Recommender, reason: str, advice: str = "Leave this model out.") -> str:
+    """Say that a model cannot be fitted to the data it was given."""
+    return refusal("model", "be one that can be fitted to these data", reason, advice, model.name)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error is one of ours, which says what is wrong in one line."""
+    return str(error).startswith("`")
 
 
 def frozen(model: Recommender) -> bool:

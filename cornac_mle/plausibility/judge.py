@@ -152,7 +152,7 @@ class PlausibilityModel:
         Raises
         ------
         ValueError
-            If fewer than 20 reference users hold 2 items or more.
+            If fewer than 20 reference users hold 2 items or more, or all hold all items.
         """
         random = repeatable_generator(rng)
         kind = FAMILIES[check_choice("family", family, FAMILIES)]
@@ -160,8 +160,7 @@ class PlausibilityModel:
         n_users = users.shape[0]
         if n_users < MIN_REFERENCE_USERS:
             rule = f"hold at least {MIN_REFERENCE_USERS} users of 2 items or more"
-            advice = "Give more users to the reference group."
-            raise ValueError(refusal("reference", rule, n_users, advice))
+            raise ValueError(refusal("reference", rule, n_users, "Give this group more users."))
         users = users[random.permutation(n_users)]
         if min(users.shape) > MAX_USERS:
             users, n_users = users[:MAX_USERS], MAX_USERS
@@ -169,7 +168,7 @@ class PlausibilityModel:
         counts = _user_counts(users)
         weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
         altered = swap(users, PLANTED_SHARE, popularity=weights, rng=random)
-        is_planted = ~_held_in(altered, users)
+        is_planted = _planted(altered, users)
         # A user's own items would count one user more than a new user's do.
         blind_counts = [
             (counts - _user_counts(users[fold])) * n_users / (n_users - fold.size) for fold in folds
@@ -321,8 +320,11 @@ def _quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> N
     return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
 
 
-def _held_in(profiles: sp.csr_array, others: sp.csr_array) -> NDArray[np.bool_]:
-    """Whether each stored entry of `profiles` is stored in `others` too, (profiles.nnz,)."""
-    n_items = np.int64(profiles.shape[1])
-    keys = user_of(profiles) * n_items + profiles.indices
-    return np.isin(keys, user_of(others) * n_items + others.indices)
+def _planted(altered: sp.csr_array, users: sp.csr_array) -> NDArray[np.bool_]:
+    """Whether each stored entry of `altered` is planted: not stored in `users`, (nnz,)."""
+    n_items = np.int64(users.shape[1])
+    keys = user_of(altered) * n_items + altered.indices
+    planted = ~np.isin(keys, user_of(users) * n_items + users.indices)
+    if not planted.any():
+        raise ValueError(refusal("reference", "hold users who lack an item", "none"))
+    return planted

@@ -1,10 +1,13 @@
 """A run folder: scores, synthetic users and a manifest, whole or not at all."""
 
+import errno
 import hashlib
 import json
+import math
+import os
 import platform
 import shutil
-import tempfile
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,16 @@ from typing import Any
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from cornac_mle.files.interactions import finite_number, write_table
+from cornac_mle.files.locks import new_folder
+from cornac_mle.files.paths import atomic_path
 from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
 from cornac_mle.report.report import Report
 
 PACKAGES = ("cornac-mle", "cornac", "numpy", "scipy", "pandas", "scikit-learn", "torch")
+FINISHED, RUN = "finished", "run.json"
+"""Folder of the records of finished fits, and what it says of the run."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def write_run(
@@ -24,10 +33,14 @@ def write_run(
     arguments: dict[str, Any],
     data_hash: str,
     preferences: pd.DataFrame,
+    *,
+    records: Path | None = None,
 ) -> Path:
     """Write a run folder: tables as CSV, profiles/ and manifest.json.
 
     It is written beside its place under another name and then moved, so that it is whole or absent.
+    Text in the tables is text in a spreadsheet, too: see `protected`. The profiles, which are data,
+    have ids exactly as they are.
 
     Parameters
     ----------
@@ -41,6 +54,8 @@ def write_run(
         Hash of the feedback, see `hash_feedback`.
     preferences : DataFrame
         The least believable preferences of each model's users, see `unrealistic_preferences`.
+    records : Path, optional
+        Folder of records of finished fits that goes into the run folder.
 
     Returns
     -------
@@ -48,32 +63,90 @@ def write_run(
         The folder that was written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    unfinished, handle = new_folder(folder)
     try:
-        report.scores.to_csv(partial / "scores.csv", index=False)
-        unrealistic_users(report).to_csv(partial / "unrealistic_users.csv", index=False)
-        preferences.to_csv(partial / "unrealistic_preferences.csv", index=False)
-        (partial / "profiles").mkdir()
-        for model, profiles in report.synthetic.items():
-            name = "".join(sign if sign.isalnum() else "_" for sign in model)
-            profiles.write(partial / "profiles" / f"{name}.csv.gz")
+        write_table(protected(report.scores), unfinished / "scores.csv")
+        write_table(protected(unrealistic_users(report)), unfinished / "unrealistic_users.csv")
+        write_table(protected(preferences), unfinished / "unrealistic_preferences.csv")
+        (unfinished / "profiles").mkdir()
+        for model, name in _file_names(report.synthetic).items():
+            report.synthetic[model].write(unfinished / "profiles" / f"{name}.csv.gz")
         manifest = {
             "dataset": report.dataset,
             "data_sha256": data_hash,
             "arguments": arguments,
+            "failed": report.failed,
             "groups": report.groups,
             "dropped": report.dropped,
             "versions": versions(),
         }
         text = json.dumps(manifest, indent=2, default=str, sort_keys=True)
-        (partial / "manifest.json").write_text(text + "\n", encoding="utf-8")
-        partial.chmod(0o755)
-        target = free_name(folder)
-        partial.rename(target)
+        with atomic_path(unfinished / "manifest.json") as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+        if records is not None:
+            shutil.copytree(records, unfinished / FINISHED)
+        return _moved(unfinished, folder)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return target
+    finally:
+        os.close(handle)
+
+
+def _moved(unfinished: Path, folder: Path) -> Path:
+    """Give a folder its name, or the next that is free: another run may take one meanwhile."""
+    while True:
+        target = free_name(folder)
+        try:
+            unfinished.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        else:
+            return target
+
+
+def _file_names(models: Iterable[str]) -> dict[str, str]:
+    """Name of each model's file: letters and digits, and no two alike."""
+    names: dict[str, str] = {}
+    for model in models:
+        plain = name = "".join(sign if sign.isalnum() else "_" for sign in model)[:80]
+        number = 1
+        while name in names.values():
+            number += 1
+            name = f"{plain}_{number}"
+        names[model] = name
+    return names
+
+
+def protected(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make text of what a spreadsheet would run: a cell that begins with =, +, -, @, tab or return.
+
+    An apostrophe goes before it, and before text that begins with an apostrophe, so that
+    `unprotected` has it back. Text that is a number stays as it is, and so do numbers.
+
+    >>> protected(pd.DataFrame({"item": ["=1+1", "-5", "tea"], "value": [-1, 0, 1]}))
+        item  value
+    0  '=1+1     -1
+    1     -5      0
+    2    tea      1
+    """
+    texts = frame.select_dtypes(exclude="number").columns
+    return frame.assign(**{name: frame[name].map(_protected_cell) for name in texts})
+
+
+def unprotected(cell: str) -> str:
+    """Give the text that a cell of a run folder's tables stands for: see `protected`.
+
+    >>> unprotected("'=1+1"), unprotected("tea")
+    ('=1+1', 'tea')
+    """
+    return cell.removeprefix("'")
+
+
+def _protected_cell(cell: object) -> object:
+    runs = isinstance(cell, str) and cell.startswith(FORMULA_STARTS)
+    return f"'{cell}" if runs and math.isnan(finite_number(cell)) else cell
 
 
 def unrealistic_users(report: Report, false_discovery_rate: float = 0.1) -> pd.DataFrame:
@@ -126,7 +199,7 @@ def versions() -> dict[str, str]:
 def free_name(folder: Path) -> Path:
     """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
     candidate, number = folder, 1
-    while candidate.exists():
+    while os.path.lexists(candidate):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate

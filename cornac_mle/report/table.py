@@ -71,12 +71,12 @@ def _metrics_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> T
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
     for heading in ("best", "real users\n(ceiling)", "popularity\n(floor)", *models):
-        table.add_column(heading, justify="right")
+        table.add_column(Text(heading), justify="right")
     for metric in metrics:
         own = scores[scores["metric"] == metric]
         cells = [_value(own[own["model"] == model]) for model in models]
         ends = [_reference(own["ceiling"]), _reference(own["floor"])]
-        table.add_row(metric, report.metrics[metric].best, *ends, *cells)
+        table.add_row(Text(metric), report.metrics[metric].best, *ends, *cells)
     return table
 
 
@@ -87,7 +87,8 @@ def _models_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Ta
     for metric in metrics:
         heading = HEADINGS.get(_stem(metric), metric.replace("@", "\n@"))
         best = report.metrics[metric].best
-        table.add_column(f"{heading}\n[not bold dim]{best}", justify="right", no_wrap=True)
+        title = Text.assemble(f"{heading}\n", (best, "not bold dim"))
+        table.add_column(title, justify="right", no_wrap=True)
     for label, field, style in (
         ("real users (ceiling)", "ceiling", "green"),
         ("popularity (floor)", "floor", "red"),
@@ -97,7 +98,7 @@ def _models_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Ta
     table.add_section()
     for model in scores["model"].unique():
         own = scores[scores["model"] == model]
-        table.add_row(model, *[_cell(own[own["metric"] == metric]) for metric in metrics])
+        table.add_row(Text(model), *[_cell(own[own["metric"] == metric]) for metric in metrics])
     return table
 
 
@@ -112,7 +113,7 @@ def judge_table(report: Report) -> RenderableType:
         table.add_column(family, justify="right", no_wrap=True)
     for model, row in judges.iterrows():
         cells = [_number(row[name]) + OWN_FAMILY * (row["own_family"] == name) for name in families]
-        table.add_row(str(model), *cells, _number(row["worst"]))
+        table.add_row(Text(str(model)), *cells, _number(row["worst"]))
     lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
     if len(judges) > 2:
         pairs = combinations(families, 2)
@@ -181,6 +182,9 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
     lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
     if lost:
         lines.append("Left out before fitting: " + ";\n  ".join(lost) + ".")
+    failed = [f"{model} ({' '.join(reason.split())})" for model, reason in report.failed.items()]
+    if failed:
+        lines.append("Failed, and not in the tables or not with every fit: " + ";\n  ".join(failed))
     return "\n".join(lines)
 
 

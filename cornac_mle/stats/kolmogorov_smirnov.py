@@ -5,6 +5,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from cornac_mle.sparse import FloatArray
+from cornac_mle.stats.permutations import batch_size
 
 
 def ks_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
@@ -26,7 +27,8 @@ def ks_permutation_p_value(
     """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations).
 
     Where there are no more than `n_permutations` relabellings, all of them are taken once, and the
-    share is exact.
+    share is exact. Some relabellings are held in memory at a time; the share does not depend on how
+    many.
     """
     # Ranks, because -inf is a score that has no differences.
     ranks = stats.rankdata(np.concatenate([first, second]), method="dense")
@@ -36,6 +38,7 @@ def ks_permutation_p_value(
         alternative="greater",
         n_resamples=n_permutations,
         vectorized=False,
+        batch=batch_size(len(ranks)),
         rng=rng,
     )
     return float(test.pvalue)

@@ -6,7 +6,7 @@ from functools import cache
 from cornac.models import BPR, EASE, WBPR, MostPop, Recommender
 
 from cornac_mle.checks import check_different_names, refusal
-from cornac_mle.models.cloning import fresh_clone
+from cornac_mle.models.cloning import fitted_or_refused, fresh_clone
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import pattern
 
@@ -41,7 +41,8 @@ def fitted(
     data = sets.to_dataset(seed=seed)
     for recommender in recommenders:
         unseeded = "seed" in recommender._get_init_params() and recommender.seed is None
-        yield fresh_clone(recommender, {"seed": seed} if unseeded else None).fit(data)
+        clone = fresh_clone(recommender, {"seed": seed} if unseeded else None)
+        yield fitted_or_refused(clone, data)
 
 
 def checked_recommenders(recommenders: Sequence[Recommender]) -> tuple[Recommender, ...]:

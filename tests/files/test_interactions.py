@@ -207,7 +207,7 @@ def test_bad_parquet_is_refused_in_one_line(tmp_path, columns, message):
 
 def test_a_rating_in_a_row_without_user_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("user,item,rating\n,x,2\n")
-    with pytest.raises(ValueError, match=r"must be empty in a line without a user or an item; got"):
+    with pytest.raises(ValueError, match=r"`user` must not be empty; got '' for line 2"):
         read_table(tmp_path / "t.csv", empty_ids=True)
     (tmp_path / "t.csv").write_text("user,item,rating\n,,\n")
     with pytest.raises(ValueError, match=r"`user` must not be empty"):

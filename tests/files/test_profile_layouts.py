@@ -137,7 +137,7 @@ H = "user,item,rating\n"
             r"must list a user with no items once; got user 'a' with items",
         ),
         (H + "a,x,one\n", r"`rating` must be a finite number; got 'one' for line 2 of .*p\.csv"),
-        (H + "a,,1\n", r"`rating` must be empty in a line without a user or an item; got '1' for"),
+        (H + "a,,1\n", r"`item` must not be empty; got '' for line 2 of .*p\.csv"),
     ],
 )
 def test_a_table_that_holds_no_profiles_is_refused_in_one_line(tmp_path, text, message):

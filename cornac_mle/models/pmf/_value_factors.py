@@ -90,7 +90,7 @@ class ValueFit:
         self.centred = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
         self.here_by_item = sp.csr_array(self.here.T)
         self.centred_by_item = sp.csr_array(self.centred.T)
-        self.total = float((data**2).sum(dtype=np.float64))
+        self.total = float(np.square(data, dtype=np.float64).sum())
         self.user_features = np.column_stack([selection.users, np.ones(n_users)])
         self.item_features = np.column_stack([selection.items, np.ones(n_items)])
         start = START_SD * rng.standard_normal((n_items, size + 1))

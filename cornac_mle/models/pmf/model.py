@@ -24,6 +24,9 @@ from cornac_mle.sampling.plackett_luce import plackett_luce
 from cornac_mle.sampling.sizes import size_distribution
 from cornac_mle.sparse import FloatArray, pattern
 
+LEAST_SPREAD, LARGEST_SPREAD = 0.1, 1e15
+"""Differences of the largest and the smallest value that can be told from the least noise, .01,
+and whose squares 32 bits hold."""
 VARIANTS = ("hurdle", "gaussian")
 
 
@@ -116,7 +119,8 @@ class PMF(GenerativeRecommender):
     Raises
     ------
     ValueError
-        By `fit`, if all training values are equal and the variant is Gaussian.
+        By `fit`, if all training values are equal and the variant is Gaussian, or if the largest
+        is less than .1 above the smallest, or more than 1e15.
 
     Notes
     -----
@@ -181,6 +185,7 @@ class PMF(GenerativeRecommender):
             rule, got = "hold different values for the Gaussian variant", "equal ones"
             advice = "Use variant='hurdle', or Popularity."
             raise ValueError(refusal("train_set", rule, got, advice))
+        check_spread(self.value_range_)
         selection = self._fit_selection(matrix, rng)
         self.user_factors_, self.item_factors_ = selection
         values = None
@@ -286,6 +291,20 @@ class PMF(GenerativeRecommender):
             item = items[item_idx] if self.knows_item(item_idx) else items.mean(axis=0)
             value += user @ item[:-1] + item[-1]
         return np.clip(value, *self.value_range_) if clipping else value
+
+
+def check_spread(value_range: tuple[float, float]) -> None:
+    """Refuse values, unless all equal, on whose scale the least noise or 32 bits would count.
+
+    Raises
+    ------
+    ValueError
+        Naming how far apart they are.
+    """
+    spread = value_range[1] - value_range[0]
+    if spread and not LEAST_SPREAD <= spread <= LARGEST_SPREAD:
+        rule = f"hold values that are from {LEAST_SPREAD:g} to {LARGEST_SPREAD:g} apart"
+        raise ValueError(refusal("train_set", rule, f"{spread:g}", "Rescale the ratings."))
 
 
 def joint_density(

@@ -14,7 +14,7 @@ from cornac_mle.adapters.unseen import unseen_scores
 from cornac_mle.checks import check_seed, refusal
 from cornac_mle.item_holdout import hold_out_share
 from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
-from cornac_mle.models.cloning import fresh_clone, frozen, to_evaluation
+from cornac_mle.models.cloning import finite, fitted_or_refused, fresh_clone, frozen, to_evaluation
 from cornac_mle.models.sampled._calibrated_link import fit_inverse_temperature, fit_offsets
 from cornac_mle.models.sampled._user_densities import (
     DENSITIES,
@@ -207,7 +207,7 @@ class Sampled(GenerativeRecommender):
         model = (
             copy.deepcopy(self.model)
             if self._as_it_is
-            else fresh_clone(self.model).fit(self.train_set, self.val_set)
+            else fitted_or_refused(fresh_clone(self.model), self.train_set, self.val_set)
         )
         for what, ids in (("users", dataset_users), ("items", dataset_items)):
             if not ids(model).equals(ids(self.train_set)):
@@ -232,13 +232,15 @@ class Sampled(GenerativeRecommender):
     def _fit_points(self, adapter: Adapter, sizes: IntArray, rng: np.random.Generator) -> None:
         """Users by a density over the points of the training users."""
         assert adapter.points is not None  # whatever has no profiles has points
+        points = finite(self.model_, adapter.points(self.model_))
         kind, held = self.density or "mixture", len(self.size_distribution_)
-        self.density_ = fit_density(kind, adapter.points(self.model_), sizes, held, rng)
+        self.density_ = fit_density(kind, points, sizes, held, rng)
         self.sampler_ = f"{adapter.family}, {kind} over users"
 
     def _take_own_distribution(self, adapter: Adapter) -> None:
         """Users by the model's own generative distribution, whose scores are log-rates."""
         self.sampler_ = adapter.family + ", its own generative distribution"
+        self._scored(1, np.random.default_rng(0))  # refuses a model that has diverged
         self.inverse_temperature_ = 1.0
         self.offsets_ = np.where(self.popularity_ > 0, 0.0, -np.inf)
 
@@ -297,7 +299,7 @@ class Sampled(GenerativeRecommender):
             assert adapter.draw is not None
             points = adapter.draw(self.model_, n_users, rng)
             sizes = draw_sizes(self.size_distribution_, n_users, rng)
-        return adapter.scores(self.model_, points), sizes
+        return finite(self.model_, adapter.scores(self.model_, points)), sizes
 
     def _draw(self, n_users: int, rng: np.random.Generator) -> sp.csr_array:
         scores, sizes = self._scored(n_users, rng)
@@ -309,7 +311,8 @@ class Sampled(GenerativeRecommender):
 
     def _unseen(self, matrix: sp.csr_array, own: IntArray | None) -> FloatArray:
         assert self.train_matrix_ is not None
-        return unseen_scores(self.model_, matrix, self.train_matrix_, own)
+        scores = unseen_scores(self.model_, matrix, self.train_matrix_, own)
+        return finite(self.model_, scores)
 
     def _why_no_log_likelihood(self) -> str:
         return "nothing gives the probability of a profile under a density and a link together."

@@ -1,0 +1,141 @@
+"""The commands and their options; what they do lies in a file each, imported when it is needed."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cornac_mle.cli._asked import Asked, given_options
+from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS
+from cornac_mle.cli._terminal import NOT_PRINTED, OneLineGroup, say, write
+
+app = typer.Typer(
+    cls=OneLineGroup,
+    help="Are the users that a recommender model makes up believable?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DatasetOption = Annotated[
+    str, typer.Option("--dataset", help="A data set by name; `cornac-mle datasets` lists them.")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="CSV, TSV or Parquet file: user, item[, rating[, timestamp]]."),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(help="A rating of at least this is a like; lower ones are left out."),
+]
+SeedOption = Annotated[
+    int, typer.Option(help="Random seed of the split, the fits and the sampling.")
+]
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        from cornac_mle import __version__
+
+        raise typer.Exit(0 if write(f"cornac-mle {__version__}\n") else NOT_PRINTED)
+
+
+@app.callback()
+def every_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Say whether the users that a recommender model makes up are believable."""
+    _log_in_one_line()
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    dataset: DatasetOption = "complete-journey",
+    data: DataOption = None,
+    rating_threshold: ThresholdOption = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help=f"Comma-separated, of {KNOWN_MODELS}.",
+            show_default=DEFAULT_MODELS.replace(",", ", "),  # so that help can break the line
+        ),
+    ] = DEFAULT_MODELS,
+    seed: SeedOption = 123,
+    fits: Annotated[int, typer.Option(help="Fits of each model, with consecutive seeds.")] = 1,
+    samples: Annotated[int, typer.Option(help="Sets of users drawn from each fit.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Run folder that was cut short: go on with it, with its settings."),
+    ] = None,
+) -> None:
+    """Fit models, let them make up users, hold those against real users, write a run folder."""
+    from cornac_mle.cli import _compare
+
+    asked = Asked(
+        dataset=dataset,
+        data=data,
+        rating_threshold=rating_threshold,
+        models=models,
+        seed=seed,
+        fits=fits,
+        samples=samples,
+    )
+    raise typer.Exit(_compare.compare(asked, out, given_options(context), resume))
+
+
+@app.command()
+def sample(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .tsv, .parquet or .npz.")],
+    model: Annotated[str, typer.Option(help="One model; `compare --help` lists them all.")] = "vae",
+    n: Annotated[int, typer.Option("--n", help="Users to draw.")] = 1000,
+    dataset: DatasetOption = "complete-journey",
+    data: DataOption = None,
+    rating_threshold: ThresholdOption = None,
+    seed: SeedOption = 123,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file without a word.")] = False,
+) -> None:
+    """Fit one model on all users of a data set and write users that it makes up."""
+    from cornac_mle.cli import _sample
+
+    status = _sample.sample(
+        out,
+        model,
+        n,
+        dataset,
+        data,
+        rating_threshold,
+        seed,
+        force=force,
+        given=given_options(context),
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def datasets() -> None:
+    """List data sets by name, with sizes, licences and whether they are on this machine."""
+    from cornac_mle.datasets import DATASETS
+    from cornac_mle.report.table import dataset_table, output_console
+
+    console = output_console()
+    with console.capture() as captured:
+        console.print(dataset_table(DATASETS.values()))
+    raise typer.Exit(0 if write(captured.get()) else NOT_PRINTED)
+
+
+class _OneLine(logging.Handler):
+    """Log to standard error, a line a message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def _log_in_one_line() -> None:
+    logging.basicConfig(handlers=[_OneLine()], level=logging.WARNING)
