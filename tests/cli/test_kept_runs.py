@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+import shutil
 import signal
+import subprocess
 
 import pandas as pd
 import pytest
@@ -359,6 +361,43 @@ def test_a_disk_that_is_full_for_a_moment_does_no_harm(small, tmp_path, monkeypa
     assert status == 0, output
     assert "warning: what is finished cannot be kept yet" in output
     assert is_like(tmp_path / "runs" / "small-123", whole)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A folder on a disk of its own; gives a function that sets its size in KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root may mount a disk")
+
+    def resize(size):
+        subprocess.run(["mount", "-o", f"remount,size={size}k", str(folder)], check=True)
+
+    yield folder, resize
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_loses_nothing(small, tiny_disk, monkeypatch, whole):
+    out, resize = tiny_disk
+    command = ("compare", "--data", small, *MODELS, "--out", out)
+    for size in (4, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192):
+        resize(size)
+        status, output = invoke(*command)
+        left = hidden(out)
+        if status == 0:
+            break
+        assert status == 2
+        assert "No space left on device" in output
+        assert list(out.iterdir()) == left
+        if left:
+            resize(10_000)
+            status, output = invoke("compare", "--resume", left[0])
+            assert status == 0, output
+            assert is_like(out / "small-123", whole)
+            shutil.rmtree(out / "small-123")
+    assert size > 32
 
 
 def test_a_killed_sample_leaves_a_temporary_file_that_the_next_removes(small, tmp_path):
