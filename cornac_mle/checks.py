@@ -5,11 +5,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-LARGEST_COUNT = 2**31 - 1
-"""Largest number of anything, unless told otherwise: more fits into no array."""
-LARGEST_SEED = 2**32 - 1
-"""Largest random seed that Cornac, scikit-learn and PyTorch all take."""
+LARGEST_COUNT = 2**32 - 1
+"""Largest number of anything, unless told otherwise, and the largest random seed that Cornac,
+scikit-learn and PyTorch all take."""
 MOST_BITS = 1024
 """Longest integer that is spelled out in a message; floats end there."""
 MOST_CHARACTERS = 500
@@ -52,13 +52,13 @@ def check_count(name: str, value: object, *, minimum: int = 1, maximum: int = LA
     if count < minimum:
         raise ValueError(refusal(name, f"be at least {minimum}", count))
     if count > maximum:
-        raise ValueError(refusal(name, f"be at most {maximum:,}", count))
+        raise ValueError(refusal(name, f"be at most {maximum}", count))
     return count
 
 
 def check_seed(seed: object) -> int | None:
     """Return `seed` as an int of 32 bits, or None (another result each time), or raise."""
-    return None if seed is None else check_count("seed", seed, minimum=0, maximum=LARGEST_SEED)
+    return None if seed is None else check_count("seed", seed, minimum=0)
 
 
 def written(value: object) -> str:
@@ -96,6 +96,26 @@ def check_number(
         rule = ", ".join(["be finite", *([" and ".join(named)] if named else [])])
         raise ValueError(refusal(name, rule, written(value)))
     return number
+
+
+def check_reals(name: str, values: object) -> npt.NDArray[np.float64]:
+    """Return `values` as an array of float64, NaN and infinities among them, or raise.
+
+    >>> check_reals("scores", [1, 2.5])
+    array([1. , 2.5])
+    """
+    rule = "be an array of real numbers"
+    if np.ma.is_masked(values):
+        raise ValueError(refusal(name, rule, "masked entries"))
+    try:
+        array = np.asarray(values)
+        if array.dtype == object:
+            array = np.asarray(values, dtype=np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise TypeError(refusal(name, rule, written(values))) from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(refusal(name, rule, written(values)))
+    return array.astype(np.float64)
 
 
 def check_share(name: str, value: object) -> float:
