@@ -34,6 +34,10 @@ from cornac_mle.report.table import output_console, score_table
 
 if TYPE_CHECKING:
     from cornac_mle.report.report import Report
+SETTINGS = (
+    *("name", "dataset", "data", "rating_threshold", "models", "seed", "fits", "samples"),
+    *("data_sha256", "versions"),
+)
 FORMAT = 1
 """Of what is written of a run in the making; another one is not gone on with."""
 
@@ -261,6 +265,10 @@ def _check_format(kept: dict[str, Any]) -> None:
     if kept.get("format") != FORMAT:
         rule = f"be written in format {FORMAT}"
         raise ValueError(refusal("--resume", rule, kept.get("format"), "Start anew."))
+    missing = [name for name in SETTINGS if name not in kept]
+    if missing or not isinstance(kept["versions"], dict):
+        got = f"no {', '.join(missing) or 'versions'}"
+        raise ValueError(refusal("--resume", "say what was asked for", got, "Start anew."))
 
 
 def _check_same(kept: dict[str, Any], now: dict[str, Any]) -> None:

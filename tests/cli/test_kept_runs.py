@@ -217,6 +217,16 @@ def test_what_contradicts_the_run_is_refused_in_one_line(small, tmp_path, monkey
         assert (status, len(output.splitlines())) == (2, 1), output
         assert "`resume` must be a run folder that was cut short" in output
         assert message in output
+    settings = folder / "finished" / "run.json"
+    content = json.loads(settings.read_text())
+    for change, message in (
+        ({"format": 0}, "must be written in format 1; got 0. Start anew."),
+        ({"versions": 3}, "must say what was asked for; got no versions. Start anew."),
+    ):
+        settings.write_text(json.dumps(content | change))
+        status, output = invoke("compare", "--resume", folder)
+        assert (status, len(output.splitlines())) == (2, 1), output
+        assert message in output
     (folder / "finished" / "000" / "entries.json").write_text("{")
     status, output = invoke("compare", "--resume", folder)
     assert (status, len(output.splitlines())) == (2, 1), output
