@@ -41,11 +41,11 @@ SMALL = {
 FITTED = (LDA, Mixture, PMF, VAE, Popularity, TrainingUsers)
 WORDS = ("prior", "vamp", "bern", "pois", "gaus", "gaussian", "posterior", "bootstrap", "hurdle")
 METRICS = [
-    getattr(M, name)
+    getattr(metrics, name)
     for name in metrics.__all__
-    if inspect.isclass(getattr(M, name))
-    and issubclass(getattr(M, name), metrics.RealismMetric)
-    and not inspect.isabstract(getattr(M, name))
+    if inspect.isclass(getattr(metrics, name))
+    and issubclass(getattr(metrics, name), metrics.RealismMetric)
+    and not inspect.isabstract(getattr(metrics, name))
 ]
 
 
