@@ -155,6 +155,30 @@ def check_entries(
     return checked
 
 
+def check_name(name: object) -> str:
+    """Return the name of a model as it is, or raise unless it is a string of one line.
+
+    >>> check_name("VAE prior")
+    'VAE prior'
+    """
+    if not isinstance(name, str):
+        raise TypeError(refusal("name", "be a string", written(name)))
+    if not name.strip() or len(name.splitlines()) > 1:
+        raise ValueError(refusal("name", "be a word, or more, in one line", repr(name)))
+    return name
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False, of numpy's kind or as 1 or 0 too, or raise.
+
+    >>> check_flag("verbose", 1)
+    True
+    """
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise TypeError(refusal(name, "be True or False", written(value)))
+    return bool(value)
+
+
 def check_different_names(name: str, names: Sequence[str], advice: str = "") -> None:
     """Raise, with the first that is there twice, unless all `names` differ.
 

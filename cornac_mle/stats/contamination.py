@@ -76,7 +76,7 @@ def contamination_bound(
     >>> round(bound, 2), threshold
     (0.46, 1.0)
     """
-    check_share("error", error)
+    error = check_share("error", error)
     sample = _checked("scores", scores)
     real = _checked("real_scores", real_scores)
     grid = np.unique(_checked("thresholds", thresholds))
@@ -131,10 +131,9 @@ def minimum_detectable_share(
     >>> minimum_detectable_share(5, 5, [0.01, 0.05]) is None
     True
     """
-    check_share("error", error)
-    check_share("power", power)
-    check_count("n", n)
-    check_count("n_real", n_real)
+    error = check_share("error", error)
+    power = check_share("power", power)
+    n, n_real = check_count("n", n), check_count("n_real", n_real)
     shares = _checked("real_shares", real_shares)
     if not ((shares >= 0) & (shares <= 1)).all():
         raise ValueError(refusal("real_shares", "be in [0, 1]", "others"))
