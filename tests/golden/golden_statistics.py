@@ -156,6 +156,7 @@ def detectable():
     for n, n_real, shares, error, power in (
         (25, 20, [0.05], 0.1, 0.8),
         (18, 30, [0.02, 0.1], 0.05, 0.6),
+        (7, 9, [0.05, 0.3], 0.2, 0.9),
     ):
         level = mp.mpf(error) / (2 * len(shares))
         low = [lower_limit(c, n, level) for c in range(n + 1)]
