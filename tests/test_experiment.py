@@ -181,10 +181,8 @@ def test_averages_over_ratings_have_no_values_of_users(rows):
 def test_csv_files_hold_the_tables(rows, tmp_path):
     made = run(RatioSplit(rows, seed=1))
     made.to_csv(tmp_path / "new" / "folder")
-    scores = pd.read_csv(tmp_path / "new" / "folder" / "scores.csv", float_precision="round_trip")
-    per_user = pd.read_csv(
-        tmp_path / "new" / "folder" / "per_user.csv", float_precision="round_trip"
-    )
+    scores = pd.read_csv(tmp_path / "new" / "folder" / "scores.csv")
+    per_user = pd.read_csv(tmp_path / "new" / "folder" / "per_user.csv")
     for found, expected in ((scores, made.scores), (per_user, made.per_user)):
         assert list(found.columns) == list(expected.columns)
         assert found.value.tolist() == expected.value.tolist()

@@ -43,7 +43,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert re.fullmatch("[0-9a-f]{64}", manifest["data_sha256"])
     written = Profiles.read(run / "profiles" / "Popularity.csv.gz")
     assert len(written) == 74
-    users = pd.read_csv(run / "unrealistic_users.csv", float_precision="round_trip")
+    users = pd.read_csv(run / "unrealistic_users.csv")
     assert users.groupby("model").size().to_dict() == {
         "EASEᴿ": 74,
         "PMF": 74,

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from command_line import at_call, die, end, hidden, invoke, run, start
 from cornac_mle.cli import _compare
-from cornac_mle.eval_methods import realism_evaluation
+from cornac_mle.eval_methods import _realism_evaluation
 from cornac_mle.files import interactions, npz, paths
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models import Mixture, Popularity
@@ -137,7 +137,7 @@ def test_a_run_that_is_being_written_is_neither_removed_nor_gone_on_with(small, 
     [
         (Popularity, "_fit", 1, []),
         (Mixture, "_fit", 1, ["Popularity"]),
-        (realism_evaluation, "note_score", 2, []),  # some of its rows are there
+        (_realism_evaluation, "note_score", 2, []),  # some of its rows are there
         (Evaluator, "p_values", 1, ["Popularity"]),
         (partial_run, "write_record", 1, ["Popularity"]),
         (_compare, "preferences_by_model", 1, ["Popularity"]),
