@@ -127,11 +127,11 @@ class RankingAgreement(RealismMetric):
     1     ItemKNN  0.79       0.26
     2     MostPop  0.25       0.25
 
-    Of three pairs, two are in the same order and one is not, (2 - 1) / 3; nothing would have been
-    lost by picking the best on synthetic users.
+    All three pairs are in the same order, and nothing would have been lost by picking the best on
+    synthetic users.
 
     >>> metric.measure(method.evaluator, users, rng=1).value
-    0.3333333333333333
+    1.0
     >>> regret = RankingAgreement(recommenders, k=5, statistic="regret")
     >>> regret.measure(method.evaluator, users, rng=1).value
     0.0
