@@ -5,11 +5,11 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-LARGEST_COUNT = 2**31 - 1
-"""Largest number of anything, unless told otherwise: more fits into no array."""
-LARGEST_SEED = 2**32 - 1
-"""Largest random seed that Cornac, scikit-learn and PyTorch all take."""
+LARGEST_COUNT = 2**32 - 1
+"""Largest number of anything, unless told otherwise, and the largest random seed that Cornac,
+scikit-learn and PyTorch all take."""
 MOST_BITS = 1024
 """Longest integer that is spelled out in a message; floats end there."""
 MOST_CHARACTERS = 500
@@ -52,13 +52,13 @@ def check_count(name: str, value: object, *, minimum: int = 1, maximum: int = LA
     if count < minimum:
         raise ValueError(refusal(name, f"be at least {minimum}", count))
     if count > maximum:
-        raise ValueError(refusal(name, f"be at most {maximum:,}", count))
+        raise ValueError(refusal(name, f"be at most {maximum}", count))
     return count
 
 
 def check_seed(seed: object) -> int | None:
     """Return `seed` as an int of 32 bits, or None (another result each time), or raise."""
-    return None if seed is None else check_count("seed", seed, minimum=0, maximum=LARGEST_SEED)
+    return None if seed is None else check_count("seed", seed, minimum=0)
 
 
 def written(value: object) -> str:
@@ -98,6 +98,26 @@ def check_number(
     return number
 
 
+def check_reals(name: str, values: object) -> npt.NDArray[np.float64]:
+    """Return `values` as an array of float64, NaN and infinities among them, or raise.
+
+    >>> check_reals("scores", [1, 2.5])
+    array([1. , 2.5])
+    """
+    rule = "be an array of real numbers"
+    if np.ma.is_masked(values):
+        raise ValueError(refusal(name, rule, "masked entries"))
+    try:
+        array = np.asarray(values)
+        if array.dtype == object:
+            array = np.asarray(values, dtype=np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise TypeError(refusal(name, rule, written(values))) from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(refusal(name, rule, written(values)))
+    return array.astype(np.float64)
+
+
 def check_share(name: str, value: object) -> float:
     """Return `value` as a float in the open interval (0, 1), or raise."""
     return check_number(name, value, above=0.0, below=1.0)
@@ -133,6 +153,30 @@ def check_entries(
             got = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
             raise TypeError(refusal(name, f"hold {what}", got, advice))
     return checked
+
+
+def check_name(name: object) -> str:
+    """Return the name of a model as it is, or raise unless it is a string of one line.
+
+    >>> check_name("VAE prior")
+    'VAE prior'
+    """
+    if not isinstance(name, str):
+        raise TypeError(refusal("name", "be a string", written(name)))
+    if not name.strip() or len(name.splitlines()) > 1:
+        raise ValueError(refusal("name", "be a word, or more, in one line", repr(name)))
+    return name
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return True or False, of numpy's kind or as 1 or 0 too, or raise.
+
+    >>> check_flag("verbose", 1)
+    True
+    """
+    if not isinstance(value, bool | np.bool_ | Integral) or value not in (0, 1):
+        raise TypeError(refusal(name, "be True or False", written(value)))
+    return bool(value)
 
 
 def check_different_names(name: str, names: Sequence[str], advice: str = "") -> None:

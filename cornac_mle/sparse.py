@@ -101,6 +101,33 @@ def users_by_items(matrix: Any) -> sp.csr_array:
     return rows
 
 
+def held_items(name: str, matrix: Any) -> sp.csr_array:
+    """Take the entries above 0 of users x items for held items; a stored 0 is none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no two-dimensional sparse array of real numbers, or one is negative or not finite.
+    """
+    if not sp.issparse(matrix):
+        got, advice = type(matrix).__name__, "Give the `matrix` of Profiles."
+        raise TypeError(refusal(name, "be a scipy sparse array", got, advice))
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(refusal(name, "hold real numbers", f"an array of {matrix.dtype}"))
+    if matrix.ndim != 2:
+        raise ValueError(refusal(name, "have two dimensions", f"shape {matrix.shape}"))
+    held = sp.csr_array(matrix)
+    if not np.isfinite(held.data).all():
+        raise ValueError(refusal(name, "be finite", "NaN or infinity"))
+    if (held.data < 0).any():
+        raise ValueError(refusal(name, "hold items, entries above 0", held.data.min()))
+    if not held.has_canonical_format or (held.data == 0).any():
+        held = held.copy()
+        held.sum_duplicates()
+        held.eliminate_zeros()
+    return held
+
+
 def first_unkept(values: npt.NDArray[Any]) -> int | None:
     """Place of the first value that is not above 0 and finite, or that 32 bits do not keep."""
     wrong = ~((values >= LEAST_VALUE) & (values <= LARGEST_VALUE))  # NaN too

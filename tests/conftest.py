@@ -4,12 +4,17 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 from paths import SHARED_DATA
 
 # Tests run in as many processes as there are cores. Two threads in each, waiting for one another
 # most of the time, made them take six times as long; set before anything loads a thread pool.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")

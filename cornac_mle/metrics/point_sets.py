@@ -17,6 +17,7 @@ from cornac_mle.neighbours.balls import (
 )
 from cornac_mle.neighbours.similarity import Closeness, EuclideanCloseness, JaccardCloseness
 from cornac_mle.randomness import RngLike, repeatable_generator
+from cornac_mle.sparse import held_items
 from cornac_mle.stats.conformal import conformal_p_values
 
 Points: TypeAlias = npt.NDArray[np.floating] | sp.csr_array
@@ -223,7 +224,7 @@ def _checked(
         ("real", real, least),
         ("synthetic", synthetic, least if least_synthetic is None else least_synthetic),
     ):
-        one = _as_sets(name, array) if sp.issparse(array) else _as_vectors(name, array)
+        one = held_items(name, array) if sp.issparse(array) else _as_vectors(name, array)
         if one.ndim != 2 or one.shape[1] == 0:
             rule = "have two dimensions, points x coordinates"
             raise ValueError(refusal(name, rule, f"shape {one.shape}"))
@@ -256,25 +257,6 @@ def _as_vectors(name: str, array: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if is_complex:
         raise TypeError(refusal(name, rule, "complex numbers"))
     return points
-
-
-def _as_sets(name: str, array: sp.sparray) -> sp.csr_array:
-    """Take entries above 0 for items; one that is stored twice is one item, a stored 0 is none."""
-    if array.dtype.kind not in "biuf":
-        raise TypeError(refusal(name, "hold real numbers", f"an array of {array.dtype}"))
-    sets = sp.csr_array(array)
-    if sets.ndim != 2:
-        return sets
-    if not np.isfinite(sets.data).all():
-        raise ValueError(refusal(name, "be finite", "NaN or infinity"))
-    if (sets.data < 0).any():
-        advice = "For vectors, with Euclidean distance, give dense arrays."
-        raise ValueError(refusal(name, "hold items, entries above 0", sets.data.min(), advice))
-    if not sets.has_canonical_format or (sets.data == 0).any():
-        sets = sets.copy()
-        sets.sum_duplicates()
-        sets.eliminate_zeros()
-    return sets
 
 
 def _closeness(rows: Points, columns: Points) -> Closeness:

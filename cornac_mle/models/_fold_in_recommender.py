@@ -11,7 +11,7 @@ from cornac.exception import ScoreException
 from cornac.models import Recommender
 from tqdm.auto import tqdm
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_flag, check_name, refusal
 from cornac_mle.models._saved import load_model, rename_attributes
 from cornac_mle.models._spelling import spelled
 from cornac_mle.models._training_matrix import check_dataset, training_matrix
@@ -39,9 +39,11 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
     """
 
     def __init__(self, name: str, *, trainable: bool = True, verbose: bool = False) -> None:
-        if not isinstance(name, str):
-            raise TypeError(refusal("name", "be a string", repr(name)))
-        super().__init__(name=name, trainable=trainable, verbose=verbose)
+        super().__init__(
+            name=check_name(name),
+            trainable=check_flag("trainable", trainable),
+            verbose=check_flag("verbose", verbose),
+        )
         self.train_matrix_: sp.csr_array | None = None
         self.catalogue_: pd.Index | None = None
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import check_count, refusal
 from cornac_mle.randomness import RngLike, repeatable_generator
+from cornac_mle.sparse import held_items
 
 TRADES_A_USER = 20
 """Trades by default, for each user: a user takes part in 40 on average."""
@@ -40,8 +41,9 @@ def curveball(profiles: sp.csr_array, *, rng: RngLike, n_trades: int | None = No
 
     Raises
     ------
-    ValueError
-        If `n_trades` is negative, or there are fewer than two users.
+    TypeError, ValueError
+        If `profiles` are no sparse array of finite values, none below 0, `n_trades` is negative, or
+        there are fewer than two users.
 
     Notes
     -----
@@ -61,6 +63,7 @@ def curveball(profiles: sp.csr_array, *, rng: RngLike, n_trades: int | None = No
     >>> after.sum(axis=0).tolist(), after.sum(axis=1).tolist()
     ([2.0, 2.0, 1.0], [2.0, 2.0, 1.0])
     """
+    profiles = held_items("profiles", profiles)
     n_users, n_items = profiles.shape
     if n_users < 2:
         raise ValueError(refusal("profiles", "have at least 2 users to trade", n_users))

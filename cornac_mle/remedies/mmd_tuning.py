@@ -10,7 +10,14 @@ import copy
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.checks import check_count, check_number, check_seed, check_share, refusal
+from cornac_mle.checks import (
+    check_count,
+    check_flag,
+    check_number,
+    check_seed,
+    check_share,
+    refusal,
+)
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.cloning import check_frozen
 from cornac_mle.models.vae.model import VAE
@@ -167,7 +174,7 @@ class MMDTuning(GenerativeRecommender):
         )
         self.max_ndcg_loss = check_share("max_ndcg_loss", max_ndcg_loss)
         self.seed = check_seed(seed)
-        self.use_gpu = use_gpu
+        self.use_gpu = check_flag("use_gpu", use_gpu)
 
     # ------------------------------------------------------------------------------- formulas
 

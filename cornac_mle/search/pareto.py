@@ -1,12 +1,12 @@
 """Which rows of a table no other row beats: what is left to choose from with several objectives."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cornac_mle.checks import check_number, refusal
+from cornac_mle.checks import check_number, refusal, written
 
 Direction = str | float
 """What is best: "high", "low", or a number that a value should be near."""
@@ -73,9 +73,9 @@ def pareto_front(
 
     Raises
     ------
-    ValueError
-        If there is no column, one is not in the table or holds no numbers, or a direction is
-        missing or unknown.
+    TypeError, ValueError
+        If there is no table or no column, one is not in the table, is there twice or holds no
+        numbers, or a direction is missing or unknown.
 
     Examples
     --------
@@ -91,9 +91,14 @@ def pareto_front(
 
     LDA is not on it: PMF ranks better and is nearer to .05.
     """
-    if isinstance(columns, str) or isinstance(directions, str):
-        names = "columns` and `directions"
-        raise TypeError(refusal(names, "be lists", "a string", "Write [column], [direction]."))
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(refusal("table", "be a DataFrame", f"a {type(table).__name__}"))
+    for name, entries in (("columns", columns), ("directions", directions)):
+        if not isinstance(entries, Sequence | pd.Index | np.ndarray) or isinstance(
+            entries, str | bytes
+        ):
+            advice = "Write [column], [direction]."
+            raise TypeError(refusal(name, "be a list", written(entries), advice))
     if len(columns) == 0 or len(columns) != len(directions):
         got = f"{len(columns)} and {len(directions)}"
         rule = "be as many, at least one"
@@ -106,19 +111,23 @@ def pareto_front(
 
 def _losses(table: pd.DataFrame, column: str, direction: Direction) -> npt.NDArray[np.float64]:
     """Turn a column into numbers of which the lowest is best, (n_rows,)."""
-    if column not in table.columns:
+    count = int((table.columns == column).sum()) if isinstance(column, Hashable) else 0
+    if count != 1:
+        rule = "be once in the table" if count else "be in the table"
         known = ", ".join(map(str, table.columns))
-        raise ValueError(refusal("columns", "be in the table", repr(column), f"It has {known}."))
-    if not pd.api.types.is_numeric_dtype(table[column]):
-        got = f"{table[column].dtype} in {column!r}"
-        raise ValueError(refusal("columns", "hold numbers", got))
+        raise ValueError(refusal("columns", rule, written(column), f"It has {known}."))
+    kind = table[column].dtype
+    if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
+        raise ValueError(refusal("columns", "hold numbers", f"{kind} in {column!r}"))
     values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    if direction in ("high", "low"):
+    if isinstance(direction, str) and direction in ("high", "low"):
         return -values if direction == "high" else values
     try:
-        ideal = check_number("directions", float(direction))
+        # The notes of a report spell their best values: "0.05".
+        number = float(direction) if isinstance(direction, str) else direction
+        ideal = check_number("directions", number)
     except (TypeError, ValueError):
         rule = "each be 'high', 'low' or the best value"
         advice = "Where the ceiling is best, give its value."
-        raise ValueError(refusal("directions", rule, repr(direction), advice)) from None
+        raise ValueError(refusal("directions", rule, written(direction), advice)) from None
     return np.abs(values - ideal)

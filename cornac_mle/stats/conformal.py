@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_reals, refusal
 from cornac_mle.sparse import FloatArray
 
 
@@ -43,8 +43,8 @@ def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> FloatArray:
     >>> conformal_p_values([0, 1, 1.5, 9], [1, 2, 3]).tolist()
     [0.25, 0.5, 0.5, 1.0]
     """
-    values = np.asarray(scores, dtype=np.float64)
-    against = np.sort(np.asarray(calibration, dtype=np.float64), axis=None)
+    values = check_reals("scores", scores)
+    against = np.sort(check_reals("calibration", calibration), axis=None)
     if against.size == 0:
         advice = "Keep some real users back for calibration."
         raise ValueError(refusal("calibration", "hold at least 1 score", "none", advice))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq
 
-from cornac_mle.checks import check_share, refusal
+from cornac_mle.checks import check_count, check_reals, check_share, refusal
 from cornac_mle.sparse import FloatArray, IntArray
 
 
@@ -76,7 +76,7 @@ def contamination_bound(
     >>> round(bound, 2), threshold
     (0.46, 1.0)
     """
-    check_share("error", error)
+    error = check_share("error", error)
     sample = _checked("scores", scores)
     real = _checked("real_scores", real_scores)
     grid = np.unique(_checked("thresholds", thresholds))
@@ -131,9 +131,12 @@ def minimum_detectable_share(
     >>> minimum_detectable_share(5, 5, [0.01, 0.05]) is None
     True
     """
-    check_share("error", error)
-    check_share("power", power)
+    error = check_share("error", error)
+    power = check_share("power", power)
+    n, n_real = check_count("n", n), check_count("n_real", n_real)
     shares = _checked("real_shares", real_shares)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ValueError(refusal("real_shares", "be in [0, 1]", "others"))
     level = error / (2 * shares.size)
     counts = np.arange(n_real + 1)
     low = lower_limits(np.arange(n + 1), n, level)
@@ -184,7 +187,7 @@ def _count_at_most(scores: FloatArray, thresholds: FloatArray) -> IntArray:
 
 
 def _checked(name: str, values: npt.ArrayLike) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
+    array = check_reals(name, values)
     if array.ndim != 1 or array.size == 0 or np.isnan(array).any():
         rule = "be one-dimensional, not empty and free of NaN"
         got = "NaN" if array.size and array.ndim == 1 else f"shape {array.shape}"

@@ -7,7 +7,7 @@ import pandas as pd
 from cornac.models import Recommender
 from numpy.random import Generator
 
-from cornac_mle.checks import check_choice, check_count, check_share, refusal
+from cornac_mle.checks import check_choice, check_count, check_flag, check_share, refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
@@ -123,9 +123,9 @@ class RankingAgreement(RealismMetric):
     >>> users = Mixture(k=2, seed=1).fit(method.train_set).sample(60, rng=1)
     >>> metric.table(method.evaluator, users)[["recommender", "real", "synthetic"]].round(2)
       recommender  real  synthetic
-    0        EASE  0.82       0.37
-    1     ItemKNN  0.79       0.24
-    2     MostPop  0.25       0.29
+    0        EASE  0.82       0.43
+    1     ItemKNN  0.79       0.26
+    2     MostPop  0.25       0.25
 
     Of three pairs, two are in the same order and one is not, (2 - 1) / 3; nothing would have been
     lost by picking the best on synthetic users.
@@ -155,7 +155,7 @@ class RankingAgreement(RealismMetric):
         self.accuracy = check_choice("accuracy", accuracy, ACCURACIES)
         self.hidden_share = check_share("hidden_share", hidden_share)
         self.test_on = check_choice("test_on", test_on, ("real", "synthetic"))
-        self.verbose = verbose
+        self.verbose = check_flag("verbose", verbose)
         is_tau = statistic == "tau"
         self.bounds = (-1.0, 1.0) if is_tau else (0.0, 1.0)
         self.ideal = 1.0 if is_tau else 0.0
@@ -167,14 +167,14 @@ class RankingAgreement(RealismMetric):
         options = [statistic.replace("_", " ")] * (not is_tau) + [accuracy] * (accuracy != "ndcg")
         options += ["synthetic test"] * (test_on == "synthetic")
         suffix = f" ({', '.join(options)})" if options else ""
-        super().__init__(name=f"RankingAgreement@{k}{suffix}", higher_better=is_tau)
+        super().__init__(name=f"RankingAgreement@{self.cutoff}{suffix}", higher_better=is_tau)
         self._trials = Trials(
             recommenders=self.recommenders,
             cutoff=self.cutoff,
             accuracy=self.accuracy,
             hidden_share=self.hidden_share,
             on_themselves=test_on == "synthetic",
-            verbose=verbose,
+            verbose=self.verbose,
             name=self.name,
         )
 

@@ -77,7 +77,7 @@ def test_the_notes_of_a_report_are_directions():
     [
         ([], [], ValueError, "be as many, at least one; got 0 and 0"),
         (["a"], ["high", "low"], ValueError, "be as many, at least one; got 1 and 2"),
-        ("a", ["high"], TypeError, "must be lists; got a string"),
+        ("a", ["high"], TypeError, "`columns` must be a list; got 'a'"),
         (["b"], ["high"], ValueError, "`columns` must be in the table; got 'b'. It has a, text"),
         (["text"], ["high"], ValueError, "`columns` must hold numbers; got object in 'text'"),
         (["a"], ["ceiling"], ValueError, "the best value; got 'ceiling'. Where the ceiling"),

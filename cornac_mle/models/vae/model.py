@@ -12,7 +12,14 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
-from cornac_mle.checks import check_choice, check_count, check_number, check_seed, refusal
+from cornac_mle.checks import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_name,
+    check_number,
+    check_seed,
+)
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.vae._diagnostics import Diagnostics, diagnose
 from cornac_mle.models.vae._latent_densities import fit_densities
@@ -211,7 +218,7 @@ class VAE(GenerativeRecommender):
             check_count("n_components", n_components)
         self.n_components = n_components
         self.seed = check_seed(seed)
-        self.use_gpu = use_gpu
+        self.use_gpu = check_flag("use_gpu", use_gpu)
 
     def with_latent(self, latent: str, *, name: str | None = None) -> Self:
         """Copy the model with another `latent`; fitted weights are shared, nothing is trained.
@@ -237,8 +244,8 @@ class VAE(GenerativeRecommender):
             If `name` is no string.
         """
         check_choice("latent", latent, LATENTS)
-        if name is not None and not isinstance(name, str):
-            raise TypeError(refusal("name", "be a string", repr(name)))
+        if name is not None:
+            check_name(name)
         other = copy.copy(self)
         other.latent = latent
         # A copy of a copy is named after the latent density it has, not after both.
