@@ -1,0 +1,355 @@
+"""How a text file is laid out: found by looking at its first lines."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cornac_mle.files._looks import are_numbers, are_times, is_missing, is_number, is_time
+from cornac_mle.files._names import is_named, plain
+from cornac_mle.files._unpack import Source, first_bytes
+from cornac_mle.files.records import Record
+from cornac_mle.files.refusals import ContentError
+
+SURE = ("\t", "::")
+"""Separators that no field holds, if they are in every line."""
+OTHERS = (";", "|", ",")
+SEPARATORS = (*SURE, *OTHERS, " ")
+SPELLED = {"\t": "tab", " ": "blank"}
+MOST_LINES = 2000
+BLOCK_BYTES = 2**20
+NETFLIX_ITEM = re.compile(r"\d+:")
+COMMENTS = ("#", "%", "sep=")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only a look at every byte tells.
+
+    Parameters
+    ----------
+    encoding : str
+        "utf-8-sig", "utf-16" or "latin-1".
+    quotes, odd_quotes : bool
+        Whether there are double quotes, and whether in odd number.
+    lone_returns, unit_separators : bool
+        Whether lines end in a carriage return alone, and whether there is a byte 0x1f.
+    blank_lines : int
+        Number of empty lines.
+    """
+
+    encoding: str
+    quotes: bool
+    odd_quotes: bool
+    lone_returns: bool
+    unit_separators: bool
+    blank_lines: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the fields of a text file stand.
+
+    Parameters
+    ----------
+    separator : str
+        What stands between fields; " " is any number of blanks.
+    quotes : bool
+        Whether a field may be in double quotes.
+    padded : bool
+        Whether blanks after a separator belong to it.
+    names : list of str or None
+        Names of the columns, if there is a header.
+    skipped : int
+        Lines before the first one with data.
+    rows : list of rows
+        First rows, all of one length unless `ragged`.
+    width : int
+        Number of fields.
+    ragged : bool
+        Whether most lines have another number of fields.
+    netflix : bool
+        Whether a line "123:" gives the item of those below it.
+    notes : list of str
+        What was assumed, one phrase each.
+    left_out : dict
+        Counts of the lines before the header.
+    """
+
+    separator: str
+    quotes: bool
+    padded: bool
+    names: list[str] | None
+    skipped: int
+    rows: list[list[str]]
+    width: int
+    ragged: bool = False
+    netflix: bool = False
+    notes: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def facts_of(source: Source) -> Facts:
+    """Look at every byte of a text file."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    utf8, utf16, quotes, returns, separators, blank = True, False, 0, False, False, 0
+    with source.open() as stream:
+        first = True
+        while block := stream.read(BLOCK_BYTES) + stream.readline():
+            if first:
+                utf16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            try:
+                if utf8 and not block.isascii():
+                    decoder.decode(block, final=True)  # a block ends with its line
+            except UnicodeDecodeError:
+                utf8 = False
+            quotes += block.count(b'"')
+            returns = returns or block.count(b"\r") != block.count(b"\r\n")
+            separators = separators or b"\x1f" in block
+            if b"\n\n" in block or b"\n\r" in block or block[:1] in (b"\n", b"\r"):
+                blank += sum(not line for line in block.splitlines())
+            first = False
+    encoding = "utf-16" if utf16 else "utf-8-sig" if utf8 else "latin-1"
+    return Facts(encoding, quotes > 0, quotes % 2 == 1, returns, separators, blank)
+
+
+def records(lines: Iterable[str], separator: str, quotes: bool, padded: bool) -> Iterator[Record]:
+    """Yield the number of each line, from 1, and its fields; a blank line has none.
+
+    Raises
+    ------
+    csv.Error
+        If a quote is not closed, or something stands behind one.
+    """
+    if separator == "::":
+        for number, line in enumerate(lines, start=1):
+            text = line.rstrip("\r\n")
+            yield number, text.split("::") if text.strip() else []
+        return
+    if separator == " ":
+        lines = (line.strip(" \t\r\n") + "\n" for line in lines)
+    reader = csv.reader(
+        lines,
+        delimiter=separator,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        skipinitialspace=padded or separator == " ",
+    )
+    for record in reader:
+        yield reader.line_num, record if len(record) > 1 or "".join(record).strip() else []
+
+
+def sniff(source: Source, facts: Facts, named: Sequence[str]) -> Layout:
+    """Find out how a text file is laid out.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    facts : Facts
+        What a look at every byte told.
+    named : sequence of str
+        Names that its header must hold, if it has one: those that options give.
+
+    Raises
+    ------
+    ContentError
+        If there are no lines, or none with two fields.
+    """
+    lines = first_lines(source, facts.encoding)
+    skipped, left_out = _preamble(lines)
+    lines = lines[skipped:]
+    if not lines:
+        raise ContentError(rule="hold a table", got="an empty file", advice="Name another file.")
+    body = lines[1:] if (netflix := bool(NETFLIX_ITEM.fullmatch(lines[0].strip()))) else lines
+    separator = _separator([line for line in body if not NETFLIX_ITEM.fullmatch(line.strip())])
+    quotes = separator != "::" and _are_quotes(source, facts, lines, separator)
+    padded = separator in OTHERS and _are_padded(lines, separator)
+    parsed = _try(lines, separator, quotes, padded)
+    rows = [list(record) for _, record in parsed if record]
+    if netflix:
+        width = Counter(map(len, rows)).most_common(1)[0][0]
+        rows = [row for row in rows if len(row) == width]
+        notes = _notes(separator, facts, quotes, None, rows)
+        notes.append("a line such as '1:' gives the item of those below it")
+        return Layout(
+            separator,
+            quotes,
+            padded,
+            None,
+            skipped,
+            rows,
+            width,
+            netflix=True,
+            notes=notes,
+            left_out=left_out,
+        )
+    below = [len(row) for row in rows[1:] or rows]
+    width, count = Counter(below).most_common(1)[0]
+    ragged = width < 2 or count < len(below) / 2
+    head = rows[0]
+    if ragged and is_named(head) and len(head) > 1:
+        width, ragged = len(head), False
+    full = [row for row in rows[1:] if len(row) == width]
+    names = None
+    if _is_header(head, full, named, separator != ","):
+        names = _fitted(head, full, width)
+        skipped += next(number for number, record in parsed if record)
+    else:
+        full = rows if ragged else [row for row in rows if len(row) == width]
+    notes = _notes(separator, facts, quotes, names, full or rows)
+    return Layout(
+        separator,
+        quotes,
+        padded,
+        names,
+        skipped,
+        full,
+        width,
+        ragged=ragged,
+        notes=notes,
+        left_out=left_out,
+    )
+
+
+def first_lines(source: Source, encoding: str) -> list[str]:
+    """Return the first lines of a file."""
+    sample, whole = first_bytes(source)
+    lines = list(io.StringIO(sample.decode(encoding, errors="ignore"), newline=""))
+    if encoding == "utf-16" and not whole:
+        lines.pop()  # its line ends are no bytes "\n": the last line may be cut
+    return lines[:MOST_LINES]
+
+
+def _preamble(lines: list[str]) -> tuple[int, dict[str, int]]:
+    """Count the comments and blank lines before the table."""
+    counts = {"comment lines": 0, "blank lines": 0}
+    for number, line in enumerate(lines):
+        if not line.strip():
+            counts["blank lines"] += 1
+        elif line.lower().startswith(COMMENTS):
+            counts["comment lines"] += 1
+        else:
+            return number, counts
+    return len(lines), counts
+
+
+def _try(lines: list[str], separator: str, quotes: bool, padded: bool) -> list[Record]:
+    """Return the records before the first that is wrong; the reader will say what is."""
+    found: list[Record] = []
+    try:
+        for record in records(lines, separator, quotes, padded):
+            found.append(record)  # noqa: PERF402  # what comes before an error counts
+    except csv.Error:
+        if separator not in OTHERS and quotes:
+            return _try(lines, separator, False, padded)
+    return found or [(1, [lines[0].rstrip("\r\n")])]
+
+
+def _separator(lines: list[str]) -> str:
+    """Choose the separator that gives the same number of fields everywhere, or most often."""
+    shares: dict[str, tuple[float, int]] = {}
+    for separator in SEPARATORS:
+        counts = [len(row) for _, row in _try(lines, separator, True, False) if row]
+        data = counts[1:] or counts  # a header may have one field less
+        width, count = Counter(data).most_common(1)[0] if data else (1, 0)
+        if width > 1:
+            shares[separator] = (count / len(data), width)
+    if _are_blank_separated(lines, shares):
+        return " "
+    for least in (1.0, 0.5):
+        able = {one: width for one, (share, width) in shares.items() if share >= least}
+        for separator in SURE:
+            if separator in able:
+                return separator
+        if others := [separator for separator in OTHERS if separator in able]:
+            return max(others, key=able.__getitem__)
+    if shares.get(" ", (0, 0))[0] >= 0.5:
+        return " "
+    held = {separator: sum(line.count(separator) for line in lines) for separator in SEPARATORS}
+    found = [separator for separator in SEPARATORS if held[separator] >= len(lines) / 2]
+    if not found:
+        rule, got = "have at least two fields a line", repr(lines[0].strip()[:60])
+        advice = "Separate users and items by a comma, semicolon, tab, bar, '::' or blank."
+        raise ContentError(rule=rule, got=got, advice=advice)
+    return found[0]
+
+
+def _are_blank_separated(lines: list[str], shares: dict[str, tuple[float, int]]) -> bool:
+    """Say whether commas are those of numbers in a table that blanks separate: 1 7 3,5."""
+    share, width = shares.get(" ", (0, 0))
+    if share < 1 or width <= shares.get(",", (0, width))[1]:
+        return False
+    rows = [row for _, row in _try(lines[1:], " ", True, False)] if lines[1:] else []
+    return bool(rows) and all(is_number(text, decimal_comma=True) for row in rows for text in row)
+
+
+def _are_quotes(source: Source, facts: Facts, lines: list[str], separator: str) -> bool:
+    """Say whether double quotes enclose fields, or are characters as any other.
+
+    Where tabs, bars or blanks separate fields, titles hold stray quotes as they are.
+    """
+    if not facts.quotes or separator in OTHERS[::2]:
+        return True
+    try:
+        regular = len({len(row) for _, row in records(lines, separator, True, False) if row}) == 1
+    except csv.Error:
+        return False
+    with source.open() as stream:
+        return regular and all(line.count(b'"') % 2 == 0 for line in stream if b'"' in line)
+
+
+def _are_padded(lines: list[str], separator: str) -> bool:
+    """Say whether each separator of the first lines has a blank behind it."""
+    held = sum(line.count(separator) for line in lines)
+    return held > 0 and held == sum(line.count(separator + " ") for line in lines)
+
+
+def _is_header(
+    head: list[str], rows: list[list[str]], named: Sequence[str], decimal_comma: bool
+) -> bool:
+    """Say whether a first line names columns: it is known, or unlike what is below it."""
+    if {plain(name) for name in head} & {plain(name) for name in named}:
+        return True
+    if is_named(head):
+        return True
+    if len(head) != len(rows[0]) if rows else True:
+        return False
+    unlike = False
+    for at, name in enumerate(head):
+        below = [row[at] for row in rows if not is_missing(row[at])]
+        if is_missing(name) or not below:
+            continue
+        if is_number(name, decimal_comma) or is_time(name):
+            return False
+        digits = len(below) > 2 and all(any(map(str.isdigit, text)) for text in below)
+        unlike |= are_numbers(below, decimal_comma) or are_times(below)
+        unlike |= digits and not any(map(str.isdigit, name))
+    return unlike
+
+
+def _fitted(head: list[str], rows: list[list[str]], width: int) -> list[str]:
+    """Name a column without a name: numbers of rows before, or nothing after the others."""
+    names = [name.strip() for name in head]
+    if len(names) != width - 1 or not rows:
+        return names
+    return [*names, ""] if not any(row[-1] for row in rows) else ["", *names]
+
+
+def _notes(
+    separator: str, facts: Facts, quotes: bool, names: list[str] | None, rows: list[list[str]]
+) -> list[str]:
+    notes = [f"read {SPELLED.get(separator, repr(separator))}-separated"]
+    if facts.encoding != "utf-8-sig":
+        notes.append(f"encoding {facts.encoding}")
+    if facts.quotes and not quotes:
+        notes.append("double quotes are text")
+    if names is None:
+        shown = ", ".join(rows[0])[:60] if rows else ""
+        notes.append(f"no header (first line {shown!r})")
+    else:
+        notes.append("header")
+    return notes
