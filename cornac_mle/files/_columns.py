@@ -107,8 +107,9 @@ def finished(table: Table) -> pd.DataFrame:
     data = {role: text_column(_kept(column, keep)) for role, column in ids.items()} | data
     if "timestamp" in columns:
         data["timestamp"] = _times(columns["timestamp"], keep)
-    for role in ids:
-        table.notes.extend(_oddities(role, data[role]))
+    for role, column in ids.items():
+        if isinstance(column, Texts):
+            table.notes.extend(_oddities(role, column, keep))
     return pd.DataFrame(data)
 
 
@@ -160,18 +161,17 @@ def _wrong_rating(text: str, where: str) -> ContentError:
     return ContentError(rule=rule, got=shorten(text), advice=advice, name="rating", where=where)
 
 
-def _times(column: Column, keep: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def _times(column: Column, keep: npt.NDArray[np.bool_]) -> "pd.Series[Any]":
     """Return numbers, NaN where there is none, if all are numbers or blank; otherwise text."""
     if not isinstance(column, Texts):
-        return column[keep]
+        return pd.Series(column[keep])
     numbers = np.array([number(text) for text in column.values], dtype=np.float64)
     held = np.zeros(len(numbers), dtype=bool)
     held[column.codes[keep]] = True
     blank = np.fromiter(map(_is_blank, column.values), bool, len(numbers))
     if (held & np.isnan(numbers) & ~blank).any():
-        return column.as_objects()[keep]
-    times: npt.NDArray[Any] = numbers[column.codes][keep]
-    return times
+        return text_column(column.as_objects()[keep])
+    return pd.Series(numbers[column.codes][keep])
 
 
 def _kept(column: Column, keep: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
@@ -181,15 +181,16 @@ def _kept(column: Column, keep: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     return objects if keep.all() else objects[keep]
 
 
-def _oddities(role: str, column: "pd.Series[Any]") -> list[str]:
+def _oddities(role: str, column: Texts, keep: npt.NDArray[np.bool_]) -> list[str]:
     """Say what other tools leave in ids, which is read as it is written."""
-    values = pd.unique(column)
+    counts = np.bincount(column.codes[keep], minlength=len(column.values))
+    held = [text for text, count in zip(column.values, counts, strict=True) if count]
     notes = []
-    if spelled := [text for text in values if is_missing(text)]:
-        count = int(column.isin(spelled).sum())
+    if spelled := [text for text in held if is_missing(text)]:
+        count = sum(int(counts[column.values.index(text)]) for text in spelled)
         notes.append(f"{', '.join(map(repr, spelled))} is a {role} as any other ({count:,} rows)")
-    if padded := sum(text != text.strip() for text in values):
+    if padded := sum(text != text.strip() for text in held):
         notes.append(f"{padded:,} {role}s have blanks around them, kept as written")
-    if broken := sum("\n" in text or "\r" in text for text in values):
+    if broken := sum("\n" in text or "\r" in text for text in held):
         notes.append(f"{broken:,} {role}s hold line breaks")
     return notes

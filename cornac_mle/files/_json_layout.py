@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cornac_mle.files._columns import Table, Texts
+from cornac_mle.files._facts import Facts
 from cornac_mle.files._limits import TEXT_CHARACTERS
 from cornac_mle.files._roles import Roles, Seen
-from cornac_mle.files._sniff import Facts
 from cornac_mle.files._unpack import Source
 from cornac_mle.files.interactions import shorten
 from cornac_mle.files.records import _lines

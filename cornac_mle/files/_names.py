@@ -51,7 +51,7 @@ TIME = (
     {"datetime", "time", "utctime", "eventtime", "timestampms"},
     {
         *("date", "invoicedate", "reviewtime", "reviewdate", "transactiondt", "orderdate"),
-        *("transactiondate", "createdat", "created", "dateadded", "checkintime", "crawldate"),
+        *("transactiondate", "createdat", "created", "dateadded", "checkintime"),
         *("visittime", "day", "datum"),
     },
 )

@@ -1,6 +1,5 @@
 """How a text file is laid out: found by looking at its first lines."""
 
-import codecs
 import csv
 import io
 import re
@@ -8,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cornac_mle.files._looks import are_numbers, are_times, is_missing, is_number, is_time
-from cornac_mle.files._names import is_named, plain
+from cornac_mle.files._facts import Facts
+from cornac_mle.files._header import fitted, is_header
+from cornac_mle.files._looks import is_number
+from cornac_mle.files._names import is_named
 from cornac_mle.files._unpack import Source, first_bytes
 from cornac_mle.files.records import Record
 from cornac_mle.files.refusals import ContentError
@@ -20,33 +21,8 @@ OTHERS = (";", "|", ",")
 SEPARATORS = (*SURE, *OTHERS, " ")
 SPELLED = {"\t": "tab", " ": "blank"}
 MOST_LINES = 2000
-BLOCK_BYTES = 2**20
 NETFLIX_ITEM = re.compile(r"\d+:")
 COMMENTS = ("#", "%", "sep=")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What only a look at every byte tells.
-
-    Parameters
-    ----------
-    encoding : str
-        "utf-8-sig", "utf-16" or "latin-1".
-    quotes, odd_quotes : bool
-        Whether there are double quotes, and whether in odd number.
-    lone_returns, unit_separators : bool
-        Whether lines end in a carriage return alone, and whether there is a byte 0x1f.
-    blank_lines : int
-        Number of empty lines.
-    """
-
-    encoding: str
-    quotes: bool
-    odd_quotes: bool
-    lone_returns: bool
-    unit_separators: bool
-    blank_lines: int
 
 
 @dataclass(frozen=True)
@@ -90,30 +66,6 @@ class Layout:
     netflix: bool = False
     notes: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
-
-
-def facts_of(source: Source) -> Facts:
-    """Look at every byte of a text file."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    utf8, utf16, quotes, returns, separators, blank = True, False, 0, False, False, 0
-    with source.open() as stream:
-        first = True
-        while block := stream.read(BLOCK_BYTES) + stream.readline():
-            if first:
-                utf16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            try:
-                if utf8 and not block.isascii():
-                    decoder.decode(block, final=True)  # a block ends with its line
-            except UnicodeDecodeError:
-                utf8 = False
-            quotes += block.count(b'"')
-            returns = returns or block.count(b"\r") != block.count(b"\r\n")
-            separators = separators or b"\x1f" in block
-            if b"\n\n" in block or b"\n\r" in block or block[:1] in (b"\n", b"\r"):
-                blank += sum(not line for line in block.splitlines())
-            first = False
-    encoding = "utf-16" if utf16 else "utf-8-sig" if utf8 else "latin-1"
-    return Facts(encoding, quotes > 0, quotes % 2 == 1, returns, separators, blank)
 
 
 def records(lines: Iterable[str], separator: str, quotes: bool, padded: bool) -> Iterator[Record]:
@@ -164,55 +116,38 @@ def sniff(source: Source, facts: Facts, named: Sequence[str]) -> Layout:
     lines = lines[skipped:]
     if not lines:
         raise ContentError(rule="hold a table", got="an empty file", advice="Name another file.")
-    body = lines[1:] if (netflix := bool(NETFLIX_ITEM.fullmatch(lines[0].strip()))) else lines
-    separator = _separator([line for line in body if not NETFLIX_ITEM.fullmatch(line.strip())])
+    netflix = bool(NETFLIX_ITEM.fullmatch(lines[0].strip()))
+    separator = _separator([line for line in lines if not NETFLIX_ITEM.fullmatch(line.strip())])
     quotes = separator != "::" and _are_quotes(source, facts, lines, separator)
     padded = separator in OTHERS and _are_padded(lines, separator)
     parsed = _try(lines, separator, quotes, padded)
     rows = [list(record) for _, record in parsed if record]
+    names = None
     if netflix:
-        width = Counter(map(len, rows)).most_common(1)[0][0]
+        width, ragged = Counter(map(len, rows)).most_common(1)[0][0], False
+    else:
+        width, ragged = _width(rows)
+        below = [row for row in rows[1:] if len(row) == width]
+        if is_header(rows[0], below, named, separator != ","):
+            names, rows = fitted(rows[0], below, width), below
+            skipped += next(number for number, record in parsed if record)
+    if not ragged:
         rows = [row for row in rows if len(row) == width]
-        notes = _notes(separator, facts, quotes, None, rows)
+    notes = _notes(separator, facts, quotes, names, rows)
+    if netflix:
         notes.append("a line such as '1:' gives the item of those below it")
-        return Layout(
-            separator,
-            quotes,
-            padded,
-            None,
-            skipped,
-            rows,
-            width,
-            netflix=True,
-            notes=notes,
-            left_out=left_out,
-        )
+    return Layout(
+        separator, quotes, padded, names, skipped, rows, width, ragged, netflix, notes, left_out
+    )
+
+
+def _width(rows: list[list[str]]) -> tuple[int, bool]:
+    """Return the number of fields that lines have, and whether most have another."""
     below = [len(row) for row in rows[1:] or rows]
     width, count = Counter(below).most_common(1)[0]
-    ragged = width < 2 or count < len(below) / 2
-    head = rows[0]
-    if ragged and is_named(head) and len(head) > 1:
-        width, ragged = len(head), False
-    full = [row for row in rows[1:] if len(row) == width]
-    names = None
-    if _is_header(head, full, named, separator != ","):
-        names = _fitted(head, full, width)
-        skipped += next(number for number, record in parsed if record)
-    else:
-        full = rows if ragged else [row for row in rows if len(row) == width]
-    notes = _notes(separator, facts, quotes, names, full or rows)
-    return Layout(
-        separator,
-        quotes,
-        padded,
-        names,
-        skipped,
-        full,
-        width,
-        ragged=ragged,
-        notes=notes,
-        left_out=left_out,
-    )
+    if (width < 2 or count < len(below) / 2) and is_named(rows[0]) and len(rows[0]) > 1:
+        return len(rows[0]), False
+    return width, width < 2 or count < len(below) / 2
 
 
 def first_lines(source: Source, encoding: str) -> list[str]:
@@ -295,10 +230,11 @@ def _are_quotes(source: Source, facts: Facts, lines: list[str], separator: str) 
     if not facts.quotes or separator in OTHERS[::2]:
         return True
     try:
-        regular = len({len(row) for _, row in records(lines, separator, True, False) if row}) == 1
+        widths = [len(row) for _, row in records(lines, separator, True, False) if row]
     except csv.Error:
         return False
     with source.open() as stream:
+        regular = len(set(widths[1:])) <= 1  # a header may have one field less
         return regular and all(line.count(b'"') % 2 == 0 for line in stream if b'"' in line)
 
 
@@ -306,37 +242,6 @@ def _are_padded(lines: list[str], separator: str) -> bool:
     """Say whether each separator of the first lines has a blank behind it."""
     held = sum(line.count(separator) for line in lines)
     return held > 0 and held == sum(line.count(separator + " ") for line in lines)
-
-
-def _is_header(
-    head: list[str], rows: list[list[str]], named: Sequence[str], decimal_comma: bool
-) -> bool:
-    """Say whether a first line names columns: it is known, or unlike what is below it."""
-    if {plain(name) for name in head} & {plain(name) for name in named}:
-        return True
-    if is_named(head):
-        return True
-    if len(head) != len(rows[0]) if rows else True:
-        return False
-    unlike = False
-    for at, name in enumerate(head):
-        below = [row[at] for row in rows if not is_missing(row[at])]
-        if is_missing(name) or not below:
-            continue
-        if is_number(name, decimal_comma) or is_time(name):
-            return False
-        digits = len(below) > 2 and all(any(map(str.isdigit, text)) for text in below)
-        unlike |= are_numbers(below, decimal_comma) or are_times(below)
-        unlike |= digits and not any(map(str.isdigit, name))
-    return unlike
-
-
-def _fitted(head: list[str], rows: list[list[str]], width: int) -> list[str]:
-    """Name a column without a name: numbers of rows before, or nothing after the others."""
-    names = [name.strip() for name in head]
-    if len(names) != width - 1 or not rows:
-        return names
-    return [*names, ""] if not any(row[-1] for row in rows) else ["", *names]
 
 
 def _notes(

@@ -11,14 +11,16 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cornac_mle.files._columns import Column, Table, Texts
+from cornac_mle.files._facts import Facts
 from cornac_mle.files._limits import FIELD_CHARACTERS, TEXT_CHARACTERS
-from cornac_mle.files._sniff import NETFLIX_ITEM, Facts, Layout, records
+from cornac_mle.files._sniff import NETFLIX_ITEM, Layout, records
 from cornac_mle.files._unpack import Source
 from cornac_mle.files.records import Record, _lines, first_line
 from cornac_mle.files.refusals import ContentError
 
 BLOCK_BYTES = 2**20
 UNIT = b"\x1f"
+EDGE_BLANKS = re.compile(rb"[ \t]+(?=\r?$)|^[ \t]+", re.MULTILINE)
 BLANK_LINE = re.compile(rb"^[ \t]+\r?$", re.MULTILINE)
 
 
@@ -74,6 +76,7 @@ def read_carefully(source: Source, facts: Facts, layout: Layout, at: dict[str, i
     roles = list(at)
     texts: list[list[str]] = [[] for _ in roles]
     numbers, blank, item = array("q"), 0, ""
+    takers = [(at[role], column.append) for role, column in zip(roles, texts, strict=True)]
     known: dict[str, str] = {}  # one copy of every text, however often it occurs
     for number, record in text_lines(source, facts, layout):
         if not record:
@@ -85,9 +88,9 @@ def read_carefully(source: Source, facts: Facts, layout: Layout, at: dict[str, i
         if len(record) != layout.width:
             raise _wrong_width(number, record, layout)
         fields: Sequence[str] = [*record, item] if layout.netflix else record
-        for role, column in zip(roles, texts, strict=True):
-            text = fields[at[role]]
-            column.append(known.setdefault(text, text))
+        for place, append in takers:
+            text = fields[place]
+            append(known.setdefault(text, text))
         numbers.append(number)
     columns: dict[str, Column] = {
         role: Texts.of(column) for role, column in zip(roles, texts, strict=True)
@@ -194,6 +197,14 @@ def _one_byte(separator: str) -> bytes:
     return UNIT if separator == "::" else separator.encode()
 
 
+def _odd_quotes(separator: str) -> re.Pattern[bytes]:
+    """Find a quote inside a field, or text behind one that closes: strict reading refuses it."""
+    mark = re.escape(separator).encode()
+    inside = rb'"(?<=[^%s\r\n"]")(?=[^%s\r\n"])' % (mark, mark)
+    behind = rb'"(?<=[%s\n]")"(?=[^%s\r\n"])' % (mark, mark)
+    return re.compile(rb'%s|%s|\A""(?=[^%s\r\n"])' % (inside, behind, mark))
+
+
 class _Changed(io.RawIOBase):
     """Bytes after the header, in UTF-8 and with separators of one byte, as pyarrow reads them."""
 
@@ -203,17 +214,7 @@ class _Changed(io.RawIOBase):
         self._stream, self._layout = stream, layout
         self._latin = facts.encoding == "latin-1"
         self._first = layout.skipped == 0
-        separator = re.escape(layout.separator).encode()
-        # A quote inside a field, or text behind one that closes: strict reading refuses it.
-        self._odd = (
-            re.compile(
-                rb'[^%s\r\n"]"[^%s\r\n"]|(?:^|%s)""[^%s\r\n"]'
-                % (separator, separator, separator, separator),
-                re.MULTILINE,
-            )
-            if quotes
-            else None
-        )
+        self._odd = _odd_quotes(layout.separator) if quotes else None
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
@@ -245,8 +246,10 @@ class _Changed(io.RawIOBase):
             if BLANK_LINE.search(block):  # its blanks would go, and the line uncounted with them
                 raise _NotPlain
             if separator == " ":
-                block = re.sub(rb"[ \t]+(?=\r?$)|^[ \t]+", b"", block, flags=re.MULTILINE)
-                block = re.sub(rb" +", b" ", block)
+                if EDGE_BLANKS.search(block):
+                    block = EDGE_BLANKS.sub(b"", block)
+                if b"  " in block:
+                    block = re.sub(rb" +", b" ", block)
             else:
                 mark = separator.encode()
                 block = re.sub(

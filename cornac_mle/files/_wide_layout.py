@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from cornac_mle.files._columns import Column, Table, Texts
+from cornac_mle.files._facts import Facts
 from cornac_mle.files._looks import are_lists, are_numbers, is_missing, number
 from cornac_mle.files._names import candidates
 from cornac_mle.files._roles import Seen, Wanted, find_roles
-from cornac_mle.files._sniff import Facts, Layout
+from cornac_mle.files._sniff import Layout
 from cornac_mle.files._text_layout import text_lines
 from cornac_mle.files._unpack import Source
 from cornac_mle.files.refusals import ContentError
@@ -39,8 +40,9 @@ def read_wide_text(source: Source, facts: Facts, layout: Layout, wanted: Wanted)
         else:
             blank += 1
     seen = Seen(layout.names, layout.rows, layout.separator != ",")
-    if layout.ragged or not _is_matrix(seen):
-        if not layout.ragged and any(are_lists(seen.column(at)) for at in range(seen.width)):
+    even = sum(len(row) == layout.width for row in rows) >= NUMERIC_SHARE * len(rows)
+    if not even or not _is_matrix(seen):
+        if even and any(are_lists(seen.column(at)) for at in range(seen.width)):
             table = _text_lists(seen, rows, wanted)
         else:
             table = _baskets(rows, wanted)
@@ -151,15 +153,15 @@ def _matrix(
     given = [[not is_missing(text) for text in column] for column in columns]
     values = np.array(cells, dtype=np.float64)  # (n_columns, n_rows)
     held = np.array(given, dtype=bool)
-    at = _user_column(seen, wanted, values, columns)
-    items = [place for place in range(len(names)) if place != at]
-    if at is None:
-        none, notes = _none_value(values[1:], held[1:]), [*notes, "user = the number of the line"]
-        if not seen.names and _counts(values, held, none):
-            items.remove(0)
-            notes.append("column 1 counts the ratings: left out")
-        users = [str(place) for place in range(1, len(rows) + 1)]
+    items = list(range(len(names)))
+    users = [str(place) for place in range(1, len(rows) + 1)]
+    if not (seen.names or wanted) and _counts(values, held, _none_value(values[1:], held[1:])):
+        del items[0]
+        notes.append("column 1 counts the ratings: left out; user = the number of the line")
+    elif (at := _user_column(seen, wanted, values, columns)) is None:
+        notes.append("user = the number of the line")
     else:
+        del items[at]
         users = list(columns[at])
         notes.append(f"user = {seen.name(at)}")
     values, held = values[items], held[items]

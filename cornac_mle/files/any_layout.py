@@ -9,10 +9,11 @@ import pandas as pd
 
 from cornac_mle.checks import refusal
 from cornac_mle.files._columns import Table, finished
+from cornac_mle.files._facts import Facts, facts_of
 from cornac_mle.files._json_layout import is_json, json_lists, read_json, seen_objects
 from cornac_mle.files._parquet_layout import parquet_lists, parts_of, read_parquet, seen_rows
 from cornac_mle.files._roles import OPTIONS, Roles, Seen, Wanted, find_roles
-from cornac_mle.files._sniff import Facts, Layout, facts_of, first_lines, sniff
+from cornac_mle.files._sniff import Layout, first_lines, sniff
 from cornac_mle.files._text_layout import read_carefully, read_fast
 from cornac_mle.files._unpack import Source, find_source, is_parquet
 from cornac_mle.files._wide_layout import from_lists, read_wide_text
