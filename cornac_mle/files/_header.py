@@ -30,8 +30,12 @@ def is_header(
 
 
 def fitted(head: list[str], rows: list[list[str]], width: int) -> list[str]:
-    """Name a column without a name: numbers of rows before, or nothing after the others."""
+    """Name a column that has no name: numbers of rows before the others, or nothing after them."""
     names = [name.strip() for name in head]
     if len(names) != width - 1 or not rows:
         return names
-    return [*names, ""] if not any(row[-1] for row in rows) else ["", *names]
+    if not any(row[-1] for row in rows):
+        return [*names, ""]
+    counted = [str(number) for number in range(len(rows) + 1)]
+    first = [row[0] for row in rows]
+    return ["", *names] if len(rows) > 1 and first in (counted[1:], counted[:-1]) else names

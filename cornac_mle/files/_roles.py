@@ -270,7 +270,10 @@ def _ask(seen: Seen, roles: list[str], rule: str) -> None:
     advice = f"Name it by {options}: a name, or a number from 1."
     if seen.names is None:
         advice += " Users are then in the first of the other columns, or as --user-column says."
-    numeric = sum(are_numbers(seen.column(at)) for at in range(seen.width))
-    if seen.width > 4 and numeric >= 0.8 * seen.width:
+    columns = [seen.column(at) for at in range(seen.width)]
+    numeric = sum(are_numbers(column, seen.decimal_comma) for column in columns)
+    if seen.width > (4 if seen.names is None else 2) and numeric >= 0.6 * seen.width:
         advice += " If every column is an item, pass --wide (wide=True)."
+    elif any(map(are_lists, columns)):
+        advice += " If a line lists the items of one user, pass --wide (wide=True)."
     raise ContentError(rule=rule, got=_columns(seen), advice=advice)

@@ -129,7 +129,8 @@ def sniff(source: Source, facts: Facts, named: Sequence[str]) -> Layout:
         width, ragged = _width(rows)
         below = [row for row in rows[1:] if len(row) == width]
         if is_header(rows[0], below, named, separator != ","):
-            names, rows = fitted(rows[0], below, width), below
+            names = fitted(rows[0], below, width)
+            rows, width, ragged = rows[1:], len(names), False
             skipped += next(number for number, record in parsed if record)
     if not ragged:
         rows = [row for row in rows if len(row) == width]

@@ -115,7 +115,7 @@ def read_fast(source: Source, facts: Facts, layout: Layout, at: dict[str, int]) 
     blank = [facts.blank_lines - layout.left_out.get("blank lines", 0)]
 
     def invalid(row: Any) -> str:
-        if row.text.strip():
+        if row.actual_columns > 1 or row.text.strip():
             return "error"
         blank[0] += 1
         return "skip"
@@ -197,12 +197,12 @@ def _one_byte(separator: str) -> bytes:
     return UNIT if separator == "::" else separator.encode()
 
 
-def _odd_quotes(separator: str) -> re.Pattern[bytes]:
-    """Find a quote inside a field, or text behind one that closes: strict reading refuses it."""
+def _quotes(separator: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Find whole quoted fields, and quotes where fields begin."""
     mark = re.escape(separator).encode()
-    inside = rb'"(?<=[^%s\r\n"]")(?=[^%s\r\n"])' % (mark, mark)
-    behind = rb'"(?<=[%s\n]")"(?=[^%s\r\n"])' % (mark, mark)
-    return re.compile(rb'%s|%s|\A""(?=[^%s\r\n"])' % (inside, behind, mark))
+    field = rb'"[^"]*(?:""[^"]*)*"(?=[%s\r\n]|\Z)' % mark
+    start = rb"(?:\A|(?<=[%s\n]))" % mark
+    return re.compile(start + field), re.compile(start + b'"')
 
 
 class _Changed(io.RawIOBase):
@@ -214,7 +214,7 @@ class _Changed(io.RawIOBase):
         self._stream, self._layout = stream, layout
         self._latin = facts.encoding == "latin-1"
         self._first = layout.skipped == 0
-        self._odd = _odd_quotes(layout.separator) if quotes else None
+        self._quotes = _quotes(layout.separator) if quotes else None
         self._left = memoryview(b"")
 
     def readable(self) -> bool:
@@ -235,8 +235,10 @@ class _Changed(io.RawIOBase):
         block += self._stream.readline()
         if self._first:
             block, self._first = block.removeprefix(b"\xef\xbb\xbf"), False
-        if self._odd is not None and self._odd.search(block):
-            raise _NotPlain
+        if self._quotes and b'"' in block:
+            quoted, opened = self._quotes
+            if opened.search(quoted.sub(b"", block)):  # nothing closes it: strict reading refuses
+                raise _NotPlain
         if self._latin:
             block = block.decode("latin-1").encode()
         separator = self._layout.separator
@@ -246,7 +248,8 @@ class _Changed(io.RawIOBase):
             if BLANK_LINE.search(block):  # its blanks would go, and the line uncounted with them
                 raise _NotPlain
             if separator == " ":
-                if EDGE_BLANKS.search(block):
+                edges = (b" \n", b" \r", b"\n ", b"\t")
+                if b" " in (block[:1], block[-1:]) or any(edge in block for edge in edges):
                     block = EDGE_BLANKS.sub(b"", block)
                 if b"  " in block:
                     block = re.sub(rb" +", b" ", block)
