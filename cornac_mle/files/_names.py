@@ -5,7 +5,7 @@ import re
 # In tiers: a name of an earlier one is meant if there are several.
 USER = (
     {
-        *("user", "userid", "users", "uid", "usr", "userkey", "userindex", "username"),
+        *("user", "userid", "users", "u", "uid", "usr", "userkey", "userindex", "username"),
         *("visitor", "visitorid", "reviewer", "reviewerid", "member", "memberid"),
         *("customer", "customerid", "customerno", "customernumber", "customerkey", "cust"),
         *("custid", "client", "clientid", "buyer", "buyerid", "account", "accountid", "person"),
@@ -27,7 +27,7 @@ ITEM_IDS = {
     *("content", "url", "film", "restaurant", "artikel", "produkt", "profile"),
 }
 ITEM = (
-    {"item", "itemid", "items", "iid", "itemkey", "itemindex"},
+    {"item", "itemid", "items", "i", "iid", "itemkey", "itemindex"},
     {
         *(f"{noun}id" for noun in ITEM_IDS),
         *("asin", "isbn", "stockcode", "sku", "beerbeerid", "upc", "ean", "artikelnummer"),

@@ -193,10 +193,10 @@ def _separator(lines: list[str]) -> str:
         data = counts[1:] or counts  # a header may have one field less
         width, count = Counter(data).most_common(1)[0] if data else (1, 0)
         if width > 1:
-            shares[separator] = (count / len(data), width)
+            shares[separator] = (2.0 if set(counts) == {width} else count / len(data), width)
     if _are_blank_separated(lines, shares):
         return " "
-    for least in (1.0, 0.5):
+    for least in (2.0, 1.0, 0.5):  # all lines, all but a header, most
         able = {one: width for one, (share, width) in shares.items() if share >= least}
         for separator in SURE:
             if separator in able:

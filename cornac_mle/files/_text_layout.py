@@ -28,18 +28,6 @@ class _NotPlain(Exception):  # noqa: N818  # no error: the line-by-line reader t
     """Ends a fast read of what only the careful reader can tell apart."""
 
 
-def read_text(source: Source, facts: Facts, layout: Layout, at: dict[str, int]) -> Table:
-    """Read the columns of the roles; the same with and without pyarrow.
-
-    Raises
-    ------
-    ContentError
-        At the first line that has another number of fields, or a quote that is not closed.
-    """
-    table = read_fast(source, facts, layout, at)
-    return read_carefully(source, facts, layout, at) if table is None else table
-
-
 def text_lines(source: Source, facts: Facts, layout: Layout) -> Iterator[Record]:
     """Yield the number of each line after the header, and its fields; a blank line has none.
 

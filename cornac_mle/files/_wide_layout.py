@@ -193,10 +193,11 @@ def _user_column(
     if seen.names is not None:
         if found := candidates(seen.names, "user"):
             return found[0]
-        return 0 if not seen.names[0].strip() or not are_numbers(seen.column(0)) else None
+        if not seen.names[0].strip() or not are_numbers(seen.column(0)):
+            return 0
     distinct = len(set(columns[0])) == len(columns[0])
     whole = bool(np.all(values[0] == np.floor(values[0])))
-    return 0 if distinct and (whole or not np.isfinite(values[0]).all()) else None
+    return 0 if distinct and (whole or not are_numbers(columns[0], seen.decimal_comma)) else None
 
 
 def _other(wanted: Wanted) -> int:
