@@ -19,7 +19,7 @@ DATES = re.compile(
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-MOSTLY = 0.9
+MOSTLY = 0.5
 """Share of a column's values that must look like times: 0 and -1 stand for unknown ones."""
 LIST_SHARE = 0.5
 TOKEN = re.compile(r"[^\s,;|]*\d[^\s,;|]*")
@@ -62,7 +62,7 @@ def is_time(text: str) -> bool:
 
 
 def are_times(texts: Iterable[str]) -> bool:
-    """Say whether almost all values of a column look like times."""
+    """Say whether most values of a column look like times."""
     given = [text for text in texts if not is_missing(text)]
     return bool(given) and sum(map(is_time, given)) >= MOSTLY * len(given)
 

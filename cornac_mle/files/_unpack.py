@@ -36,6 +36,7 @@ FOREIGN = {
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"%PDF": "a PDF",
 }
+PAGES = (b"<!doctype html", b"<html", b"<?xml")  # of a download that failed, often
 SAMPLE_BYTES = 2**18
 LONGEST_FIRST_LINE = 2**22
 
@@ -136,6 +137,9 @@ def find_source(path: Path) -> Source:
         if start.startswith(sign) and (packing != "bz2" or start[4:10] == BZ2_BLOCK):
             member = _only_member(path) if packing == "zip" else ""
             return Source(path, packing, member)
+    if start.lstrip().lower().startswith(PAGES):
+        kind = "a web page"
+        raise _no_table(kind)
     for sign, kind in FOREIGN.items():
         if start.startswith(sign):
             raise _no_table(kind)

@@ -361,6 +361,14 @@ LAYOUTS = {
         "1~2~3\n1~3~4",
         "rating = rating",
     ),
+    "unknown times among times": (
+        "zero.csv",
+        "1,2,0\n1,3,1400000000\n1,4,1400000001\n",
+        {},
+        UIT,
+        "1~2~0\n1~3~1400000000\n1~4~1400000001",
+        "time = column 3",
+    ),
     "a rating that is a time": (
         "time.csv",
         "user,item,value\n1,2,978300760\n1,3,978300761\n",

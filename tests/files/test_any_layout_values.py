@@ -136,6 +136,7 @@ def test_wrong_files_are_refused_in_one_line(tmp_path, reader, text, message):
 
 
 FOREIGN = [
+    (b"<!DOCTYPE html>\n<p>a, b</p>\n", "a web page"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"user,item\n1,\x00\n", "bytes that are no text"),
     (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "an Excel workbook"),
