@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,8 @@ from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
 
-Users = Profiles | pd.DataFrame | sp.sparray | sp.spmatrix | str | Path | Iterable[tuple[Any, ...]]
-"""Users as people have them: a file, a table, tuples, a matrix, or profiles."""
+Users: TypeAlias = Profiles | pd.DataFrame | str | Path | Iterable[tuple[Any, ...]]
+"""Users as people have them: a file, a table, tuples or profiles; a sparse matrix, too."""
 
 
 def audit(
@@ -62,8 +62,8 @@ def audit(
     min_items : int
         Fewest items of a user who is compared, at least 2; others are left out and counted.
     unknown_items : {"evidence", "drop"}
-        What becomes of items that no real user holds: "drop" leaves them out of the synthetic users,
-        and says so on every output.
+        What becomes of items that no real user holds: "drop" leaves them out of the synthetic
+        users, and says so in `notes`.
     seed : int
         Random seed of the groups and of the measurements.
     n_splits : int
@@ -205,8 +205,14 @@ def _frame(
             pd.DataFrame({"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data})
         )
     if isinstance(source, str | Path):
-        options = {f"{what}_column": which for what, which in (columns or {}).items()}
-        read = read_interactions(source, **options)
+        chosen = columns or {}
+        read = read_interactions(
+            source,
+            user_column=chosen.get("user"),
+            item_column=chosen.get("item"),
+            rating_column=chosen.get("rating"),
+            time_column=chosen.get("time"),
+        )
         report.notes.append(f"{name}: {'; '.join(read.assumed)}")
         for reason, count in read.left_out.items():
             if count:

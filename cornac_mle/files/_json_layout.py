@@ -9,7 +9,6 @@ from typing import Any
 
 from cornac_mle.files._columns import Table, Texts
 from cornac_mle.files._facts import Facts
-from cornac_mle.files._limits import TEXT_CHARACTERS
 from cornac_mle.files._roles import Roles, Seen
 from cornac_mle.files._unpack import Source
 from cornac_mle.files.interactions import shorten
@@ -109,7 +108,7 @@ def _objects(source: Source, facts: Facts) -> Iterator[tuple[int, dict[str, Any]
         io.TextIOWrapper(raw, encoding=facts.encoding, newline="") as handle,
     ):
         python = False  # the objects are Python's, with single quotes
-        for number, line in enumerate(_lines(handle, TEXT_CHARACTERS, None), start=1):
+        for number, line in enumerate(_lines(handle), start=1):
             text = line.strip().rstrip(",")
             if text in ("[", "]") or not text:
                 yield from [] if text else [(number, None)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from cornac_mle.files._columns import Column, Table, Texts
 from cornac_mle.files._facts import Facts
-from cornac_mle.files._limits import FIELD_CHARACTERS, TEXT_CHARACTERS
+from cornac_mle.files._limits import FIELD_CHARACTERS
 from cornac_mle.files._sniff import NETFLIX_ITEM, Layout, records
 from cornac_mle.files._unpack import Source
 from cornac_mle.files.records import Record, _lines, first_line
@@ -41,7 +41,7 @@ def text_lines(source: Source, facts: Facts, layout: Layout) -> Iterator[Record]
         source.open() as raw,
         io.TextIOWrapper(raw, encoding=facts.encoding, newline="") as handle,
     ):
-        lines = islice(_lines(handle, TEXT_CHARACTERS, None), layout.skipped, None)
+        lines = islice(_lines(handle), layout.skipped, None)
         try:
             for line, record in records(lines, layout.separator, layout.quotes, layout.padded):
                 number = layout.skipped + line
