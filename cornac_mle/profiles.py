@@ -13,11 +13,11 @@ import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender
 
-from cornac_mle.files.profile_inputs import check_frame, chosen, unkept_value
 from cornac_mle.checks import refusal
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import existing_file
+from cornac_mle.files.profile_inputs import check_frame, chosen, unkept_value
 from cornac_mle.files.profile_layouts import (
     ARRAYS,
     from_arrays,
