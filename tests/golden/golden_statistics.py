@@ -324,7 +324,7 @@ def poisson_binomial():
         cases.append((probabilities, events))
     # Events of two kinds, far from one binomial distribution, with tails down to 1e-179.
     cases += [([0.9999, 0.5, 0.01, 1e-6], [40, 60, 100, 200]), ([0.999, 0.3], [50, 150])]
-    cases += [([1 - 1e-9, 1e-3], [30, 400]), ([0.09], [400])]
+    cases += [([1 - 1e-9, 1e-3], [30, 400]), ([0.09], [400]), ([0.9996, 0.125], [600, 50])]
     written = []
     for probabilities, events in cases:
         distribution = [mp.mpf(1)]
