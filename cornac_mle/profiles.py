@@ -2,6 +2,7 @@
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import scipy.sparse as sp
 from cornac.data import Dataset
 from cornac.models import Recommender
 
-from cornac_mle._profile_inputs import check_frame, chosen, unkept_value
 from cornac_mle.checks import refusal
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import existing_file
+from cornac_mle.files.profile_inputs import check_frame, chosen, unkept_value
 from cornac_mle.files.profile_layouts import (
     ARRAYS,
     from_arrays,
@@ -391,6 +392,11 @@ def check_profiles(name: str, value: object) -> None:
         raise TypeError(refusal(name, "be Profiles", type(value).__name__, advice))
 
 
+def object_values(column: pd.Series) -> Iterable[object]:
+    """Values of a column of objects; nothing of one whose type says what they are."""
+    return column if column.dtype == object else ()
+
+
 def rating_numbers(ratings: pd.Series) -> FloatArray:
     """Ratings as float64, NaN where there is no number.
 
@@ -402,7 +408,9 @@ def rating_numbers(ratings: pd.Series) -> FloatArray:
     if pd.api.types.is_datetime64_any_dtype(ratings) or pd.api.types.is_timedelta64_dtype(ratings):
         advice = "Is this the column of times? Name it 'timestamp'."
         raise ValueError(refusal("rating", "be a number", str(ratings.iloc[0]), advice))
-    if pd.api.types.is_complex_dtype(ratings):
+    if pd.api.types.is_complex_dtype(ratings) or any(
+        isinstance(one, complex | np.complexfloating) for one in object_values(ratings)
+    ):
         raise ValueError(refusal("rating", "be a number", "complex numbers"))
     try:
         numbers: FloatArray = pd.to_numeric(ratings, errors="coerce").to_numpy(

@@ -2,14 +2,23 @@
 
 import os
 import shutil
+import signal
 
 import pytest
+from hypothesis import settings
 
 from paths import SHARED_DATA
 
 # Tests run in as many processes as there are cores. Two threads in each, waiting for one another
 # most of the time, made them take six times as long; set before anything loads a thread pool.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +35,39 @@ def cornac_home(shared_data, tmp_path, monkeypatch):
     shutil.copytree(shared_data / "cornac_cache", tmp_path / ".cornac")
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A small data file."""
+    from worlds import rated, taste_world  # after the number of threads was set
+
+    path = tmp_path / "tastes.csv"
+    rated(taste_world(300, n_items=60, mean_size=10, seed=5)).to_frame().to_csv(path, index=False)
+    return path
+
+
+def write_small(path):
+    """A smaller data file, for many runs."""
+    from worlds import rated, taste_world
+
+    rated(taste_world(160, n_items=40, mean_size=8, seed=5)).to_frame().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def small(tmp_path):
+    return write_small(tmp_path / "small.csv")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Run folder of two models on `small` that nothing disturbed."""
+    from command_line import invoke
+
+    folder = tmp_path_factory.mktemp("whole")
+    data = write_small(folder / "small.csv")
+    models = ("--models", "popularity,mixture")
+    status, output = invoke("compare", "--data", data, *models, "--out", folder / "runs")
+    assert status == 0, output
+    return folder / "runs" / "small-123"

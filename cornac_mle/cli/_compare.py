@@ -1,7 +1,6 @@
 """`cornac-mle compare`: fit models, sample, measure; keep what is finished, whatever happens."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,10 @@ from cornac_mle.report.table import output_console, score_table
 
 if TYPE_CHECKING:
     from cornac_mle.report.report import Report
+SETTINGS = (
+    *("name", "dataset", "data", "rating_threshold", "models", "seed", "fits", "samples"),
+    *("data_sha256", "versions"),
+)
 FORMAT = 1
 """Of what is written of a run in the making; another one is not gone on with."""
 
@@ -97,19 +100,26 @@ def _work(
     seeds = range(asked.seed, asked.seed + asked.fits)
     interrupted = False
     try:
-        _fit(models, method, run, seeds)
-    except KeyboardInterrupt:
-        interrupted = True
-        run.drop_unfinished()
-    with suppress(KeyboardInterrupt):  # a second Ctrl-C does without
-        _list_preferences(method, run)
-    with STOP.deferred():
-        _complete(run.report, method, models, frame)
-        status = STOP.status if interrupted else MODEL_FAILED if run.report.failed else 0
-        if run.report.entries:
-            arguments = _arguments(asked, settings) | {"interrupted": interrupted}
-            status = _write_and_print(run, place, arguments, status)
-        _say_ending(run, interrupted)
+        try:
+            _fit(models, method, run, seeds)
+        except KeyboardInterrupt:
+            interrupted = True
+            run.drop_unfinished()
+        try:
+            _list_preferences(method, run)
+        except KeyboardInterrupt:  # a second Ctrl-C does without
+            interrupted = True
+        with STOP.deferred():
+            _complete(run.report, method, models, frame)
+            status = STOP.status if interrupted else MODEL_FAILED if run.report.failed else 0
+            if run.report.entries:
+                arguments = _arguments(asked, settings) | {"interrupted": interrupted}
+                status = _write_and_print(run, place, arguments, status)
+            _say_ending(run, interrupted)
+    finally:
+        if run.is_left:
+            say(f"what is finished is in {run.folder}: go on with --resume {run.folder}")
+            STOP.is_told = True
     return status
 
 
@@ -225,8 +235,6 @@ def _say_ending(run: PartialRun, interrupted: bool) -> None:
     if interrupted:
         kept = "models that were not finished are not in the table"
         say(f"{STOP.word}: {kept if run.report.entries else 'nothing was written'}")
-    if run.is_left:
-        say(f"what is finished is in {run.folder}: go on with --resume {run.folder}")
 
 
 def _settings(asked: Asked, name: str, threshold: float | None, data_hash: str) -> dict[str, Any]:
@@ -257,6 +265,10 @@ def _check_format(kept: dict[str, Any]) -> None:
     if kept.get("format") != FORMAT:
         rule = f"be written in format {FORMAT}"
         raise ValueError(refusal("--resume", rule, kept.get("format"), "Start anew."))
+    missing = [name for name in SETTINGS if name not in kept]
+    if missing or not isinstance(kept["versions"], dict):
+        got = f"no {', '.join(missing) or 'versions'}"
+        raise ValueError(refusal("--resume", "say what was asked for", got, "Start anew."))
 
 
 def _check_same(kept: dict[str, Any], now: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from cornac_mle.cli._models import model_of
 from cornac_mle.cli._progress import status
 from cornac_mle.cli._terminal import NOT_PRINTED, one_line, say, write
 
-MOST_PREFERENCES = 10**8
+MOST_PREFERENCES, MOST_USERS = 10**8, 10**7
 """Preferences that are drawn at once: they are held in memory, as text too for a table."""
 
 
@@ -90,7 +90,7 @@ def _check_amount(n: int, train_set: Any) -> None:
         Naming how many there may be.
     """
     mean_size = train_set.num_ratings / train_set.num_users
-    most = int(MOST_PREFERENCES / mean_size)
+    most = min(MOST_USERS, int(MOST_PREFERENCES / mean_size))
     if n > most:
         rule = f"be at most {most:,}, as users of this data have {mean_size:.1f} items"
         advice = "Write several files, with other random seeds."

@@ -224,7 +224,8 @@ def _usage(error: Any) -> int:
 
 
 def _stopped() -> int:
-    say(f"{STOP.word}: nothing was written")
+    if not STOP.is_told:
+        say(f"{STOP.word}: nothing was written")
     return STOP.status
 
 

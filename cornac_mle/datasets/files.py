@@ -13,6 +13,7 @@ import pandas as pd
 
 from cornac_mle.checks import refusal
 from cornac_mle.datasets import complete_journey
+from cornac_mle.datasets._downloads import check_home, downloading, set_cut_download_aside
 from cornac_mle.datasets.named import DATASETS, NamedDataset
 from cornac_mle.files.interactions import read_table, text_column
 from cornac_mle.files.paths import SEPARATORS
@@ -118,10 +119,15 @@ def drop_list_lengths(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _cornac_tuples(dataset: NamedDataset, path: Path) -> list[tuple[Any, ...]]:
     """Call Cornac's loader; on any failure leave no part of a download behind."""
+    check_home(dataset.name)
+    set_cut_download_aside(dataset.name, path)
     was_there = path.is_file()
     try:
-        # Cornac prints about its downloads; standard output belongs to the caller.
-        with contextlib.redirect_stdout(sys.stderr):
+        with (
+            contextlib.nullcontext() if was_there else downloading(path),
+            # Cornac prints about its downloads; standard output belongs to the caller.
+            contextlib.redirect_stdout(sys.stderr),
+        ):
             tuples = dataset.loader()
     except BaseException as error:
         if not was_there:

@@ -85,14 +85,15 @@ class NamedDataset:
     @property
     def is_local(self) -> bool:
         """Whether it can be loaded without a download. Nothing is read, made or downloaded."""
-        return self.path is None or self.path.is_file()
+        return self.path is None or os.path.isfile(self.path)  # noqa: PTH113  # it never raises
 
 
 def cornac_cache() -> Path:
     """Return the folder where Cornac looks for its files, without making it."""
     home = Path.home()
     cache = home / ".cornac"
-    writable = os.access(cache if cache.exists() else home, os.W_OK)
+    # Not Path.exists, which raises where the home folder may not be entered.
+    writable = os.access(cache if os.access(cache, os.F_OK) else home, os.W_OK)
     return cache if writable else Path("/tmp/.cornac")
 
 

@@ -105,6 +105,10 @@ def _named_columns(data: pd.DataFrame) -> pd.DataFrame:
         if column not in data.columns:
             rule = "have the columns user, item[, rating]"
             raise ValueError(refusal("data", rule, got, "Rename the columns."))
+    for column in ("user", "item", "rating", "timestamp"):
+        if np.count_nonzero(data.columns == column) > 1:
+            rule = f"have one column {column!r}"
+            raise ValueError(refusal("data", rule, got, "Drop or rename the others."))
     if "rating" not in data.columns:
         alike = [name for name in data.columns if str(name).strip().lower() in RATING_WORDS]
         if alike:

@@ -1,1 +1,1 @@
-"""Reading and writing: interactions, profiles and their layouts, each file whole or not at all."""
+"""Reading and writing: interactions of any layout, profiles; each file whole or not at all."""

@@ -26,6 +26,8 @@ def take(path: Path) -> int | None:
 
     The lock ends with the process. None, too, where it is gone or cannot be locked.
     """
+    if fcntl is None:
+        return None
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -47,7 +49,7 @@ def new_folder(path: Path) -> tuple[Path, int]:
 
     def make(made: Path) -> int:
         made.mkdir()
-        return os.open(made, os.O_RDONLY)
+        return os.open(os.devnull if fcntl is None else made, os.O_RDONLY)
 
     return _made(path, make)
 
@@ -69,6 +71,18 @@ def left_behind(folder: Path) -> Iterator[list[Path]]:
             os.close(handle)
 
 
+def flush(handle: int) -> None:
+    """Have what was written to a file of `new_file` on the disk, which may be full only now.
+
+    Raises
+    ------
+    OSError
+        If it is.
+    """
+    if fcntl is not None:
+        os.fsync(handle)
+
+
 def remove_left_files(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
     with left_behind(folder) as found:
@@ -88,6 +102,9 @@ def _made(path: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
             if made.parent.is_dir():
                 continue
             raise
+        if fcntl is None:  # Windows does not rename what is open
+            os.close(handle)
+            return made, os.open(os.devnull, os.O_RDONLY)
         if _lock(handle) is not False and _is_at(handle, made):
             return made, handle
         os.close(handle)

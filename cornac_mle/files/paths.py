@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from cornac_mle.checks import refusal
-from cornac_mle.files.locks import new_file, remove_left_files
+from cornac_mle.files.locks import flush, new_file, remove_left_files
 
 # The suffix says the format: what separates the fields, or None for Parquet.
 SEPARATORS = {
@@ -61,7 +61,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary, handle = new_file(path)
         try:
             yield temporary
-            os.fsync(handle)  # a disk that is full may say so only now
+            flush(handle)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -43,16 +43,16 @@ def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record
         If the text is not UTF-8, a quote is not closed, a packed file is damaged, or a line or
         all of it is larger than any table of interactions.
     """
-    number, size = 0, path.stat().st_size
-    most = unpacked_limit(size, PACKED_LEAST) if packed else TEXT_CHARACTERS
+    number = 0
     try:
+        if packed:
+            _check_unpacked(path)
         with (
             gzip.open(path, "rt", encoding="utf-8-sig", newline="")
             if packed
             else path.open(encoding="utf-8-sig", newline="")
         ) as handle:
-            lines = _lines(handle, most, unpacked_too_large(size, PACKED_LEAST) if packed else None)
-            reader = csv.reader(lines, delimiter=separator, strict=True)
+            reader = csv.reader(_lines(handle), delimiter=separator, strict=True)
             for record in reader:
                 number = reader.line_num
                 if record:
@@ -72,7 +72,18 @@ def text_records(path: Path, separator: str, *, packed: bool) -> Iterator[Record
         raise ContentError(rule=rule, got=got, advice=advice, name="line", where=where) from error
 
 
-def _lines(handle: IO[str], most: int, too_large: ContentError | None) -> Iterator[str]:
+def _check_unpacked(path: Path) -> None:
+    """Refuse a packed file that unpacks to far more than its size, before any of it is kept."""
+    size = path.stat().st_size
+    most, total = unpacked_limit(size, PACKED_LEAST), 0
+    with gzip.open(path, "rb") as handle:
+        while block := handle.read(MIB):
+            total += len(block)
+            if total > most:
+                raise unpacked_too_large(size, PACKED_LEAST)
+
+
+def _lines(handle: IO[str]) -> Iterator[str]:
     """Yield lines, none of which is read further than its limit."""
     number, total = 0, 0
     while line := handle.readline(LINE_CHARACTERS + 1):
@@ -82,9 +93,9 @@ def _lines(handle: IO[str], most: int, too_large: ContentError | None) -> Iterat
             rule, where = f"have at most {LINE_CHARACTERS:,} characters", f"line {number}"
             advice = "Is this a text file?"
             raise ContentError(rule=rule, got="more", advice=advice, name="line", where=where)
-        if total > most:
-            rule, got = f"hold at most {most:,} characters", "more"
-            raise too_large or ContentError(rule=rule, got=got, advice="Take a part of it.")
+        if total > TEXT_CHARACTERS:
+            rule = f"hold at most {TEXT_CHARACTERS:,} characters"
+            raise ContentError(rule=rule, got="more", advice="Take a part of it.")
         yield line
 
 

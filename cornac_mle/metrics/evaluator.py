@@ -103,6 +103,7 @@ class Evaluator:
         rng: RngLike,
         n_splits: int = 20,
         min_items: int = 0,
+        unseen_is_evidence: bool = False,
     ) -> Self:
         """Fit the judge on `reference` and draw the floor and the half-splits of `held_out`.
 
@@ -118,6 +119,8 @@ class Evaluator:
         min_items : int
             Fewest items that the real users were asked to have, at least 0. Synthetic users with
             fewer are left out of every comparison, and counted.
+        unseen_is_evidence : bool
+            Whether an item that no reference user holds makes its user less plausible.
 
         Raises
         ------
@@ -131,7 +134,9 @@ class Evaluator:
             groups = {"train": train, **groups}
         check_groups(groups)
         judge_seed, rest = children(repeatable_generator(rng), 2)
-        judge = PlausibilityModel.fit(reference.matrix, rng=judge_seed)
+        judge = PlausibilityModel.fit(
+            reference.matrix, unseen_is_evidence=unseen_is_evidence, rng=judge_seed
+        )
         return cls._assembled(
             train, reference, held_out, judge, n_splits, rest, judge_seed, min_items
         )
@@ -203,7 +208,10 @@ class Evaluator:
             return self.judge
         if family not in self._other_judges:
             self._other_judges[family] = PlausibilityModel.fit(
-                self.reference.matrix, family=family, rng=self.judge_seed
+                self.reference.matrix,
+                family=family,
+                unseen_is_evidence=self.judge.log_unseen is not None,
+                rng=self.judge_seed,
             )
         return self._other_judges[family]
 

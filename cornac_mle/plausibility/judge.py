@@ -125,6 +125,9 @@ class PlausibilityModel:
         Range of circumstances beyond which the adjustment stays as it is.
     reference_scores : ndarray, shape (n_users,)
         Cross-fitted scores of the users that it was fitted on.
+    log_unseen : float or None
+        Log P(genuine) of an item that no reference user holds, where that is evidence; None where
+        it is left to the regression.
     """
 
     predictor: LeaveOneOutPredictor
@@ -134,9 +137,17 @@ class PlausibilityModel:
     log_scale: NDArray[np.float64]
     bounds: NDArray[np.float64]
     reference_scores: NDArray[np.float64]
+    log_unseen: float | None = None
 
     @classmethod
-    def fit(cls, reference: sp.csr_array, *, family: str = "ease", rng: RngLike) -> Self:
+    def fit(
+        cls,
+        reference: sp.csr_array,
+        *,
+        family: str = "ease",
+        unseen_is_evidence: bool = False,
+        rng: RngLike,
+    ) -> Self:
         """Fit the judge.
 
         Parameters
@@ -146,6 +157,11 @@ class PlausibilityModel:
             user that p-values are computed for or calibrated on.
         family : {"ease", "item-knn", "svd"}
             Family of the leave-one-out predictor.
+        unseen_is_evidence : bool
+            Whether an item that no reference user holds speaks against a profile. Then P(genuine)
+            of such an item is s / (s + 1/2), where s is the share of reference users' preferences
+            that no other reference user has: an invented item is never seen, a real one seldom
+            unseen. For users from elsewhere, who may hold items that no real user has.
         rng : int, SeedSequence or Generator
             Random seed of the folds and the planted items.
 
@@ -193,7 +209,9 @@ class PlausibilityModel:
         best = int(np.argmin([loss for _, loss in judged]))
         predictor, (regression, _) = candidates[best], judged[best]
 
-        raw = _mean_by_user(users, _log_genuine(regression, cross_fitted(predictor, users)))
+        own = cross_fitted(predictor, users)
+        log_unseen = _log_genuine_unseen(own) if unseen_is_evidence else None
+        raw = _mean_by_user(users, _log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(
             [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
         )
@@ -203,7 +221,7 @@ class PlausibilityModel:
         bounds = np.quantile(circumstances, ADJUSTED_RANGE, axis=0)
         within = circumstances.clip(*bounds)
         scores = (raw - within @ location) / np.exp(within @ log_scale)
-        return cls(predictor, counts, regression, location, log_scale, bounds, scores)
+        return cls(predictor, counts, regression, location, log_scale, bounds, scores, log_unseen)
 
     def score(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Score profiles: (n_users,) float64; higher is more believable, about 0 for a real user.
@@ -257,7 +275,7 @@ class PlausibilityModel:
         """
         n_users = self.predictor.reference.shape[0]
         evidence = item_evidence(profiles, self.predictor, self.user_counts, n_users)
-        return _log_genuine(self.regression, evidence)
+        return _log_genuine(self.regression, evidence, self.log_unseen)
 
 
 def _fitted_regression(
@@ -277,9 +295,23 @@ def _fitted_regression(
     return regression, float(loss)
 
 
-def _log_genuine(regression: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_genuine(
+    regression: Pipeline, evidence: NDArray[np.float64], log_unseen: float | None
+) -> NDArray[np.float64]:
     """Log P(genuine) of each piece of evidence, (n,)."""
-    return np.asarray(-np.logaddexp(0, regression.decision_function(evidence)), dtype=np.float64)
+    found = np.asarray(-np.logaddexp(0, regression.decision_function(evidence)), dtype=np.float64)
+    return found if log_unseen is None else np.where(_is_unseen(evidence), log_unseen, found)
+
+
+def _is_unseen(evidence: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether no reference user holds the item: the log of their number plus 1 is 0."""
+    return np.asarray(evidence[:, 2] == 0)
+
+
+def _log_genuine_unseen(own: NDArray[np.float64]) -> float:
+    """Log P(genuine) of an unseen item, from the evidence on the reference users' own items."""
+    unseen = (1 + np.count_nonzero(_is_unseen(own))) / (2 + len(own))
+    return float(np.log(unseen / (unseen + 0.5)))
 
 
 def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,6 +40,10 @@ class Report:
     alerts : dict
         What makes the results of a model worthless, by model: its users are the real users that
         they are compared with.
+    notes : list of str
+        What was assumed of the data.
+    unknown_items : dict
+        Items that no real user holds, with the number of synthetic users who do, by model.
     failed : dict
         Why a model has no row, or a fit of it is missing, by model.
 
@@ -65,6 +69,8 @@ class Report:
     judge_families: dict[str, str | None] = field(default_factory=dict)
     cautions: dict[str, str] = field(default_factory=dict)
     alerts: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    unknown_items: dict[str, pd.Series] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     @contextmanager

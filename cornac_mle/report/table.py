@@ -173,8 +173,8 @@ def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str
         lines.append("In brackets below a value: standard deviation over fits with several seeds.")
     left_out = scores.groupby("model", sort=False)["n_left_out"].max()
     lines += [
-        f"{model}: {count:,} synthetic users have fewer items than real users must have, and are "
-        "left out."
+        f"{model}: left out {count:,} synthetic {'user' if count == 1 else 'users'} of fewer items "
+        "than real users must have."
         for model, count in left_out[left_out > 0].items()
     ]
     lines += [f"WARNING. {model}: {text}" for model, text in report.alerts.items()]

@@ -103,7 +103,7 @@ class GridSearch(ValidationSearch, hyperopt.GridSearch):  # type: ignore[misc]
     >>> search.results[["k", "NDCG@5", "rank"]].round(2)
        k  NDCG@5  rank
     0  1    0.18     2
-    1  2    0.78     1
+    1  2    0.73     1
     """
 
     def __init__(

@@ -122,9 +122,9 @@ def _losses(table: pd.DataFrame, column: str, direction: Direction) -> npt.NDArr
     if isinstance(direction, str) and direction in ("high", "low"):
         return -values if direction == "high" else values
     try:
-        # A number as text too: notes of a report have it so.
-        ideal = float(direction) if isinstance(direction, str) else direction
-        ideal = check_number("directions", ideal)
+        # The notes of a report spell their best values: "0.05".
+        number = float(direction) if isinstance(direction, str) else direction
+        ideal = check_number("directions", number)
     except (TypeError, ValueError):
         rule = "each be 'high', 'low' or the best value"
         advice = "Where the ceiling is best, give its value."

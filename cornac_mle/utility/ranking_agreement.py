@@ -123,15 +123,15 @@ class RankingAgreement(RealismMetric):
     >>> users = Mixture(k=2, seed=1).fit(method.train_set).sample(60, rng=1)
     >>> metric.table(method.evaluator, users)[["recommender", "real", "synthetic"]].round(2)
       recommender  real  synthetic
-    0        EASE  0.82       0.37
-    1     ItemKNN  0.79       0.24
-    2     MostPop  0.25       0.29
+    0        EASE  0.82       0.43
+    1     ItemKNN  0.79       0.26
+    2     MostPop  0.25       0.25
 
-    Of three pairs, two are in the same order and one is not, (2 - 1) / 3; nothing would have been
-    lost by picking the best on synthetic users.
+    All three pairs are in the same order, and nothing would have been lost by picking the best on
+    synthetic users.
 
     >>> metric.measure(method.evaluator, users, rng=1).value
-    0.3333333333333333
+    1.0
     >>> regret = RankingAgreement(recommenders, k=5, statistic="regret")
     >>> regret.measure(method.evaluator, users, rng=1).value
     0.0

@@ -503,16 +503,20 @@ def test_cornacs_own_evaluation_of_unseen_users_is_the_order_of_items():
 def methods():
     """The same users, shown and hidden items, with items numbered in two orders."""
     first, turned = halves(FRAME), halves(FRAME)
-    backwards = first.groups.train.item_ids[::-1]
+    known = first.groups.training_items  # what models know
+    train, held_out = (
+        part.split_items(known)[0] for part in (first.groups.train, first.groups.held_out)
+    )
+    backwards = known[::-1]
     for part in ("validation", "held-out"):
         if part in first._shown:
             shown, start = first._shown[part]
             turned._shown[part] = shown.align(backwards), start
     start = first._shown["held-out"][1]
-    hidden = first.groups.held_out.matrix - first._shown["held-out"][0].matrix
+    hidden = held_out.matrix - first._shown["held-out"][0].matrix
     hidden.eliminate_zeros()
-    left = Profiles(sp.csr_array(hidden), first.groups.held_out.user_ids, backwards[::-1])
-    turned.train_set = first.groups.train.align(backwards).to_dataset(seed=3)
+    left = Profiles(sp.csr_array(hidden), held_out.user_ids, known)
+    turned.train_set = train.align(backwards).to_dataset(seed=3)
     turned.global_iid_map.clear()
     turned.global_iid_map.update({name: place for place, name in enumerate(backwards)})
     turned._hidden["held-out"] = left.align(backwards).to_dataset(first_user=start, seed=3)

@@ -80,6 +80,12 @@ def test_ratings_of_another_name_are_named(name):
         feedback_frame(frame)
 
 
+def test_a_column_of_a_name_twice_is_refused():
+    frame = pd.DataFrame([["a", "x", 1.0, "b"]], columns=["user", "item", "rating", "user"])
+    with pytest.raises(ValueError, match="`data` must have one column 'user'; got columns user, i"):
+        feedback_frame(frame)
+
+
 def test_times_are_no_ratings():
     frame = pd.DataFrame({"user": ["a"], "item": ["x"], "rating": [pd.Timestamp("2020-01-01")]})
     with pytest.raises(ValueError, match="`rating` must be a number; got 2020-01-01 00:00:00"):

@@ -5,14 +5,19 @@ import gzip
 import math
 import re
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
+from cornac_mle.datasets import load
+from cornac_mle.files import npz, records
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import SEPARATORS, atomic_path
+from cornac_mle.profiles import Profiles
 
 FORMATS = list(SEPARATORS)
 TABLE = pd.DataFrame(
@@ -205,6 +210,69 @@ def test_bad_parquet_is_refused_in_one_line(tmp_path, columns, message):
     assert "t.parquet" in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_profiles_wrote_is_read_without_what_is_no_interaction(tmp_path, suffix):
+    matrix = sp.csr_array(np.array([[0, 2, 0], [0, 0, 0], [1, 0, 0]], dtype=np.float32))
+    users, items = pd.Index(["a", "b", "c"]), pd.Index(["x", "y", "z"])
+    path = tmp_path / f"p{suffix}"
+    Profiles(matrix, users, items).write(path)
+    says = r"p\..*: left out 1 users without items and 1 items that nobody holds\."
+    with pytest.warns(UserWarning, match=says):
+        back = read_table(path)
+    assert back.to_dict("list") == {"user": ["a", "c"], "item": ["y", "x"], "rating": [2.0, 1.0]}
+    assert back.attrs["dropped_rows"] == 2
+    with pytest.warns(UserWarning, match=says):
+        assert len(load(path)) == 2
+    assert len(Profiles.read(path)) == 3
+
+
+def test_rows_that_only_order_the_items_are_no_loss(tmp_path):
+    matrix = sp.csr_array(np.eye(2, dtype=np.float32)[::-1])
+    Profiles(matrix, pd.Index(["a", "b"]), pd.Index(["x", "y"])).write(tmp_path / "p.csv")
+    assert ",x," in (tmp_path / "p.csv").read_text()
+    back = read_table(tmp_path / "p.csv")
+    assert back.attrs["dropped_rows"] == 0
+    assert back["item"].tolist() == ["y", "x"]
+
+
+def test_a_table_without_pairs_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("user,item,rating\na,,\n,x,\n")
+    with pytest.raises(ValueError, match=r"got no line with a user and an item\. Name another"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("rating", ["1e39", "-1e39", "1e-50"])
+def test_a_rating_that_profiles_cannot_hold_is_named_as_written(tmp_path, rating):
+    (tmp_path / "t.csv").write_text(f"user,item,rating\na,x,0\na,y,1\nb,x,{rating}\n")
+    assert len(read_table(tmp_path / "t.csv")) == 3
+    with pytest.raises(ValueError, match=rf"that float32 can hold; got '{rating}' for line 4 of"):
+        load(tmp_path / "t.csv")
+
+
+def test_lines_and_texts_have_limits(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text("user,item\n" + "a,x\n" * 100)
+    monkeypatch.setattr(records, "TEXT_CHARACTERS", 400)
+    with pytest.raises(ValueError, match=r"must hold at most 400 characters; got more\. Take a"):
+        read_table(tmp_path / "t.csv")
+    monkeypatch.setattr(records, "LINE_CHARACTERS", 8)
+    with pytest.raises(ValueError, match=r"`line` must have at most 8 characters; got more for l"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_parquet_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeypatch):
+    frame = pd.DataFrame({"user": ["a"] * 3_000_000, "item": ["x"] * 3_000_000})
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 100_000
+    with pytest.raises(ValueError, match=r"must have at most 1,000,000 rows at its size; got 3,0"):
+        read_table(tmp_path / "t.parquet")
+    monkeypatch.setattr(records, "PACKED_LEAST", 1)
+    pd.DataFrame({"user": ["a" * 10**7], "item": ["x"]}).to_parquet(
+        tmp_path / "u.parquet", compression="zstd"
+    )
+    with pytest.raises(ValueError, match=r"must unpack to at most 100 times its size"):
+        read_table(tmp_path / "u.parquet")
+
+
 def test_a_rating_in_a_row_without_user_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("user,item,rating\n,x,2\n")
     with pytest.raises(ValueError, match=r"`user` must not be empty; got '' for line 2"):
@@ -325,6 +393,48 @@ def test_objects_are_neither_written_nor_read(tmp_path):
     np.savez(tmp_path / "y.npz", a=np.array([None]))
     with pytest.raises(ValueError, match=r"y\.npz` must be an \.npz file with the plain arrays a;"):
         read_arrays(tmp_path / "y.npz", ["a"])
+
+
+def npy(header, content=b""):
+    text = repr(header).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
+
+
+def huge(shape, kind="<f8", order=False):
+    return npy({"descr": kind, "fortran_order": order, "shape": shape}, bytes(64))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        huge((10**12,)),
+        huge((10**12,), "<U0"),
+        huge((2**40, 2**40)),
+        huge((-8,)),
+        huge((9,)),
+        huge(("a",)),
+        npy("no header"),
+        npy({"descr": "<f8"}),
+        b"\x93NUMPY\x03\x00" + bytes(60),
+        b"\x93NUMPY\x01\x00\xff\xff",
+        b"plain text",
+        b"",
+    ],
+)
+@pytest.mark.filterwarnings("default")
+def test_arrays_that_are_not_there_are_not_made_room_for(tmp_path, content):
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", content)
+    with pytest.raises(ValueError, match=r"must be an \.npz file with the plain arrays a; got"):
+        read_arrays(path, ["a"])
+
+
+def test_arrays_that_unpack_to_far_more_than_their_file_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz, "UNPACKED_LEAST", 2**16)
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(10**7))
+    with pytest.raises(ValueError, match=r"must unpack to at most 100 times its size"):
+        read_arrays(tmp_path / "x.npz", ["a"])
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def detectable():
     for n, n_real, shares, error, power in (
         (25, 20, [0.05], 0.1, 0.8),
         (18, 30, [0.02, 0.1], 0.05, 0.6),
+        (7, 9, [0.05, 0.3], 0.2, 0.9),
     ):
         level = mp.mpf(error) / (2 * len(shares))
         low = [lower_limit(c, n, level) for c in range(n + 1)]
@@ -312,23 +313,33 @@ def distance(first, second):
 
 
 def poisson_binomial():
-    """Convolution of two-point distributions at 50 digits: far tails have all of theirs."""
+    """Convolution at 50 digits, where nothing cancels: far tails have all of theirs."""
     cases = []
     for seed, (events, shape) in enumerate(
         [([1] * 12, (0.3, 2)), ([3, 10, 1, 25], (1, 3)), ([60, 40], (0.5, 8)), ([2, 5, 4], (2, 1))]
     ):
-        random = np.random.default_rng(seed)
-        probabilities = random.beta(*shape, size=len(events)).tolist()
+        probabilities = np.random.default_rng(seed).beta(*shape, size=len(events)).tolist()
         if seed == 1:
             probabilities[2] = 1.0  # a sure event
+        cases.append((probabilities, events))
+    # Events of two kinds, far from one binomial distribution, with tails down to 1e-179.
+    cases += [([0.9999, 0.5, 0.01, 1e-6], [40, 60, 100, 200]), ([0.999, 0.3], [50, 150])]
+    cases += [([1 - 1e-9, 1e-3], [30, 400]), ([0.09], [400]), ([0.9996, 0.125], [600, 50])]
+    written = []
+    for probabilities, events in cases:
         distribution = [mp.mpf(1)]
-        for p, count in zip(probabilities, events, strict=True):
-            for _ in range(count):
-                left = [*distribution, mp.mpf(0)]
-                right = [mp.mpf(0), *distribution]
-                distribution = [
-                    a * (1 - mp.mpf(p)) + b * mp.mpf(p) for a, b in zip(left, right, strict=True)
-                ]
+        most = sum(events) if sum(events) < 120 else math.ceil(np.dot(probabilities, events))
+        for p, n in zip(map(mp.mpf, probabilities), events, strict=True):
+            binomial = [mp.binomial(n, c) * p**c * (1 - p) ** (n - c) for c in range(n + 1)]
+            last = min(len(distribution) + n - 1, most)
+            distribution = [
+                mp.fsum(
+                    distribution[total - c] * binomial[c]
+                    for c in range(min(total, n) + 1)
+                    if total - c < len(distribution)
+                )
+                for total in range(last + 1)
+            ]
         tails = [float(mp.fsum(distribution[: c + 1])) for c in range(len(distribution))]
-        cases.append({"probabilities": probabilities, "events": events, "cdf": tails})
-    return cases
+        written.append({"probabilities": probabilities, "events": events, "cdf": tails})
+    return written

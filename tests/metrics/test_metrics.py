@@ -130,8 +130,9 @@ class TestContract:
             metric.compute(gt_pos=[], pd_rank=[])
 
     def test_what_cannot_be_compared_is_refused(self, metric, evaluator, turned, fresh):
-        with pytest.raises(ValueError, match="`synthetic` must have the items of the held-out us"):
-            metric.measure(turned, fresh, rng=1)
+        other = Profiles(fresh.matrix, fresh.user_ids, fresh.item_ids + " of another shop")
+        with pytest.raises(ValueError, match="`synthetic` must hold items of the real users only"):
+            metric.measure(turned, other, rng=1)
         with pytest.raises(TypeError, match=r"`synthetic` must be Profiles; got DataFrame\."):
             metric.measure(evaluator, fresh.to_frame(), rng=1)
         with pytest.raises(TypeError, match="`rng` must be an int, a numpy SeedSequence or a num"):

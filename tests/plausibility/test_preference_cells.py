@@ -7,10 +7,10 @@ import scipy.sparse as sp
 from cornac_mle.plausibility.preference_p_values import (
     JudgedPreferences,
     PreferenceCells,
-    merged_bins,
     peel,
     preference_p_values,
 )
+from cornac_mle.stats.conformal import merged_cells
 from worlds import taste_world
 
 
@@ -81,7 +81,7 @@ def test_cells_are_the_naive_ones(n_calibration):
 def test_merged_bins_are_the_naive_ones(least):
     members = np.random.default_rng(1).random((9, 7)) < 0.25
     holders = [set(np.flatnonzero(column)) for column in members.T]
-    assert merged_bins(members, least).tolist() == naive_groups(holders, least)
+    assert merged_cells(members, least).tolist() == naive_groups(holders, least)
 
 
 def naive_peel(items, judge):

@@ -1,6 +1,7 @@
 """What people see: the table fits its width, says its directions and loses no number."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -78,6 +79,15 @@ def test_several_fits_are_averaged_with_their_spread_below():
     assert lines[place + 1].split() == ["(.014)"] * 3  # sd of -.0123 and .0077
     assert "standard deviation over fits" in shown
     assert max(len(line.rstrip()) for line in lines) <= WIDTH
+
+
+def test_names_are_shown_as_they_are_and_failures_are_listed():
+    made = report([0])
+    made.failed["VAE[k=3]"] = "ValueError: two\nlines"
+    made.entries = [replace(entry, model=f"[bold]{entry.model}[/x]") for entry in made.entries]
+    shown = text(made)
+    assert "[bold]VAE prior[/x]" in shown
+    assert "every fit: VAE[k=3] (ValueError: two lines)" in shown
 
 
 def test_an_empty_report_has_no_rows():

@@ -216,6 +216,16 @@ def test_scores_are_cut_where_the_sizes_have_their_probabilities():
     assert -6 < edges[2] < 6
 
 
+@pytest.mark.parametrize("far", [-1e4, 1e4])
+def test_scores_are_cut_where_they_are_wherever_the_points_are(far):
+    near = two_sides()
+    means = near.means.copy()
+    means[:, 0] = far
+    covariances = np.tile(np.eye(2), (2, 1, 1))
+    moved = NormalMixture(near.weights, means, covariances, np.full(8, 1 / 8))
+    np.testing.assert_array_equal(moved.edges, near.edges)
+
+
 DENSITIES = {
     "normal": lambda rng: StandardNormal(2, size_distribution(np.array([1, 2, 2, 5]), 6)),
     "gaussian": lambda rng: fit_gaussian(*clusters(rng), 6, rng),

@@ -179,6 +179,15 @@ def test_a_set_that_outweighs_all_others_is_certain(gap):
     )
 
 
+def test_no_set_is_more_than_certain():
+    """The quadrature alone ends above 1 by rounding, in some of these sets."""
+    gaps = np.linspace(20, 60, 200)[:, np.newaxis]
+    log_weights = np.hstack([gaps.repeat(3, axis=1), np.zeros((200, 3))])
+    found = plackett_luce_log_probability(log_weights, item_sets([range(3)] * 200, 6))
+    assert np.all(found <= 0)
+    assert np.any(found == 0)
+
+
 def test_items_of_no_weight_at_all():
     assert plackett_luce_log_probability(np.full(3, -np.inf), item_sets([{0}], 3))[0] == -np.inf
 

@@ -9,28 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import cornac_mle
-from cornac_mle import cli
+from command_line import invoke
+from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS, models_by_name
 from cornac_mle.profiles import Profiles
 from worlds import rated, taste_world
-
-
-@pytest.fixture
-def table(tmp_path):
-    """A small data file."""
-    path = tmp_path / "tastes.csv"
-    rated(taste_world(300, n_items=60, mean_size=10, seed=5)).to_frame().to_csv(path, index=False)
-    return path
-
-
-def invoke(*arguments):
-    """Run the command line in this process; returns exit status and output without colours."""
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
 
 
 def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
@@ -110,8 +94,8 @@ def test_sample_writes_users(table, tmp_path, suffix):
 
 
 def test_help_names_every_model():
-    assert cli.KNOWN_MODELS.split(", ") == list(cli._models())
-    assert set(cli.DEFAULT_MODELS.split(",")) <= set(cli._models())
+    assert KNOWN_MODELS.split(", ") == list(models_by_name())
+    assert set(DEFAULT_MODELS.split(",")) <= set(models_by_name())
 
 
 def test_datasets_says_what_is_here():
@@ -188,36 +172,6 @@ def test_the_format_is_refused_before_the_fit(table, tmp_path):
     assert ".xlsx" in output
 
 
-def test_a_full_disk_leaves_nothing_behind(table, tmp_path, monkeypatch):
-    def full(*arguments, **settings):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    status, output = invoke(
-        "compare", "--data", table, "--models", "popularity", "--out", tmp_path / "runs"
-    )
-    assert status == 2
-    assert "No space left on device" in output.splitlines()[-1]
-    assert list((tmp_path / "runs").iterdir()) == []
-
-
-def test_an_interrupt_keeps_what_is_done(table, tmp_path, monkeypatch):
-    from cornac_mle.models.pmf.model import PMF
-
-    def interrupted(self, matrix, validation):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(PMF, "_fit", interrupted)
-    status, output = invoke(
-        "compare", "--data", table, "--models", "popularity,pmf", "--out", tmp_path / "runs"
-    )
-    assert status == 130
-    assert "interrupted" in output
-    run = tmp_path / "runs" / "tastes-123"
-    assert set(pd.read_csv(run / "scores.csv").model) == {"Popularity"}
-    assert json.loads((run / "manifest.json").read_text())["arguments"]["interrupted"] is True
-
-
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
@@ -249,7 +203,7 @@ def test_no_public_name_is_hidden_by_a_submodule():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
-    submodules = {path.stem for path in Path(cli.__file__).parent.iterdir()}
+    submodules = {path.stem for path in Path(cornac_mle.__file__).parent.iterdir()}
     assert not submodules & set(cornac_mle.__all__)
 
 

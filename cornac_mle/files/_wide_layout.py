@@ -1,0 +1,223 @@
+"""Wide tables (users x items) and baskets (a list of items a line) as pairs; only on request."""
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from cornac_mle.files._columns import Column, Table, Texts
+from cornac_mle.files._facts import Facts
+from cornac_mle.files._looks import are_lists, are_numbers, is_missing, number
+from cornac_mle.files._names import candidates
+from cornac_mle.files._roles import Seen, Wanted, find_roles
+from cornac_mle.files._sniff import Layout
+from cornac_mle.files._text_layout import text_lines
+from cornac_mle.files._unpack import Source
+from cornac_mle.files.refusals import ContentError
+
+NUMERIC_SHARE = 0.9
+FAR = 2
+"""A value this many times as large as all others stands for none: Jester's 99 of -10 to 10."""
+
+
+def read_wide_text(source: Source, facts: Facts, layout: Layout, wanted: Wanted) -> Table:
+    """Read a wide table or baskets from delimited text.
+
+    Raises
+    ------
+    ContentError
+        If a line of a wide table is wrong, or nothing is wide.
+    """
+    blank, rows = layout.left_out.get("blank lines", 0), []
+    lines = []
+    for line, record in text_lines(source, facts, layout):
+        if record:
+            rows.append(record)
+            lines.append(line)
+        else:
+            blank += 1
+    seen = Seen(layout.names, layout.rows, layout.separator != ",")
+    even = sum(len(row) == layout.width for row in rows) >= NUMERIC_SHARE * len(rows)
+    if not even or not _is_matrix(seen):
+        if even and any(are_lists(seen.column(at)) for at in range(seen.width)):
+            table = _text_lists(seen, rows, wanted)
+        else:
+            table = _baskets(rows, wanted)
+    else:
+        for line, row in zip(lines, rows, strict=True):
+            if len(row) != layout.width:
+                rule, got = f"have {layout.width} fields", str(len(row))
+                raise ContentError(rule=rule, got=got, name="line", where=f"line {line}")
+        table = _matrix(seen, rows, lines, wanted)
+    table.left_out = {**layout.left_out, "blank lines": blank, **table.left_out}
+    table.notes = [*layout.notes, *table.notes]
+    return table
+
+
+def from_lists(pairs: Iterable[tuple[str, Sequence[str]]], notes: list[str]) -> Table:
+    """Make a row of every item of every list; an empty list is a user without items."""
+    users: list[str] = []
+    items: list[str] = []
+    for user, held in pairs:
+        for item in held or [""]:
+            users.append(user)
+            items.append(item)
+    columns: dict[str, Column] = {"user": Texts.of(users), "item": Texts.of(items)}
+    return Table(columns, {}, notes, "item {}".format)
+
+
+def _is_matrix(seen: Seen) -> bool:
+    """Say whether the cells are numbers, those of the first column apart."""
+    columns = [seen.column(at) for at in range(1, seen.width)]
+    numeric = sum(are_numbers(column, seen.decimal_comma) or not any(column) for column in columns)
+    return numeric >= NUMERIC_SHARE * len(columns)
+
+
+def _text_lists(seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
+    """Read a column of users and one of lists."""
+    at = [place for place in range(seen.width) if are_lists(seen.column(place))]
+    given = dict(wanted)
+    given.setdefault("item", at[0] + 1)
+    if seen.names is None or seen.width == 2:
+        given.setdefault("user", 1 if at[0] else 2)
+    roles = find_roles(seen, given, lists=True)
+    user, item = roles.at["user"], roles.at["item"]
+    return from_lists(
+        ((row[user], _split(row[item])) for row in rows if len(row) > max(user, item)),
+        [*roles.notes, "every item of a list is a row"],
+    )
+
+
+def _split(text: str) -> list[str]:
+    """Return the items of a list that is written in one field.
+
+    >>> _split("[1, 2]"), _split("N10 N7"), _split("a|b c")
+    (['1', '2'], ['N10', 'N7'], ['a', 'b c'])
+    """
+    text = text.strip()
+    if text[:1] + text[-1:] in ("[]", "()", "{}"):
+        for parse in (_json_list, ast.literal_eval):
+            try:
+                return [str(item) for item in parse(text)]
+            except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+                continue
+        text = text[1:-1]
+    mark = next((mark for mark in "|;," if mark in text), None)
+    parts = text.split(mark) if mark else text.split()
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _json_list(text: str) -> list[str]:
+    return list(json.loads(text, parse_int=str, parse_float=str))
+
+
+def _baskets(rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
+    """Read lines of items; the first field is the user, a count or an item."""
+    first = [row[0] for row in rows]
+    notes = ["baskets: every further field of a line is an item of its user"]
+    counts = all(row[0] == str(len([one for one in row[1:] if one.strip()])) for row in rows)
+    at = wanted.get("user")
+    if at is not None:
+        if str(at) != "1":
+            rule = "be 1 for baskets, whose first field may be the user"
+            raise ContentError(rule=rule, got=repr(at), name="--user-column", where="the lines")
+        named = True
+    else:
+        named = not counts and len(set(first)) == len(first) and are_numbers(first)
+    if named:
+        notes.append("user = column 1")
+    elif counts:
+        notes.append("column 1 counts the items: left out; user = the number of the line")
+    else:
+        notes.append("user = the number of the line (--user-column 1 if the first field is it)")
+    start = 1 if named or counts else 0
+    users = first if named else [str(place) for place in range(1, len(rows) + 1)]
+    pairs = (
+        (user, [one.strip() for one in row[start:] if one.strip()])
+        for user, row in zip(users, rows, strict=True)
+    )
+    return from_lists(pairs, [*notes, "no ratings: every row counts as 1"])
+
+
+def _matrix(
+    seen: Seen, rows: Sequence[Sequence[str]], lines: Sequence[int], wanted: Wanted
+) -> Table:
+    """Read a line of ratings for every user."""
+    names = seen.names or [str(place) for place in range(1, seen.width + 1)]
+    notes = ["a wide table: " + ("items = header" if seen.names else "items = column numbers")]
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
+    cells = [[number(text, seen.decimal_comma) for text in column] for column in columns]
+    given = [[not is_missing(text) for text in column] for column in columns]
+    values = np.array(cells, dtype=np.float64)  # (n_columns, n_rows)
+    held = np.array(given, dtype=bool)
+    items = list(range(len(names)))
+    users = [str(place) for place in range(1, len(rows) + 1)]
+    if not (seen.names or wanted) and _counts(values, held, _none_value(values[1:], held[1:])):
+        del items[0]
+        notes.append("column 1 counts the ratings: left out; user = the number of the line")
+    elif (at := _user_column(seen, wanted, values, columns)) is None:
+        notes.append("user = the number of the line")
+    else:
+        del items[at]
+        users = list(columns[at])
+        notes.append(f"user = {seen.name(at)}")
+    values, held = values[items], held[items]
+    if (wrong := held & ~np.isfinite(values)).any():
+        item, row = (int(one) for one in np.argwhere(wrong)[0])
+        rule, got = "be a number", repr(columns[items[item]][row])
+        where = f"line {lines[row]}"
+        raise ContentError(rule=rule, got=got, name=names[items[item]], where=where)
+    if (none := _none_value(values, held)) is not None:
+        notes.append(f"{none:g} = no rating ({int((held & (values == none)).sum()):,} cells)")
+        held &= values != none
+    pairs = np.argwhere(held.T)  # user by user
+    kept = [names[place].strip() or str(place + 1) for place in items]
+    table: dict[str, Column] = {
+        "user": Texts.of([users[row] for row in pairs[:, 0]]),
+        "item": Texts.of([kept[item] for item in pairs[:, 1]]),
+        "rating": values.T[pairs[:, 0], pairs[:, 1]],
+    }
+    left = {"users without a rating": int((~held.any(axis=0)).sum())}
+    return Table(table, left, notes, "cell {}".format)
+
+
+def _user_column(
+    seen: Seen, wanted: Wanted, values: np.ndarray, columns: Sequence[Sequence[str]]
+) -> int | None:
+    """Return the position of the users' column in a wide table, if there is one."""
+    if "user" in wanted:
+        return find_roles(seen, {"user": wanted["user"], "item": _other(wanted)}).at["user"]
+    if seen.names is not None:
+        if found := candidates(seen.names, "user"):
+            return found[0]
+        if not seen.names[0].strip() or not are_numbers(seen.column(0)):
+            return 0
+    distinct = len(set(columns[0])) == len(columns[0])
+    whole = bool(np.all(values[0] == np.floor(values[0])))
+    return 0 if distinct and (whole or not are_numbers(columns[0], seen.decimal_comma)) else None
+
+
+def _other(wanted: Wanted) -> int:
+    return 2 if str(wanted["user"]) == "1" else 1
+
+
+def _none_value(values: np.ndarray, held: np.ndarray) -> float | None:
+    """Return the value that stands for no rating: 0 among counts, or one far off, such as 99."""
+    counts = Counter(values[held & np.isfinite(values)].tolist())
+    if len(counts) < 2:
+        return None
+    top = max(counts, key=abs)
+    rest = max(abs(value) for value in counts if value != top)
+    if counts[top] > 1 and re.fullmatch(r"-?9+", f"{top:g}") and abs(top) > FAR * rest:
+        return float(top)
+    whole = all(value >= 0 and value == int(value) for value in counts)
+    return 0.0 if whole and counts.get(0.0, 0) == max(counts.values()) else None
+
+
+def _counts(values: np.ndarray, held: np.ndarray, none: float | None) -> bool:
+    """Say whether the first column counts the ratings of its line."""
+    given = held[1:] if none is None else held[1:] & (values[1:] != none)
+    return bool(np.array_equal(values[0], given.sum(axis=0)))

@@ -1,0 +1,118 @@
+"""What is printed where: files first, then what the terminal can show; never a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from command_line import run
+from cornac_mle.cli._terminal import one_line
+from cornac_mle.report import table as tables
+
+MODELS = ("--models", "popularity,ease")
+
+
+@pytest.fixture
+def command(small, tmp_path):
+    return ("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")
+
+
+def is_written(tmp_path):
+    return set(pd.read_csv(tmp_path / "runs" / "small-123" / "scores.csv").model) == {
+        "Popularity",
+        "EASEᴿ",
+    }
+
+
+@pytest.mark.parametrize(
+    ("encoding", "model", "sign"),
+    [("ascii", "EASER ", "~"), ("latin-1", "EASER ", "\ufffd"), ("utf-8", "EASEᴿ ", "±")],
+)
+def test_a_terminal_gets_what_it_can_show(command, tmp_path, encoding, model, sign):
+    done = run(*command, encoding=encoding)
+    assert (done.status, done.errors) == (0, "")
+    assert is_written(tmp_path)
+    assert model in done.output
+    assert f"{sign} is half of a 95% interval" in done.output  # ± is a byte of latin-1
+    widths = {len(line) for line in done.output.splitlines() if line.startswith((" Pop", " EASE"))}
+    assert len(widths) <= 2  # columns stay in their places, in either table
+
+
+def test_a_full_standard_output_costs_only_the_table(command, tmp_path):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        done = run(*command, output=full.fileno())
+    assert done.status == 1
+    assert is_written(tmp_path)
+    assert done.errors.splitlines() == [
+        "could not print: [Errno 28] No space left on device",
+        f"Written: {tmp_path / 'runs' / 'small-123'}",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("datasets",), ("--version",), ("--help",)])
+def test_a_full_standard_output_is_said(arguments):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        done = run(*arguments, output=full.fileno())
+    assert done.status in (1, 2)
+    assert len(done.errors.splitlines()) == 1
+    assert "No space left on device" in done.errors
+
+
+def test_a_closed_pipe_costs_only_the_table(command, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run(*command, output=writing)
+    os.close(writing)
+    assert done.status == 1
+    assert is_written(tmp_path)
+    assert done.errors == f"Written: {tmp_path / 'runs' / 'small-123'}\n"
+
+
+def test_a_table_that_cannot_be_laid_out_costs_only_itself(command, tmp_path):
+    def before():
+        tables.explanation = None
+
+    done = run(*command, before=before)
+    assert done.status == 1
+    assert is_written(tmp_path)
+    assert "could not print the table: TypeError" in done.errors
+    assert f"Written: {tmp_path / 'runs' / 'small-123'}" in done.errors
+
+
+def test_text_becomes_one_line_that_can_be_shown():
+    assert one_line("a\nb\tc \x1b[31m \udcff ᴿ") == "a b c \\x1b[31m \\udcff ᴿ"
+    assert len(one_line("x" * 10**6)) < 2100
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_libraries_are_imported_is_one_line(stop, tmp_path):
+    code = "import sys; print('here', flush=True); from cornac_mle.cli import main; main()"
+    for wait in (0.05, 0.6, 1.2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "compare", "--out", str(tmp_path / "runs")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout.readline() == "here\n"
+        time.sleep(wait)
+        process.send_signal(stop)
+        # What a signal raises inside a callback of the import system is lost: people press again.
+        for _ in range(20):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=6)
+                break
+            process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
+        if stop == signal.SIGTERM and process.returncode == -stop:
+            continue  # it came before anything of ours
+        assert process.returncode == 128 + stop
+        word = "interrupted" if stop == signal.SIGINT else "terminated"
+        assert errors == f"{word}: nothing was written\n"
+    assert not list((tmp_path / "runs").glob("*"))
