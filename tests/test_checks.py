@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,10 @@ from cornac_mle.checks import (
     check_choice,
     check_count,
     check_different_names,
+    check_flag,
+    check_name,
     check_number,
+    check_reals,
     check_seed,
     check_share,
     refusal,
@@ -121,3 +126,54 @@ def test_children_do_not_depend_on_their_number():
 def test_cornac_seed_fits_32_bits():
     assert 0 <= cornac_seed(1) < 2**31
     assert cornac_seed(1) == cornac_seed(1) != cornac_seed(2)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400)])
+def test_integers_that_no_float_reaches_are_refused_and_can_be_read(value):
+    with pytest.raises(ValueError, match="`beta` must be finite; got an integer of 1,329 bits"):
+        check_number("beta", value)
+
+
+@pytest.mark.parametrize("value", [1e39, 1e-50])
+def test_numbers_are_named_as_they_are_written(value):
+    with pytest.raises(ValueError, match=f"got {re.escape(repr(value))}\\."):
+        check_number("beta", np.float64(value), above=0.1, below=1)
+
+
+def test_counts_and_seeds_have_32_bits():
+    assert check_count("k", 2**32 - 1) == check_seed(2**32 - 1) == 2**32 - 1
+    with pytest.raises(ValueError, match="`seed` must be at most 4294967295; got 4294967296"):
+        check_seed(2**32)
+    with pytest.raises(ValueError, match="`k` must be at most 5; got 6"):
+        check_count("k", 6, maximum=5)
+    with pytest.raises(ValueError, match="got an integer of 33,220 bits"):
+        check_count("k", 10**10_000)
+
+
+def test_what_is_refused_is_told_in_one_line():
+    frame = np.eye(40)
+    message = refusal("k", "be a number", frame)
+    assert len(message.splitlines()) == 1
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\r"])
+def test_a_name_is_one_line(name):
+    with pytest.raises(ValueError, match="`name` must be a word, or more, in one line"):
+        check_name(name)
+
+
+def test_flags_are_true_or_false():
+    assert check_flag("verbose", np.True_) is True
+    for wrong in ("yes", None, 2, np.ones(3)):
+        with pytest.raises(TypeError, match="`verbose` must be True or False; got "):
+            check_flag("verbose", wrong)
+
+
+@pytest.mark.parametrize("wrong", [["x"], None, [[1], [1, 2]], [1j], [10**400], {}])
+def test_arrays_hold_real_numbers(wrong):
+    if wrong is None:
+        assert np.isnan(check_reals("scores", wrong))
+        return
+    with pytest.raises(TypeError, match="`scores` must be an array of real numbers; got "):
+        check_reals("scores", wrong)

@@ -1,7 +1,7 @@
 """Signs of life on the terminal while models are fitted; none where nobody looks."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,9 +17,9 @@ def progress(total: int, first: str) -> Iterator["Steps"]:
         BarColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as shown:
+    shown = Progress(*columns, console=console, transient=True)
+    # A disabled one would do, but rich before 14.3 ends it with an empty line.
+    with shown if console.is_terminal else nullcontext():
         yield Steps(shown, total, first)
 
 

@@ -94,9 +94,8 @@ def pareto_front(
     if not isinstance(table, pd.DataFrame):
         raise TypeError(refusal("table", "be a DataFrame", f"a {type(table).__name__}"))
     for name, entries in (("columns", columns), ("directions", directions)):
-        if not isinstance(entries, Sequence | pd.Index | np.ndarray) or isinstance(
-            entries, str | bytes
-        ):
+        is_list = isinstance(entries, Sequence) and not isinstance(entries, str | bytes)
+        if not is_list and not (isinstance(entries, np.ndarray | pd.Index) and entries.ndim == 1):
             advice = "Write [column], [direction]."
             raise TypeError(refusal(name, "be a list", written(entries), advice))
     if len(columns) == 0 or len(columns) != len(directions):

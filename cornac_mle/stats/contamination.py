@@ -10,8 +10,11 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq
 
-from cornac_mle.checks import check_count, check_reals, check_share, refusal
+from cornac_mle.checks import check_count, check_number, check_reals, check_share, refusal
 from cornac_mle.sparse import FloatArray, IntArray
+
+LEAST_ERROR = 1e-12
+"""Least probability of a false bound: limits far below it have no digits left."""
 
 
 def contamination_bound(
@@ -46,7 +49,7 @@ def contamination_bound(
         Chosen without looking at either sample, as was the score. Equal ones count once; the fewer,
         the tighter the limits.
     error : float
-        Probability that the bound exceeds pi, at most; in (0, 1).
+        Probability that the bound exceeds pi, at most; in [1e-12, 1).
 
     Returns
     -------
@@ -76,7 +79,7 @@ def contamination_bound(
     >>> round(bound, 2), threshold
     (0.46, 1.0)
     """
-    error = check_share("error", error)
+    error = check_number("error", error, minimum=LEAST_ERROR, below=1)
     sample = _checked("scores", scores)
     real = _checked("real_scores", real_scores)
     grid = np.unique(_checked("thresholds", thresholds))
@@ -111,7 +114,7 @@ def minimum_detectable_share(
     real_shares : array_like, shape (n_thresholds,)
         Share of real users who score at or below each threshold, in [0, 1].
     error : float
-        Probability that the bound exceeds pi, at most; in (0, 1).
+        Probability that the bound exceeds pi, at most; in [1e-12, 1).
     power : float
         Probability that the bound is above 0, in (0, 1).
 
@@ -131,7 +134,7 @@ def minimum_detectable_share(
     >>> minimum_detectable_share(5, 5, [0.01, 0.05]) is None
     True
     """
-    error = check_share("error", error)
+    error = check_number("error", error, minimum=LEAST_ERROR, below=1)
     power = check_share("power", power)
     n, n_real = check_count("n", n), check_count("n_real", n_real)
     shares = _checked("real_shares", real_shares)

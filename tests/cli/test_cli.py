@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,7 +51,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
         "Popularity": 74,
         "TrainingUsers": 74,
     }
-    assert users.p_value.between(1 / 76, 1).all()
+    assert users.p_value.between(1 / 76 - 1e-12, 1).all()  # pandas 2 reads another last digit
     assert (users.q_value >= users.p_value - 1e-12).all()
     assert "flagged by the judge" in output
     assert re.search(r"PMF .*\*", output)  # the SVD judge is of its family
@@ -60,7 +61,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     known = set(pd.read_csv(table).item)
     assert set(preferences.item) <= known
     first = preferences.merge(users, on=["model", "user"], suffixes=("", "_of_user"))
-    assert (first.user_p_value == first.p_value_of_user).all()
+    np.testing.assert_allclose(first.user_p_value, first.p_value_of_user, rtol=1e-12)
 
 
 def test_same_seed_same_table(table, tmp_path):
@@ -136,7 +137,7 @@ def test_bad_input_is_one_line_with_status_2(case, command, tmp_path):
         path.write_text(content, encoding="utf-8")
     arguments = ["--data", path, "--out", tmp_path / "out" / "made.csv"]
     if command == "compare":
-        arguments += more or ["--models", "popularity"]
+        arguments += [*more, *([] if "--models" in more else ["--models", "popularity"])]
     elif "--models" in more:
         arguments += ["--model", "gan"]
     else:
@@ -158,7 +159,9 @@ def test_a_truncated_parquet_file(tmp_path):
     whole = tmp_path / "whole.parquet"
     rated(taste_world(50)).to_frame().to_parquet(whole)
     path.write_bytes(whole.read_bytes()[:-100])
-    status, output = invoke("compare", "--data", path, "--out", tmp_path / "runs")
+    status, output = invoke(
+        "compare", "--data", path, "--models", "popularity", "--out", tmp_path / "runs"
+    )
     assert status == 2
     assert output.startswith("error: ")
     assert "cut.parquet" in output
@@ -167,7 +170,9 @@ def test_a_truncated_parquet_file(tmp_path):
 
 
 def test_the_format_is_refused_before_the_fit(table, tmp_path):
-    status, output = invoke("sample", "--data", table, "--out", tmp_path / "users.xlsx")
+    status, output = invoke(
+        "sample", "--data", table, "--model", "popularity", "--out", tmp_path / "users.xlsx"
+    )
     assert status == 2
     assert ".xlsx" in output
 

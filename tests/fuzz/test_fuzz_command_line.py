@@ -86,7 +86,7 @@ def inside(folder):
 
 @fuzzed(
     20,
-    1500,
+    800,
     command=st.sampled_from([*COMMANDS, "", "x"]),
     pairs=st.lists(st.tuples(st.sampled_from(OPTIONS), WORDS), max_size=4),
     more=st.lists(WORDS, max_size=1),
@@ -108,7 +108,7 @@ def test_any_arguments_end_in_one_line(command, pairs, more):
 
 @fuzzed(
     12,
-    1000,
+    500,
     content=st.one_of(CONTENTS, tables().map(encoded), st.just(WHOLE)),
     suffix=st.sampled_from([".csv", ".tsv", ".csv.gz", ".parquet", ".npz"]),
     threshold=st.sampled_from([None, "1", "0", "nan"]),

@@ -96,9 +96,9 @@ def parameters(kind):
 
 def is_affordable(chosen):
     """Whether a fit with these parameters takes no longer than a test may."""
-    sizes = (value for value in chosen.values() if isinstance(value, int | np.integer))
     wide = chosen.get("autoencoder_structure", ())
-    return all(size <= 20 for size in (*sizes, *(wide if isinstance(wide, list | tuple) else ())))
+    numbers = [*chosen.values(), *(wide if isinstance(wide, list | tuple) else ())]
+    return all(size <= 20 for size in numbers if isinstance(size, int | np.integer))
 
 
 def sound_model(model, users):
@@ -116,7 +116,7 @@ def sound_model(model, users):
     assert not np.isposinf(nats).any()
 
 
-@fuzzed(250, 12000, data=st.data())
+@fuzzed(250, 4000, data=st.data())
 def test_models_take_or_refuse_any_parameter(data):
     kind = data.draw(st.sampled_from(list(SMALL)))
     chosen = data.draw(parameters(kind))
@@ -128,10 +128,11 @@ def test_models_take_or_refuse_any_parameter(data):
         tried(lambda junk=junk: model.fit(junk))
 
 
-@fuzzed(12, 800, data=st.data(), kind=KINDS, scale=SCALES, seed=st.integers(0, 99))
+@fuzzed(12, 400, data=st.data(), kind=KINDS, scale=SCALES, seed=st.integers(0, 99))
 def test_models_fit_or_refuse_degenerate_users(data, kind, scale, seed):
     model_kind = data.draw(st.sampled_from(FITTED))
-    chosen = SMALL[model_kind] | data.draw(parameters(model_kind))
+    junk = data.draw(parameters(model_kind)) if data.draw(st.booleans()) else {}
+    chosen = SMALL[model_kind] | junk
     users = users_of(kind, np.random.default_rng(seed), scale)
     if not is_affordable(chosen):
         return
@@ -143,7 +144,7 @@ def test_models_fit_or_refuse_degenerate_users(data, kind, scale, seed):
         tried(lambda: sound_model(model, users), form=OUR_FORM)
 
 
-@fuzzed(150, 8000, data=st.data())
+@fuzzed(150, 3000, data=st.data())
 def test_metrics_take_or_refuse_any_parameter(data):
     kind = data.draw(st.sampled_from([*METRICS, RankingAgreement]))
     metric = tried(lambda: kind(**data.draw(parameters(kind))), form=OUR_FORM)
@@ -156,7 +157,7 @@ def test_metrics_take_or_refuse_any_parameter(data):
         repr(metric)
 
 
-@fuzzed(6, 250, data=st.data(), kind=KINDS, other=KINDS, seed=st.integers(0, 9))
+@fuzzed(6, 150, data=st.data(), kind=KINDS, other=KINDS, seed=st.integers(0, 9))
 def test_metrics_measure_or_refuse_degenerate_users(data, kind, other, seed):
     random = np.random.default_rng(seed)
     groups = [users_of(kind, random, prefix=prefix) for prefix in "abc"]
@@ -200,7 +201,7 @@ def points(draw):
     return array.tolist() if form == "list" else draw(JUNK) if form == "junk" else array
 
 
-@fuzzed(100, 6000, real=points(), synthetic=points(), k=st.one_of(st.integers(1, 3), JUNK))
+@fuzzed(100, 2500, real=points(), synthetic=points(), k=st.one_of(st.integers(1, 3), JUNK))
 def test_point_sets(real, synthetic, k):
     found = tried(lambda: metrics.prdc(real, synthetic, k=k), form=OUR_FORM)
     if found is not None:
@@ -214,7 +215,7 @@ def test_point_sets(real, synthetic, k):
 ARRAYS = st.one_of(JUNK, st.lists(NUMBERS, max_size=6), st.lists(NUMBERS, max_size=6).map(np.array))
 
 
-@fuzzed(100, 5000, one=ARRAYS, other=ARRAYS, third=ARRAYS, error=st.one_of(st.just(0.05), JUNK))
+@fuzzed(100, 2500, one=ARRAYS, other=ARRAYS, third=ARRAYS, error=st.one_of(st.just(0.05), JUNK))
 def test_statistics(one, other, third, error):
     found = tried(lambda: conformal_p_values(one, other), form=OUR_FORM)
     assert found is None or ((np.asarray(found) > 0) & (np.asarray(found) <= 1)).all()
@@ -224,7 +225,7 @@ def test_statistics(one, other, third, error):
     assert least is None or 0 < least <= 1
 
 
-@fuzzed(60, 3000, data=st.data())
+@fuzzed(60, 1500, data=st.data())
 def test_pareto_fronts_and_swaps(data):
     column = st.lists(st.one_of(NUMBERS, JUNK), min_size=2, max_size=2)
     table = pd.DataFrame({name: pd.Series(data.draw(column)) for name in "ab"})

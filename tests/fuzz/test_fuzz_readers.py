@@ -158,12 +158,12 @@ def read_all(content, suffix):
             assert (again.matrix != users.matrix).nnz == 0
 
 
-@fuzzed(60, 8000, content=CONTENTS, suffix=st.sampled_from(SUFFIXES))
+@fuzzed(60, 3000, content=CONTENTS, suffix=st.sampled_from(SUFFIXES))
 def test_any_bytes_are_read_or_refused_in_one_line(content, suffix):
     read_all(content, suffix)
 
 
-@fuzzed(40, 4000, text=tables(), suffix=st.sampled_from([".csv", ".tsv", ".csv.gz"]))
+@fuzzed(40, 1500, text=tables(), suffix=st.sampled_from([".csv", ".tsv", ".csv.gz"]))
 def test_nearly_valid_tables_are_read_or_refused_in_one_line(text, suffix):
     content = encoded(text)
     read_all(gzip.compress(content) if suffix.endswith("gz") else content, suffix)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import prdc as peer
 import pytest
@@ -304,3 +306,36 @@ def test_too_few_points_are_refused():
         conformal_fidelity(points[:17], points, rng=1)
     with pytest.raises(ValueError, match="`synthetic` must hold at least 1 point; got 0"):
         conformal_fidelity(points, points[:0], rng=1)
+
+
+def test_a_stored_zero_is_no_item():
+    """Users who hold nothing in common: with stored zeros, all would hold all items."""
+    random = np.random.default_rng(0)
+    one, two = ((random.random((40, 30)) < 0.4).astype(float) for _ in range(2))
+    one[:, 15:] = two[:, :15] = 0
+    stored = [sp.coo_array(np.ones_like(array)) for array in (one, two)]
+    for sparse, array in zip(stored, (one, two), strict=True):
+        sparse.data = array.ravel()
+        assert sparse.nnz == 1200
+    plain = prdc(sp.csr_array(one), sp.csr_array(two), k=3)
+    assert prdc(*stored, k=3) == plain
+    assert plain.precision == plain.recall == 0
+    sets = [sp.csr_array(array) for array in (one, two)]
+    assert conformal_fidelity(*stored, rng=1) == conformal_fidelity(*sets, rng=1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("measure", [prdc, partial(conformal_fidelity, rng=1)])
+def test_what_is_no_item_is_refused(measure, value):
+    real = sp.csr_array(np.eye(20))
+    other = real.copy()
+    other.data[3] = value
+    rule = "hold items, entries above 0; got -1" if value == -1 else "be finite; got NaN or infin"
+    with pytest.raises(ValueError, match=f"`synthetic` must {rule}"):
+        measure(real, other)
+
+
+def test_masked_points_are_refused():
+    points = np.arange(20.0)[:, np.newaxis]
+    with pytest.raises(ValueError, match="`real` must be finite; got masked entries"):
+        prdc(np.ma.masked_less(points, 3), points)

@@ -333,3 +333,11 @@ def test_names_of_users_do_not_matter(evaluator, fresh):
         measured(ClassifierTest(), evaluator, renamed).value
         == measured(ClassifierTest(), evaluator, fresh).value
     )
+
+
+def test_reference_users_who_are_all_alike_have_a_taste_of_one_direction():
+    """scikit-learn divides by the variance of nothing; what it warns of is not used."""
+    alike = sp.csr_array(np.tile(np.arange(8.0) < 3, (40, 1)))
+    directions = taste_directions(alike)
+    assert directions.shape == (8, 1)
+    assert np.abs(directions[:, 0]) == pytest.approx(np.where(np.arange(8) < 3, 3**-0.5, 0))

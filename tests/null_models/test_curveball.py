@@ -81,3 +81,26 @@ def test_refusals():
         curveball(matrix[[0]], rng=1)
     with pytest.raises(ValueError, match="`n_trades` must be at least 0; got -1"):
         curveball(matrix, rng=1, n_trades=-1)
+
+
+def test_a_stored_zero_is_not_traded():
+    before = np.array([[1.0, 1, 0, 0], [0, 1, 1, 0], [1, 0, 0, 0]])
+    stored = sp.coo_array(np.ones_like(before))
+    stored.data = before.ravel()
+    after = curveball(stored, rng=1)
+    assert (after != curveball(sp.csr_array(before), rng=1)).nnz == 0
+    assert after.sum(axis=1).tolist() == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "message"),
+    [
+        (np.eye(3), "`profiles` must be a scipy sparse array; got ndarray"),
+        (None, "`profiles` must be a scipy sparse array; got NoneType"),
+        (sp.csr_array([[1.0, np.nan], [1, 1]]), "`profiles` must be finite; got NaN or infinity"),
+        (sp.csr_array([[1, -1], [1, 1]]), "`profiles` must hold items, entries above 0; got -1"),
+    ],
+)
+def test_what_are_no_profiles_is_refused(profiles, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        curveball(profiles, rng=1)

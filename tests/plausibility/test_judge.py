@@ -209,3 +209,9 @@ def test_power_is_not_below_the_baseline(name, shared_data, monkeypatch):
     for corruption, (share, error) in BASELINE[name].items():
         assert np.mean([split[corruption] for split in splits]) > share - 2 * error
     assert 0.03 < np.mean([split["real"] for split in splits]) < 0.07
+
+
+def test_users_who_hold_everything_teach_nothing():
+    everyone = sp.csr_array(np.ones((40, 6), dtype=np.float32))
+    with pytest.raises(ValueError, match="`reference` must hold users who lack an item; got none"):
+        PlausibilityModel.fit(everyone, rng=1)

@@ -137,6 +137,16 @@ def test_wrong_scores_are_refused(scores, real, grid, name):
         contamination_bound(scores, real, grid)
 
 
-def test_wrong_error_is_refused():
-    with pytest.raises(ValueError, match="`error` must be finite, above 0 and below 1; got 1"):
-        contamination_bound([1.0], [1.0], [1.0], error=1.0)
+@pytest.mark.parametrize("error", [0, 1e-200, 1, float("nan")])
+def test_an_error_without_digits_is_refused(error):
+    with pytest.raises(ValueError, match="`error` must be finite, at least 1e-12 and below 1; got"):
+        contamination_bound([1, 2], [1, 2], [1], error=error)
+    with pytest.raises(ValueError, match="`error` must be finite, at least 1e-12 and below 1; got"):
+        minimum_detectable_share(5, 5, [0.1], error=error)
+
+
+def test_shares_of_real_users_are_shares():
+    with pytest.raises(ValueError, match=r"`real_shares` must be in \[0, 1\]; got others"):
+        minimum_detectable_share(5, 5, [2.0])
+    with pytest.raises(TypeError, match="`scores` must be an array of real numbers; got 'x'"):
+        contamination_bound("x", [1, 2], [1])

@@ -334,3 +334,37 @@ def test_items_that_say_nothing_of_each_other_have_inverse_temperature_0(name):
     assert Sampled(given).fit().inverse_temperature_ == pytest.approx(
         inverse_temperatures[0] / spread, rel=1e-6
     )
+
+
+def test_a_model_that_cannot_be_fitted_is_named_with_the_reason():
+    few = profiles(checkerboard(40, n_items=60).matrix).to_dataset()
+    message = "got 60 items: it stops early by NDCG@100 for RecVae. Give at least 100 items."
+    with pytest.raises(ValueError, match=message):
+        Sampled(FAMILIES["RecVAE"].make()).fit(few)
+    with pytest.raises(ValueError, match="got data without a user_graph for CVAECF"):
+        Sampled(FAMILIES["CVAECF"].make()).fit(few)
+
+
+class Unfittable(models.MostPop):
+    """A model that fails on every data set, in Cornac's way."""
+
+    def fit(self, train_set, val_set=None):
+        msg = "no\nsuch place"
+        raise IndexError(msg)
+
+
+def test_a_failure_of_a_model_names_it_in_one_line():
+    data = profiles(checkerboard(40).matrix).to_dataset()
+    message = "`model` must be one that can be fitted to these data; got IndexError: no such place"
+    with pytest.raises(ValueError, match=message):
+        Sampled(Unfittable()).fit(data)
+
+
+@pytest.mark.parametrize("family", ["MF", "NMF"])
+def test_a_model_that_has_diverged_is_named(family):
+    random = np.random.default_rng(0)
+    held = checkerboard(40).matrix.toarray() * random.choice([1e-30, 1, 1e30], size=(40, 40))
+    data = Profiles.from_matrix(held, [f"i{column}" for column in range(40)]).to_dataset()
+    message = f"`model` must have finite factors and scores; got NaN or infinity .* for {family}"
+    with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
+        Sampled(FAMILIES[family].make()).fit(data)
