@@ -152,20 +152,21 @@ def clipped_similarity(needed: Float32Array, splits: Splits) -> Float32Array:
     return np.maximum(needed, np.asarray(medians, dtype=np.float32)[:, np.newaxis])
 
 
-def _passes(splits: Splits) -> list[tuple[list[int], IndexArray, IndexArray]]:
+def _passes(splits: Splits) -> list[tuple[IndexArray, IndexArray, IndexArray]]:
     """Numbers of the splits that share a pass, with the rows and columns that any of them has."""
-    together = [_union([s.real for s in splits]), _union([s.other for s in splits])]
-    if len(together[0]) * len(together[1]) <= sum(len(s.real) * len(s.other) for s in splits):
-        return [(list(range(len(splits))), *together)]
-    return [([number], split.real, split.other) for number, split in enumerate(splits)]
+    rows, columns = _union([s.real for s in splits]), _union([s.other for s in splits])
+    if len(rows) * len(columns) <= sum(len(s.real) * len(s.other) for s in splits):
+        return [(np.arange(len(splits)), rows, columns)]
+    return [(np.array([place]), split.real, split.other) for place, split in enumerate(splits)]
 
 
 def _union(groups: Sequence[IndexArray]) -> IndexArray:
-    return np.unique(np.concatenate(groups))
+    union: IndexArray = np.unique(np.concatenate(groups))
+    return union
 
 
 def _places(
-    splits: Splits, numbers: Sequence[int], rows: IndexArray, columns: IndexArray
+    splits: Splits, numbers: IndexArray, rows: IndexArray, columns: IndexArray
 ) -> tuple[IndexArray, IndexArray]:
     """Place of each row in `real`, and of each column in `other`, of each split; -1 of others."""
     places = []

@@ -54,7 +54,7 @@ def ks_permutation_p_value(
         relabellings = (rng.permutation(n_users)[:n_first] for _ in range(n_permutations))
     observed = distance(np.arange(n_first))
     as_far = sum(distance(chosen) >= observed for chosen in relabellings)
-    return (as_far + added) / (count + added)
+    return float((as_far + added) / (count + added))
 
 
 def _all_relabellings(n_users: int, n_first: int) -> Iterator[IntArray]:
