@@ -8,6 +8,7 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, refusal
+from cornac_mle.ids import factorised
 from cornac_mle.profiles import (
     Profiles,
     check_alike,
@@ -90,11 +91,11 @@ def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.Data
         advice = "Drop or fill such rows."
         raise ValueError(refusal("rating", "be a finite number", rating, advice, context))
     for name in ("user", "item"):
-        missing = frame[name].isna().to_numpy()
-        if missing.any():
-            context = f"row {int(np.argmax(missing))}"
+        places, ids = factorised(frame[name])
+        if (places < 0).any():
+            context = f"row {int(np.argmax(places < 0))}"
             raise ValueError(refusal(name, "be given in every row", "none", context=context))
-        check_one_type(name, frame[name].unique())
+        check_one_type(name, ids)
     return frame.assign(rating=numbers).reset_index(drop=True)
 
 
@@ -158,7 +159,7 @@ def keep_likes(
         duplicates = "max" if feedback == "likes" else "first"
     check_choice("duplicates", duplicates, DUPLICATES)
     order = "rating" if duplicates == "max" else "timestamp"
-    if order in frame.columns:
+    if order in frame.columns and not frame[order].is_monotonic_increasing:
         frame = frame.sort_values(order, kind="stable")
     twice = frame.duplicated(["user", "item"], keep="first" if duplicates == "first" else "last")
     frame = frame.loc[~twice, ["user", "item", "rating"]].sort_index()

@@ -11,7 +11,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-
 COUNTED_ENTRIES = 2**19
 """Scores that are counted together, which should fit a processor's cache; results do not depend on
 it."""
