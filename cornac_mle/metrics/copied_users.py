@@ -10,6 +10,7 @@ from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
+from cornac_mle.neighbours.balls import pairs_from
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
@@ -129,10 +130,10 @@ def copying_excess(
     weights = np.zeros(len(real))
     own = len(train) if themselves else None
     for rows, block in similarity_blocks(users.matrix, real.matrix, themselves_from=own):
-        nearest = block == block.max(axis=1, keepdims=True)
-        parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
-        weights += parts.sum(axis=0) / len(users)
-        shares[rows] = parts[:, is_train].sum(axis=1)
+        row, nearest = pairs_from(block, block.max(axis=1, keepdims=True))
+        parts = 1 / np.bincount(row)[row]  # ties are split, (n_pairs,)
+        weights += np.bincount(nearest, parts, minlength=len(real)) / len(users)
+        shares[rows] = np.bincount(row, parts * is_train[nearest], minlength=len(block))
     neutral = len(train) / (len(real) - themselves)
     share = float(np.mean(shares))
     error = np.sqrt(np.sum(weights**2 * (is_train - share) ** 2))
