@@ -38,7 +38,7 @@ def sample(
 
     check_one_source(given)
     check_seed(seed)
-    check_count("--n", n)
+    n = check_count("--n", n)
     fresh = model_of(model, seed)
     if not isinstance(fresh, GenerativeRecommender):
         raise ValueError(refusal("model", "be one that can be sampled", repr(model)))  # noqa: TRY004  # the name is wrong

@@ -107,7 +107,7 @@ def unrealistic_preferences(
     101  s101  jam 35       0.009     0.02
     102  s102  tea 19       0.009     0.04
     """
-    check_share("q", q)
+    q = check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
     synthetic = evaluator.comparable("synthetic", synthetic)

@@ -88,7 +88,7 @@ dataset_name, verbose
         frame, dropped, min_items = self._begin(data, settings)
         users = np.asarray(users_with(frame, min_items), dtype=object)
         if cv is None:
-            check_count("n_folds", n_folds, minimum=2)
+            n_folds = check_count("n_folds", n_folds, minimum=2)
             if n_folds > len(users):
                 got = f"{n_folds} for {len(users)} users"
                 raise ValueError(refusal("n_folds", "be at most the number of users", got))
@@ -183,8 +183,8 @@ dataset_name, verbose
         settings: dict[str, Any],
     ) -> None:
         """Make a `HeldOutUsers` of each fold."""
-        check_share("reference_share", reference_share)
-        check_number("validation_share", validation_share, minimum=0, below=1)
+        reference_share = check_share("reference_share", reference_share)
+        validation_share = check_number("validation_share", validation_share, minimum=0, below=1)
         small = frame["user"].nunique() - len(users)
         self._dropped = dropped | {"users with too few items": small}
         seeds = children(random_stream(self.seed, "sample"), len(held_out))

@@ -153,7 +153,7 @@ def keep_likes(
     """
     check_choice("feedback", feedback, ("likes", "ratings"))
     if rating_threshold is not None:
-        check_number("rating_threshold", rating_threshold)
+        rating_threshold = check_number("rating_threshold", rating_threshold)
     if duplicates is None:
         duplicates = "max" if feedback == "likes" else "first"
     check_choice("duplicates", duplicates, DUPLICATES)
@@ -211,7 +211,7 @@ def split_users(
         raise ValueError(refusal("shares", "be three numbers above 0", repr(shares), advice))
     if not 0 <= validation_share < 1:
         raise ValueError(refusal("validation_share", "be in [0, 1)", validation_share))
-    check_count("min_items", min_items)
+    min_items = check_count("min_items", min_items)
     users = users_with(frame, min_items)
     small = frame["user"].nunique() - len(users)
     edges = np.round(np.cumsum(shares) / np.sum(shares) * len(users)).astype(int)
