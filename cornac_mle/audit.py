@@ -96,7 +96,7 @@ def audit(
     Report('audit': 1 model (fake) x 7 metrics (...); users: 0 train, ..., 100 held_out)
     """
     check_choice("unknown_items", unknown_items, ("evidence", "drop"))
-    check_count("min_items", min_items, minimum=2)
+    min_items = check_count("min_items", min_items, minimum=2)
     report = Report(dataset_name)
     tables = _tables(real, synthetic, train, columns, rating_threshold, report)
     evaluator, users = _groups(tables, report, min_items, unknown_items, seed, n_splits)
