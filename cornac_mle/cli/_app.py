@@ -134,7 +134,7 @@ def audit(
     train: Annotated[
         Path | None,
         typer.Option(
-            help="File of the users that the generator learnt from; else no word on copies."
+            help="File of the users that the generator learnt from; else copies are not asked."
         ),
     ] = None,
     names: Annotated[Path | None, typer.Option(help="File with names of the items.")] = None,

@@ -21,7 +21,7 @@ MOST_ITEMS = 60
 """Items that are listed of a user; the others are counted."""
 OFFENDING_P_VALUE = 0.1
 MOST_OFFENDING = 5
-"""A preference is marked if its p-value is at most that and it is among the user's worst so many."""
+"""A preference is marked if it is among the user's worst so many and has at most that p-value."""
 REAL_QUANTILES = (0.25, 0.5, 0.75)
 """Real users that are shown: those at these quantiles of plausibility, whoever they are."""
 N_BINS = 40
@@ -184,7 +184,8 @@ def _in_words(
     own = items.indices[slice(*items.indptr[places[0] : places[0] + 2])]
     if not own.size:
         return "no real user holds it"
-    words = f"odder than {100 * (1 - p_value):.3g}% of real users' preferences for items about as popular"
+    share = f"{100 * (1 - p_value):.3g}%"
+    words = f"odder than {share} of real users' preferences for items about as popular"
     if not against:
         return words
     parts = [items.indices[slice(*items.indptr[one : one + 2])] for one in places[1:]]
@@ -203,7 +204,7 @@ def _in_words(
 
 
 def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
-    """Reference and held-out users, by user and by item."""
+    """Take reference and held-out users, by user and by item."""
     users = evaluator.reference.concat(evaluator.held_out).matrix
     return users, sp.csc_array(users)
 

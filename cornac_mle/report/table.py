@@ -202,9 +202,9 @@ def _worst_users(models: Sequence[Model], width: int) -> list[RenderableType]:
 def _explained(summary: Summary) -> list[RenderableType]:
     """Say below the table what its numbers mean and what the data can show."""
     text = (
-        "Each metric holds synthetic users against held-out real users. Real users get the ceiling, "
-        "users drawn from item popularity alone the floor. ± is half of a 95% interval; in brackets "
-        "about the smallest difference that the data can show:"
+        "Each metric holds synthetic users against held-out real users. Real users get the "
+        "ceiling, users drawn from item popularity alone the floor. ± is half of a 95% interval; "
+        "in brackets about the smallest difference that the data can show:"
     )
     parts = [
         *_lines([text]),
