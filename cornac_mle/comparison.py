@@ -35,7 +35,7 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.cloning import fresh_clone, is_fixed
+from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
 from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
@@ -184,7 +184,7 @@ def compare(
             except Exception as error:  # whatever a model does, the others stand
                 first_error = first_error or error
                 del filled.entries[before:]
-                filled.failed[model.name] = f"{type(error).__name__}: {error}"
+                filled.failed[model.name] = failure(error)
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
         if first_error is not None and not filled.entries:
             raise first_error

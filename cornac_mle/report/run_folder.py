@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ def write_run(
     preferences: pd.DataFrame,
     *,
     records: Path | None = None,
+    extra_files: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a run folder: tables as CSV, profiles/ and manifest.json.
 
@@ -56,6 +57,8 @@ def write_run(
         The least believable preferences of each model's users, see `unrealistic_preferences`.
     records : Path, optional
         Folder of records of finished fits that goes into the run folder.
+    extra_files : mapping, optional
+        Texts of further files by name: the run's configuration, say.
 
     Returns
     -------
@@ -83,6 +86,9 @@ def write_run(
         text = json.dumps(manifest, indent=2, default=str, sort_keys=True)
         with atomic_path(unfinished / "manifest.json") as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
+        for name, content in (extra_files or {}).items():
+            with atomic_path(unfinished / name) as temporary:
+                temporary.write_text(content, encoding="utf-8")
         if records is not None:
             shutil.copytree(records, unfinished / FINISHED)
         return _moved(unfinished, folder)
