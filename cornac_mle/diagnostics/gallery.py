@@ -180,7 +180,7 @@ def _in_words(
     of their small profiles, so that what is held is set against what popularity and size give.
     """
     users, items = evaluator.remembered(_holders, compute=lambda: _holders(evaluator))
-    places = evaluator.held_out.item_ids.get_indexer([item, *against])
+    places = evaluator.held_out.item_ids.get_indexer(pd.Index([item, *against], dtype=object))
     own = items.indices[slice(*items.indptr[places[0] : places[0] + 2])]
     if not own.size:
         return "no real user holds it"
@@ -353,6 +353,6 @@ def worst_preferences(
     listed = listed_preferences(evaluator, users[rows], worst=MOST_OFFENDING)
     of_user = table.iloc[rows[listed["row"].to_numpy()]].reset_index(drop=True)
     columns = ["item", "rank", "percentile", "p_value"]
-    return pd.concat(
-        [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]], axis=1
-    )
+    parts = [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]]
+    joined: pd.DataFrame = pd.concat(parts, axis=1)
+    return joined

@@ -29,6 +29,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert all(len(line) <= 100 for line in output.splitlines() if "Written" not in line)
     run = out / "tastes-123"
     assert sorted(path.name for path in run.iterdir()) == [
+        "config.yaml",
         "manifest.json",
         "profiles",
         "scores.csv",
