@@ -9,7 +9,7 @@ import typer
 from cornac_mle.cli._asked import Asked, given_options
 from cornac_mle.cli._metrics import DEFAULT_METRICS
 from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS
-from cornac_mle.cli._terminal import NOT_PRINTED, OneLineGroup, say, write
+from cornac_mle.cli._terminal import NOT_PRINTED, OneLine, OneLineGroup, write
 
 app = typer.Typer(
     cls=OneLineGroup,
@@ -227,12 +227,5 @@ def datasets() -> None:
     raise typer.Exit(0 if write(captured.get()) else NOT_PRINTED)
 
 
-class _OneLine(logging.Handler):
-    """Log to standard error, a line a message."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
-
-
 def _log_in_one_line() -> None:
-    logging.basicConfig(handlers=[_OneLine()], level=logging.WARNING)
+    logging.basicConfig(handlers=[OneLine()], level=logging.WARNING)

@@ -1,6 +1,8 @@
 """`cornac-mle audit` and `cornac-mle report`: ask about any file, and show an answer again."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from cornac_mle.checks import check_choice, check_count, refusal
 from cornac_mle.cli._asked import check_seed, data_name
 from cornac_mle.cli._faces import show
 from cornac_mle.cli._progress import progress
-from cornac_mle.cli._terminal import hushed
+from cornac_mle.cli._terminal import OneLine, hushed
 from cornac_mle.comparison import default_metrics
 from cornac_mle.files.paths import check_writable, existing_file
 from cornac_mle.metrics.base import RealismMetric
@@ -48,11 +50,10 @@ def audit(
             existing_file(path)
     check_writable(out / "report.md")
     sets = _named(synthetic)
-    if not quiet:
-        logging.getLogger("cornac_mle").setLevel(logging.INFO)  # what is assumed of each file
     metrics = [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
     n_steps = 2 + (train is not None) + len(sets) * (len(metrics) + 2)
-    with hushed(quiet), progress(n_steps, "reading", is_shown=not quiet) as steps:
+    shown = progress(n_steps, "reading", is_shown=not quiet)
+    with hushed(quiet), _assumptions_said(quiet), shown as steps:
         report = audit_users(
             real,
             sets,
@@ -90,6 +91,21 @@ def rebuild(folder: Path, *, as_json: bool, quiet: bool) -> int:
     report = Report.read(folder)
     write_faces(report.summary(), folder)
     return show(report, folder, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _assumptions_said(quiet: bool) -> Iterator[None]:
+    """Let the log say what is assumed of each file, as it is read."""
+    log, handler = logging.getLogger("cornac_mle"), OneLine()
+    kept = log.level, log.propagate
+    log.setLevel(logging.ERROR if quiet else logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.level, log.propagate = kept
 
 
 def _named(paths: list[Path]) -> dict[str, Any]:

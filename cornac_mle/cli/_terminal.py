@@ -170,6 +170,13 @@ class Stop:
 STOP = Stop()
 
 
+class OneLine(logging.Handler):
+    """Log to standard error, a line a message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
 class OneLineGroup(TyperGroup):
     """Commands that end in one line and an exit status, whatever happens."""
 

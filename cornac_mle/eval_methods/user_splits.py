@@ -8,6 +8,7 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, refusal
+from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
     Profiles,
     check_alike,
@@ -59,10 +60,12 @@ class Groups:
         return self.train.item_ids[: int(np.count_nonzero(self.train.item_counts))]
 
 
-def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.DataFrame:
-    """Long table (user, item, rating[, timestamp]) from a DataFrame or from Cornac's tuples.
+def feedback_frame(
+    data: pd.DataFrame | SupportsArrow | SupportsInterchange | Iterable[tuple[object, ...]],
+) -> pd.DataFrame:
+    """Long table (user, item, rating[, timestamp]) from a table or from Cornac's tuples.
 
-    A DataFrame without a rating column gets 1 everywhere; further columns are left out.
+    A table may be of another library that speaks Arrow or the interchange protocol. One without a rating column gets 1 everywhere; further columns are left out.
 
     Raises
     ------
@@ -70,8 +73,9 @@ def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.Data
         If it is neither, is empty, lacks a column or has ratings under another name, if an id or a
         rating is missing or no number, or if ids of two types look alike.
     """
-    if isinstance(data, pd.DataFrame):
-        frame = _named_columns(data)
+    table = frame_of(data)
+    if table is not None:
+        frame = _named_columns(table)
     else:
         rows = [tuple(row)[:4] for row in data]
         if any(len(row) < 3 for row in rows):
