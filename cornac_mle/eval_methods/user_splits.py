@@ -2,12 +2,13 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from cornac.data import Dataset
 
-from cornac_mle.checks import check_choice, check_count, check_number, refusal
+from cornac_mle.checks import check_choice, check_count, check_number, refusal, written
 from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
     Profiles,
@@ -65,7 +66,8 @@ def feedback_frame(
 ) -> pd.DataFrame:
     """Long table (user, item, rating[, timestamp]) from a table or from Cornac's tuples.
 
-    A table may be of another library that speaks Arrow or the interchange protocol. One without a rating column gets 1 everywhere; further columns are left out.
+    A table may be of another library that speaks Arrow or the interchange protocol. One without a
+    rating column gets 1 everywhere; further columns are left out.
 
     Raises
     ------
@@ -77,7 +79,11 @@ def feedback_frame(
     if table is not None:
         frame = _named_columns(table)
     else:
-        rows = [tuple(row)[:4] for row in data]
+        if not isinstance(data, Iterable) or isinstance(data, str | bytes | Mapping):
+            rule = "be a table or (user, item, rating) tuples"
+            raise TypeError(refusal("data", rule, written(data)))
+        triplets: Iterable[Any] = data
+        rows = [tuple(row)[:4] for row in triplets]
         if any(len(row) < 3 for row in rows):
             short = next(row for row in rows if len(row) < 3)
             raise ValueError(refusal("data", "hold (user, item, rating) triplets", repr(short)))
