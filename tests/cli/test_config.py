@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,8 +112,9 @@ BAD = {
     "no YAML": ("seed: [1", r"`config` must be YAML; got .* for line \d of \S+config\.yaml\."),
     "an object": (
         "seed: !!python/object/apply:os.system ['true']",
-        "`config` must be YAML; got could not determine a constructor for the tag",
+        r"`config` must be YAML; got the tag 'tag:yaml.org,2002:python/object/apply:os.system', ",
     ),
+    "a type": ("seed: !!int ''", "got the tag 'tag:yaml.org,2002:int', which has no place here"),
     "a key twice": ("seed: 1\nseed: 2", r"got the key 'seed' twice for line 2 of"),
     "a nested key twice": ("models: [{name: a, name: b}]", "got the key 'name' twice for line 1"),
     "an alias": ("models: [&a bpr, *a]", r"got an alias, which has no place here: write the value"),
@@ -134,6 +136,34 @@ def test_a_wrong_configuration_costs_one_line(case, tmp_path):
     assert status == 2
     assert is_one_error(output, pattern), output
     assert list(tmp_path.iterdir()) == before
+
+
+WORDS = [
+    "models",
+    "seed",
+    "name",
+    "parameters",
+    "PMF(k=1)",
+    "1",
+    "x",
+    "null",
+    "~",
+    "!!int",
+    "&a",
+    "*a",
+]
+SIGNS = [": ", "\n", "- ", "  ", "[", "]", "{", "}", ", ", "'", '"', "#", "? ", "|", "---", "<<"]
+
+
+@given(st.lists(st.sampled_from(WORDS + SIGNS), max_size=14).map("".join) | st.text(max_size=12))
+def test_any_text_is_read_or_refused_in_one_line(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(text, encoding="utf-8", errors="replace")
+        try:
+            read(path)
+        except ValueError as error:
+            assert re.fullmatch(r"`[^\n]+` must [^\n]+", str(error))  # noqa: PT017  # either will do
 
 
 def test_other_files_cost_one_line(tmp_path):
