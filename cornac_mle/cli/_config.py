@@ -124,7 +124,7 @@ def _text(path: Path, place: str) -> str:
 
 
 def _loaded(text: str, place: str) -> object:
-    """Load YAML that is neither deep nor a multiple of itself; no tag of it makes an object."""
+    """Load YAML that is neither deep nor a multiple of itself, and says no types of its own."""
     try:
         _check_limits(text)
         _check_keys(yaml.compose(text, yaml.SafeLoader))
@@ -139,7 +139,7 @@ def _loaded(text: str, place: str) -> object:
 
 
 def _check_limits(text: str) -> None:
-    """Refuse aliases, which let a few lines stand for billions, and what is deep or long."""
+    """Refuse aliases, which let a few lines stand for billions, tags, and what is deep or long."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         mark, problem = event.start_mark, ""
@@ -149,6 +149,8 @@ def _check_limits(text: str) -> None:
             depth -= 1
         if isinstance(event, yaml.AliasEvent):
             problem = "an alias, which has no place here: write the value again"
+        elif getattr(event, "tag", None) is not None:  # PyYAML trips over some
+            problem = f"the tag {event.tag!r}, which has no place here"
         elif depth > MOST_DEPTH:
             problem = f"more than {MOST_DEPTH} levels"
         elif isinstance(event, yaml.ScalarEvent) and len(event.value) > MOST_SCALAR:
