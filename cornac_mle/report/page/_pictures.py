@@ -16,7 +16,7 @@ SMALL, LARGE = (4.4, 3.0), (6.4, 4.4)
 """Inches: three small pictures stand beside one another; letters of both can be read on a phone."""
 GROUPS = {"real": "real users", "synthetic": "synthetic users", "popularity": "popularity"}
 FIDELITY = ("UnrealisticUsers", "NeighbourCoverage")
-FRONTIER = ("FrontierUnrealistic", "FrontierMissing")
+FRONTIERS = (("FrontierUnrealistic", "FrontierMissing"), ("UnrealisticShare", "MissingShare"))
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Pictures:
                 _picture(
                     "Believable against complete",
                     partial(plots.fidelity_coverage, self._summary),
-                    "Right: more believable. Up: more complete. Lines are 95% intervals.",
+                    "The upper right is best. Crosses are 95% intervals.",
                     self._in_words(names),
                     LARGE,
                 )
             )
-        if names := self._measured(FRONTIER):
+        if names := self._measured(FRONTIERS[0]) or self._measured(FRONTIERS[1]):
             found.append(
                 _picture(
                     "Unrealistic against missing",
                     partial(plots.frontier, self._summary),
-                    "Left: fewer users of kinds that no real user is. Down: fewer kinds missing.",
+                    "The lower left is best. Crosses are 95% intervals.",
                     self._in_words(names),
                     LARGE,
                 )
