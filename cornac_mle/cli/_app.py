@@ -32,6 +32,13 @@ ThresholdOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option(help="Random seed of the split, the fits and the sampling.")
 ]
+ColumnOption = Annotated[
+    str | None, typer.Option(help="Name or number (from 1) of a column, if it cannot be known.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the summary for programs instead of the table.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the run folder alone.")]
 
 
 def _version(is_asked: bool) -> None:
@@ -116,6 +123,75 @@ def sample(
         given=given_options(context),
     )
     raise typer.Exit(status)
+
+
+@app.command()
+def audit(
+    real: Annotated[Path, typer.Option(help="File of real users whom the generator has not seen.")],
+    synthetic: Annotated[
+        list[Path], typer.Option(help="File of synthetic users; may be given several times.")
+    ],
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the users that the generator learnt from; else no word on copies."
+        ),
+    ] = None,
+    names: Annotated[Path | None, typer.Option(help="File with names of the items.")] = None,
+    user_column: ColumnOption = None,
+    item_column: ColumnOption = None,
+    rating_column: ColumnOption = None,
+    time_column: ColumnOption = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A line holds all items of a user (matrix or basket).")
+    ] = False,
+    rating_threshold: ThresholdOption = None,
+    min_items: Annotated[int, typer.Option(help="Fewest items of a user who is compared.")] = 2,
+    unknown_items: Annotated[
+        str, typer.Option(help="Items that no real user holds: evidence, or drop.")
+    ] = "evidence",
+    seed: SeedOption = 123,
+    out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold files of synthetic users, from whatever tool, against a file of real users.
+
+    Files: CSV, TSV, JSON lines (also packed), Parquet (also a folder of parts), with a user and an
+    item in each row.
+    """
+    from cornac_mle.cli import _audit
+
+    columns = {"user": user_column, "item": item_column}
+    columns |= {"rating": rating_column, "time": time_column}
+    status = _audit.audit(
+        real,
+        synthetic,
+        train,
+        names,
+        columns,
+        out,
+        wide=wide,
+        rating_threshold=rating_threshold,
+        min_items=min_items,
+        unknown_items=unknown_items,
+        seed=seed,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make the page and the other faces of a run folder again, and print its table."""
+    from cornac_mle.cli import _audit
+
+    raise typer.Exit(_audit.rebuild(run, as_json=as_json, quiet=quiet))
 
 
 @app.command()

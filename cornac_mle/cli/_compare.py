@@ -1,5 +1,6 @@
 """`cornac-mle compare`: fit models, sample, measure; keep what is finished, whatever happens."""
 
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from cornac_mle.comparison import compare as compare_models
 from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.report.partial_run import PartialRun, left_runs
-from cornac_mle.report.run_folder import hash_feedback, versions
+from cornac_mle.report.run_folder import hash_feedback, made_now, versions
 from cornac_mle.report.table import output_console, score_table
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _work(
     frame: pd.DataFrame,
 ) -> int:
     """Fit, write, print, in this order; gives the exit status."""
+    started = time.monotonic()
     seeds = range(asked.seed, asked.seed + asked.fits)
     interrupted = False
     try:
@@ -114,7 +116,8 @@ def _work(
             status = STOP.status if interrupted else MODEL_FAILED if run.report.failed else 0
             if run.report.entries:
                 arguments = _arguments(asked, settings) | {"interrupted": interrupted}
-                status = _write_and_print(run, place, arguments, status)
+                run.report.made = made_now(started, arguments, settings["data_sha256"])
+                status = _write_and_print(run, place, interrupted, status)
             _say_ending(run, interrupted)
     finally:
         if run.is_left:
@@ -202,22 +205,22 @@ def _complete(
         report.dropped["rows, users or items that are no interactions, on reading"] = left_out
 
 
-def _write_and_print(run: PartialRun, place: Path, arguments: dict[str, Any], status: int) -> int:
+def _write_and_print(run: PartialRun, place: Path, interrupted: bool, status: int) -> int:
     """Write the run folder, then print; what cannot be printed is in the folder."""
     report = run.report
     tables = [run.preferences[model] for model in report.synthetic if model in run.preferences]
-    preferences = pd.concat(tables or [pd.DataFrame(columns=["model"])], ignore_index=True)
-    is_whole = not (arguments["interrupted"] or report.failed)
+    report.preferences = pd.concat(tables or [pd.DataFrame(columns=["model"])], ignore_index=True)
+    is_whole = not (interrupted or report.failed)
     try:
         _keep(run)
-        line = f"Written: {run.finish(place, arguments, preferences, is_whole=is_whole)}"
+        line = f"Written: {run.finish(place, is_whole=is_whole)}"
     except OSError as error:
         say(f"error: the run folder cannot be written: {error}")
         line, status = "", BAD_INPUT
     try:
         console = output_console()
         with console.capture() as captured:
-            console.print(score_table(report))
+            console.print(score_table(report.summary(), console.width))
         printed = write(captured.get())
     except Exception as error:  # the files are there
         say(f"could not print the table: {type(error).__name__}: {error}")

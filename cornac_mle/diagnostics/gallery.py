@@ -14,6 +14,7 @@ from cornac_mle.diagnostics.rare_pairs import LowPairs
 from cornac_mle.diagnostics.unrealistic_preferences import listed_preferences
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
+from cornac_mle.report.report import Report
 from cornac_mle.sparse import FloatArray, IndexArray
 
 MOST_ITEMS = 60
@@ -28,6 +29,14 @@ N_POINTS = 41
 MOST_PAIRS = 10
 MOST_PAIR_ITEMS = 3000
 """Most popular items whose pairs are tested; pairs of others are rarely testable."""
+
+
+def look_at(report: Report, evaluator: Evaluator) -> None:
+    """Fill the gallery and the curves of models of a report that have users and none yet."""
+    for model, users in report.synthetic.items():
+        if model not in report.curves and np.any(users.sizes >= max(1, evaluator.min_items)):
+            report.gallery[model] = gallery(evaluator, users, item_names=report.item_names)
+            report.curves[model] = curves(evaluator, users)
 
 
 def gallery(

@@ -115,7 +115,7 @@ def judge_rows(summary: Summary) -> tuple[list[str], list[tuple[str, list[str]]]
 
 
 def judge_notes(summary: Summary) -> list[str]:
-    """What stands below the table of judges."""
+    """Say how to read the table of judges."""
     lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
     agreement = summary["judge_agreement"]
     if agreement:
@@ -157,7 +157,7 @@ def meanings(summary: Summary) -> list[str]:
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """What makes results worthless, missing or weak, the worst first."""
+    """Say what makes results worthless, missing or weak, the worst first."""
     lines = [f"WARNING. {m['name']}: {m['alert']}" for m in summary["models"] if m["alert"]]
     lines += [
         f"FAILED, and not in the tables or not with every fit. {m['name']}: {m['failed']}"
@@ -188,7 +188,7 @@ def unknown_sentence(unknown: dict[str, object]) -> str:
 
 
 def left_out(summary: Summary) -> list[str]:
-    """What takes no part, and what was assumed."""
+    """List what takes no part."""
     lines = []
     for model in summary["models"]:
         count = max((value["n_left_out"] for value in model["values"].values()), default=0)
@@ -200,8 +200,12 @@ def left_out(summary: Summary) -> list[str]:
     lost = [f"{count:,} {reason}" for reason, count in summary["dropped"].items()]
     if lost:
         lines.append(f"Left out before anything was measured: {'; '.join(lost)}.")
-    lines += [f"Assumed. {note}" for note in summary["notes"]]
     return [printable(line) for line in lines]
+
+
+def assumptions(summary: Summary) -> list[str]:
+    """List what was assumed of each file."""
+    return [printable(f"Assumed. {note}") for note in summary["notes"]]
 
 
 def has_several_fits(summary: Summary) -> bool:

@@ -32,7 +32,11 @@ def as_markdown(summary: Summary) -> str:
             parts += map(escaped, _layout.judge_notes(summary))
         parts.append(escaped(_layout.difference_note(summary)))
         parts += [text for model in models if (text := _worst_users(model))]
-    notes = [*_layout.warnings_of(summary), *_layout.left_out(summary)]
+    notes = [
+        *_layout.warnings_of(summary),
+        *_layout.left_out(summary),
+        *_layout.assumptions(summary),
+    ]
     parts.append("\n".join(f"- {escaped(line)}" for line in notes))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -35,14 +35,14 @@ MOST_USERS, MOST_LISTED = 5, 3
 """Users to look at first, and preferences of each."""
 
 
-def score_table(summary: Summary, width: int = WIDTH) -> RenderableType:
+def score_table(summary: Summary, width: int = WIDTH, *, assumed: bool = True) -> RenderableType:
     """Lay out a summary for a terminal: the three answers, the table, what must be known with it.
 
     Models stand one below the other, or metrics where there are more of these. What does not fit
     the width goes into further blocks of columns below. A cell is the value with half the width of
     its 95% interval, both averaged over seeds; where a model was fitted with several seeds, the
     standard deviation over fits stands below in brackets. A hyphen: there is no value, because the
-    model cannot be sampled, say.
+    model cannot be sampled, say. What was `assumed` of files comes last.
     """
     models = _layout.shown_models(summary)
     metrics = _layout.shown_metrics(summary)
@@ -61,6 +61,7 @@ def score_table(summary: Summary, width: int = WIDTH) -> RenderableType:
         parts += _worst_users(models, width)
     parts += _lines(_layout.warnings_of(summary), style="yellow")
     parts += _lines(_layout.left_out(summary))
+    parts += _lines(_layout.assumptions(summary) if assumed else [])
     return Group(*parts)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from cornac_mle.audit import audit
+from cornac_mle.auditing import audit
 from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, UnrealisticUsers
 from cornac_mle.profiles import Profiles
@@ -41,14 +41,14 @@ def report():
 
 
 def test_real_users_get_what_real_users_get(report):
-    found = report[0].scores.query("model == 'others'").set_index("metric")
+    found = report.scores.query("model == 'others'").set_index("metric")
     assert found.loc["UnrealisticUsers@0.05", "value"] < 0.1
     assert found.loc["PlausibilityKS", "low"] <= found.loc["PlausibilityKS", "ceiling"] + 0.02
 
 
 def test_invented_items_are_found_out_counted_and_listed(report):
     """Left out without a word, they made their users identical to real ones."""
-    made, evaluator = report
+    made, evaluator = report, report.evaluator
     assert values(made, "invented")["UnrealisticUsers@0.05"] > 0.95
     counts = made.unknown_items["invented"]
     assert set(made.unknown_items) == {"invented"}
@@ -62,36 +62,34 @@ def test_invented_items_are_found_out_counted_and_listed(report):
 def test_unknown_items_can_be_left_out_and_it_is_said():
     extra = OTHERS.assign(item="new " + OTHERS["item"])
     both = pd.concat([OTHERS, extra])
-    made, _ = audit(REAL, {"both": both}, metrics=METRICS, unknown_items="drop")
+    made = audit(REAL, {"both": both}, metrics=METRICS, unknown_items="drop")
     assert values(made, "both")["UnrealisticUsers@0.05"] < 0.1
     assert any("were dropped, as was asked" in note for note in made.notes)
     assert made.unknown_items["both"].sum() == len(extra)
 
 
 def test_without_training_users_copying_is_not_asked(report):
-    made, _ = report
+    made = report
     assert "CopiedUsers" not in set(made.scores["metric"])
     assert made.cautions["CopiedUsers"] == "not asked: no training users were given"
     train = of(USERS[600:800])
     copies = train.assign(user="copy of " + train["user"])
-    asked, evaluator = audit(
-        pd.concat([REAL, train]), {"copies": copies}, train=train, metrics=METRICS
-    )
+    asked = audit(pd.concat([REAL, train]), {"copies": copies}, train=train, metrics=METRICS)
     assert values(asked, "copies")["CopiedUsers"] == 1
     assert asked.dropped["real users who are training users, too"] == 200
-    assert len(evaluator.train) == 200
+    assert len(asked.evaluator.train) == 200
 
 
 def test_copies_of_the_real_users_are_said():
     with pytest.warns(UserWarning, match="hold exactly the items of"):
-        made, _ = audit(
+        made = audit(
             REAL, {"copies": REAL.assign(user="z" + REAL["user"])}, train=OTHERS, metrics=METRICS
         )
     assert "Split before you synthesise" in made.alerts["copies"]
 
 
 def test_every_kind_of_table_gives_the_same_numbers(tmp_path):
-    expected, _ = audit(REAL, {"fake": OTHERS}, metrics=METRICS[:1])
+    expected = audit(REAL, {"fake": OTHERS}, metrics=METRICS[:1])
     real, fake = tmp_path / "real.csv", tmp_path / "fake.tsv"
     REAL.rename(columns={"user": "customer", "item": "product"}).to_csv(real, sep=";", index=False)
     OTHERS.to_csv(fake, sep="\t", index=False, header=False)
@@ -101,9 +99,9 @@ def test_every_kind_of_table_gives_the_same_numbers(tmp_path):
         "tuples": (rows, {"fake": Profiles.from_frame(OTHERS)}),
     }
     for one, other in kinds.values():
-        made, _ = audit(one, other, metrics=METRICS[:1])
+        made = audit(one, other, metrics=METRICS[:1])
         pd.testing.assert_frame_equal(made.scores, expected.scores)
-    made, _ = audit(real, fake, metrics=METRICS[:1])
+    made = audit(real, fake, metrics=METRICS[:1])
     assert set(made.scores["model"]) == {"fake"}
     assert any(note.startswith("real: read ';'-separated") for note in made.notes)
 
@@ -111,7 +109,7 @@ def test_every_kind_of_table_gives_the_same_numbers(tmp_path):
 def test_a_matrix_has_numbers_for_ids():
     matrix = Profiles.from_frame(OTHERS).matrix
     real = Profiles.from_frame(REAL, item_ids=Profiles.from_frame(OTHERS).item_ids).matrix
-    made, _ = audit(sp.csr_array(real), {"fake": sp.coo_array(matrix)}, metrics=METRICS[:1])
+    made = audit(sp.csr_array(real), {"fake": sp.coo_array(matrix)}, metrics=METRICS[:1])
     assert values(made, "fake")["UnrealisticUsers@0.05"] < 0.1
     assert len(made.notes) == 2
 
