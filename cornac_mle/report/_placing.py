@@ -1,0 +1,139 @@
+"""Put the names of points beside them, so that none lies over another or over a point."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DISTANCES = (7, 14, 24, 36, 50, 70, 95)
+"""How far a label may stand from its point, in points of 1/72 inch; the nearest that is free is taken."""
+DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+FAR = 16
+"""From that distance on a thin line leads to the point."""
+MARKER = 5
+
+
+class Named(NamedTuple):
+    """A point that is to be named; `low_x` to `high_y` are the ends of its intervals."""
+
+    text: str
+    x: float
+    y: float
+    colour: str
+    low_x: float
+    high_x: float
+    low_y: float
+    high_y: float
+
+
+Box = tuple[float, float, float, float]
+
+
+def place_labels(axes: "Axes", points: Sequence[Named], *, size: float = 8.5) -> None:
+    """Name points of axes whose limits are set.
+
+    Each label takes the nearest free place of 8 directions and 7 distances; where none is free,
+    that with the least overlap. Labels stay within the axes.
+    """
+    if not points:
+        return
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    scale = figure.dpi / 72
+    frame = axes.get_window_extent()
+    inside = (frame.x0, frame.y0, frame.x1, frame.y1)
+    taken: list[Box] = []
+    centres = []
+    for point in points:
+        x, y = axes.transData.transform((point.x, point.y))
+        left, bottom = axes.transData.transform((point.low_x, point.low_y))
+        right, top = axes.transData.transform((point.high_x, point.high_y))
+        centres.append((x, y))
+        around, thin = MARKER * scale, scale
+        taken.append((x - around, y - around, x + around, y + around))
+        taken += [(left, y - thin, right, y + thin), (x - thin, bottom, x + thin, top)]
+    # From the crowd outwards: who has the nearest neighbour chooses first.
+    for place in sorted(range(len(points)), key=lambda one: _nearest(centres, one)):
+        _place(axes, points[place], centres[place], taken, inside, scale, size)
+
+
+def _place(
+    axes: "Axes",
+    point: Named,
+    centre: tuple[float, float],
+    taken: list[Box],
+    inside: Box,
+    scale: float,
+    size: float,
+) -> None:
+    """Put one label at the best place, which is then taken."""
+    label = axes.annotate(
+        point.text,
+        (point.x, point.y),
+        (0, 0),
+        textcoords="offset points",
+        fontsize=size,
+        color=point.colour,
+        ha="center",
+        va="center",
+        parse_math=False,
+        annotation_clip=False,
+    )
+    extent = label.get_window_extent()
+    width, height = extent.width + 2 * scale, extent.height
+    best: tuple[float, Box, tuple[float, float], float] | None = None
+    for distance in DISTANCES:
+        for right, up in DIRECTIONS:
+            x = centre[0] + right * (distance * scale + width / 2)
+            y = centre[1] + up * (distance * scale * (1 if right == 0 else 0.8) + height / 2)
+            box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            cost = sum(_overlap(box, other) for other in taken) + 4 * _outside(box, inside)
+            if best is None or cost < best[0]:
+                best = (cost, box, (x, y), distance)
+        if best is not None and best[0] == 0:
+            break
+    assert best is not None
+    _, box, (x, y), distance = best
+    taken.append(box)
+    label.set_position(((x - centre[0]) / scale, (y - centre[1]) / scale))
+    if distance >= FAR:
+        axes.annotate(
+            "",
+            (point.x, point.y),
+            ((x - centre[0]) / scale, (y - centre[1]) / scale),
+            textcoords="offset points",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": point.colour,
+                "lw": 0.6,
+                "shrinkA": 6,
+                "shrinkB": 5,
+            },
+            annotation_clip=False,
+        )
+
+
+def _nearest(centres: Sequence[tuple[float, float]], place: int) -> float:
+    own = centres[place]
+    return min(
+        (
+            (own[0] - other[0]) ** 2 + (own[1] - other[1]) ** 2
+            for number, other in enumerate(centres)
+            if number != place
+        ),
+        default=0.0,
+    )
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Area that two boxes share."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    up = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, across) * max(0.0, up)
+
+
+def _outside(box: Box, frame: Box) -> float:
+    """Area of a box that lies outside of the frame."""
+    return (box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, frame)
