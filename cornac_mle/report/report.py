@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from cornac_mle.profiles import Profiles, synthetic_ids
 from cornac_mle.report import _comparisons
 from cornac_mle.report.measurement import SCORE_COLUMNS, Measurement, MetricNote, Score
 from cornac_mle.report.summary import Summary
+
+if TYPE_CHECKING:
+    from cornac_mle.report.plots import Plots
 
 MOST_NAMES = 6
 """Names that a report's `repr` lists."""
@@ -151,6 +154,13 @@ class Report:
         from cornac_mle.report._summarise import summarised
 
         return summarised(self)
+
+    @property
+    def plot(self) -> "Plots":
+        """Pictures: ``report.plot.scores()``, ``.plausibility()``, ``.fidelity_coverage()``, ..."""
+        from cornac_mle.report.plots import Plots
+
+        return Plots(self)
 
     def markdown(self) -> str:
         """Write the summary as Markdown, for a pull request say: tables, answers, what was lost."""

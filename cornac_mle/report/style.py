@@ -33,7 +33,7 @@ DASHES: tuple[Any, ...] = (
 """Markers, dashes and colours are 11, 7 and 6 in number, so that 462 series differ."""
 LONGEST_LABEL = 40
 DOTS_PER_INCH = 200
-RC = {
+RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.facecolor": PAPER,
@@ -131,7 +131,7 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Make a figure of this size in inches, without pyplot; lay it out so that nothing is cut off."""
+    """Make a figure of this size in inches, without pyplot, laid out so that nothing is cut off."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
