@@ -16,6 +16,8 @@ ENDS = (
     ("popularity", POPULARITY_LOOK, POPULARITY_LABEL),
 )
 """Ceiling and floor: the key of a value, the look, the label."""
+LEGEND_WIDTH = 80
+"""Letters side by side in a legend below axes, about, with 8 for each handle."""
 
 
 def finish(axes: "Axes", heading: str) -> None:
@@ -27,14 +29,18 @@ def finish(axes: "Axes", heading: str) -> None:
         figure.set_label(heading)
 
 
-def legend_below(axes: "Axes", columns: int = 3) -> None:
-    """Put the legend below the label of the x axis, a fixed distance away."""
+def legend_below(axes: "Axes", lines: int = 1) -> None:
+    """Put the legend below a label of the x axis of so many lines, in columns that fit."""
     from matplotlib.transforms import ScaledTranslation
 
     figure = axes.get_figure(root=True)
     assert figure is not None
-    below = ScaledTranslation(0, -36 / 72, figure.dpi_scale_trans)
+    points = 24 + 13 * lines
+    below = ScaledTranslation(0, -points / 72, figure.dpi_scale_trans)
     handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
+    columns = max(1, LEGEND_WIDTH // (max(map(len, labels)) + 8))
     axes.legend(
         handles,
         labels,
@@ -42,7 +48,7 @@ def legend_below(axes: "Axes", columns: int = 3) -> None:
         bbox_to_anchor=(0.5, 0.0),
         bbox_transform=axes.transAxes + below,
         borderaxespad=0,
-        ncols=min(columns, max(len(labels), 1)),
+        ncols=min(columns, len(labels)),
         frameon=False,
     )
 

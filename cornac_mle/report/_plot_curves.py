@@ -125,7 +125,7 @@ def _distributions(drawn: Sequence[tuple[Look, str, Any]], axes: "Axes | None") 
     scale = 1.0 if alone else ROW_HEIGHT / max(highest, 1e-9)
     for row, (style, name, curve) in enumerate(drawn):
         base = float(rows - 1 - row)
-        label = shortened(name) if alone else None
+        label = shortened(name) if alone else None if row else "synthetic users"
         _histogram(axes, style, label, curve, "synthetic", base, scale, is_filled=True)
         ends = (None, None) if row else (POPULARITY_LABEL, REAL_LABEL)
         _histogram(axes, POPULARITY_LOOK, ends[0], curve, "popularity", base, scale)

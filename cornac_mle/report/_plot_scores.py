@@ -1,6 +1,7 @@
 """Draw every metric on one scale, from independent popularity to real users."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cornac_mle.report import _layout
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 7.0
-ROW, ROW_OF_A_MODEL = 0.22, 0.15
-"""Height in inches of a metric, and what each model adds to it."""
+ROW = 0.17
+"""Height in inches of a model within the row of a metric."""
 SCALE_ENDS = (-0.5, 1.5)
 """Ends of the scale from popularity (0) to real users (1); what lies beyond is drawn at the end."""
-NOT_APART = "(real users and popularity\nare not told apart)"
+NOT_APART = "no scale: real users and popularity are not told apart"
 
 
 def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
@@ -54,37 +55,44 @@ def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
         for metric in _layout.shown_metrics(summary)
         if _has_ends(models, metric["name"])
     ]
-    height = 1.3 + max(len(metrics), 1) * max(0.42, ROW + ROW_OF_A_MODEL * len(models))
+    lines, edges = _rows(models, metrics)
     with styled():
-        axes = new_axes(axes, WIDTH, height + 0.2 * (len(models) // 3))
+        axes = new_axes(axes, WIDTH, 1.4 + ROW * edges[-1] + 0.2 * (len(models) // 3))
         axes.axvline(1.0, zorder=1, **REAL_LOOK.line(REAL_LABEL))
         axes.axvline(0.0, zorder=1, **POPULARITY_LOOK.line(POPULARITY_LABEL))
-        step = 0.8 / max(len(models), 1)
         for place, model in enumerate(models):
-            offset = (place - (len(models) - 1) / 2) * step
+            offset = place - (len(models) - 1) / 2
             found = [
                 (line + offset, *ends)
-                for line, metric in enumerate(metrics)
+                for line, metric in zip(lines, metrics, strict=True)
                 if (ends := normalised(model["values"].get(metric))) is not None
             ]
-            _draw_model(axes, look(place), shortened(model["name"]), found)
-        names = [
-            metric
-            if any(normalised(model["values"].get(metric)) for model in models)
-            else f"{metric}\n{NOT_APART}"
-            for metric in metrics
-        ]
-        axes.set_yticks(range(len(metrics)), names, parse_math=False)
-        axes.set_ylim(len(metrics) - 0.5, -0.5)
+            _draw_model(axes, look(place), shortened(model["name"], 28), found)
+        for line, metric in zip(lines, metrics, strict=True):
+            if not _has_scale(models, metric):
+                axes.text(
+                    0.5, line, NOT_APART, ha="center", va="center", fontsize=7.5, style="italic"
+                )
+        axes.set_yticks(lines, metrics, parse_math=False)
+        axes.set_ylim(edges[-1], 0)
         axes.set_xlim(SCALE_ENDS[0] - 0.05, SCALE_ENDS[1] + 0.05)
         axes.set_xlabel("from independent popularity (0) to real users (1); bars: 95% intervals")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        for line in range(1, len(metrics)):
-            axes.axhline(line - 0.5, color=GRID, lw=0.6, zorder=0.5)
+        for edge in edges[1:-1]:
+            axes.axhline(edge, color=GRID, lw=0.6, zorder=0.5)
         finish(axes, f"All metrics: {shortened(summary['dataset'])}")
         legend_below(axes)
     return axes
+
+
+def _rows(models: Sequence[Model], metrics: Sequence[str]) -> tuple[list[float], list[float]]:
+    """Give the middle of the row of each metric, and the edges of rows, in units of a model."""
+    edges = [0.0]
+    for metric in metrics:
+        edges.append(edges[-1] + (len(models) + 1.0 if _has_scale(models, metric) else 2.0))
+    middles = [(one + other) / 2 for one, other in pairwise(edges)]
+    return middles, edges if metrics else [0.0, 1.0]
 
 
 def normalised(value: Value | None) -> tuple[float, float, float] | None:
@@ -108,6 +116,11 @@ def _has_ends(models: Sequence[Model], metric: str) -> bool:
     """Whether real users and popularity were measured."""
     values = [model["values"][metric] for model in models if metric in model["values"]]
     return any(one["real_users"] is not None and one["popularity"] is not None for one in values)
+
+
+def _has_scale(models: Sequence[Model], metric: str) -> bool:
+    """Whether any model has a place between popularity and real users."""
+    return any(normalised(model["values"].get(metric)) is not None for model in models)
 
 
 def _draw_model(

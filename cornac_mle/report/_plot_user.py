@@ -69,8 +69,7 @@ def user(
             f"p-value {number(shown['p_value'])}"
         )
         finish(axes, shortened(heading, 80))
-        if items:
-            legend_below(axes, columns=1)
+        legend_below(axes, lines=2 if more else 1)
     return axes
 
 

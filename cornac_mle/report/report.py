@@ -210,6 +210,11 @@ class Report:
             f"users: {', '.join(counts) or 'none'})"
         )
 
+    def _repr_html_(self) -> str:
+        from cornac_mle.report._html import report_html
+
+        return report_html(self.summary())
+
     def difference(self, metric: str, model: str, other: str) -> Measurement:
         """Paired difference `model` minus `other` of a metric, over the same half-splits.
 
