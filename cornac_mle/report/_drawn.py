@@ -21,12 +21,16 @@ LEGEND_WIDTH = 80
 
 
 def finish(axes: "Axes", heading: str) -> None:
-    """Write the heading, which screen readers read, too; keep tick labels in style."""
+    """Write the heading, which screen readers read, too, and lay out a figure of our own."""
+    from cornac_mle.report._shown import ShownFigure
+
     axes.set_title(heading, parse_math=False)
     axes.tick_params(colors=INK, labelsize=8.5)
     figure = axes.get_figure(root=True)
     if figure is not None and not figure.get_label():
         figure.set_label(heading)
+    if isinstance(figure, ShownFigure):
+        figure.settle()
 
 
 def legend_below(axes: "Axes", lines: int = 1) -> None:

@@ -57,8 +57,8 @@ def plausibility(summary: Summary, model: str | None = None, axes: "Axes | None"
     with styled():
         axes = _distributions(drawn, axes)
         axes.set_xlabel("plausibility of a user (higher: more believable)")
-        finish(axes, "How plausible users are")
         legend_below(axes)
+        finish(axes, "How plausible users are")
     return axes
 
 
@@ -70,8 +70,8 @@ def sizes(summary: Summary, model: str | None = None, axes: "Axes | None" = None
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("items a user (bins are wider to the right)")
-        finish(axes, "How many items users hold")
         legend_below(axes)
+        finish(axes, "How many items users hold")
     return axes
 
 

@@ -81,8 +81,8 @@ def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
         axes.tick_params(axis="y", length=0)
         for edge in edges[1:-1]:
             axes.axhline(edge, color=GRID, lw=0.6, zorder=0.5)
-        finish(axes, f"All metrics: {shortened(summary['dataset'])}")
         legend_below(axes)
+        finish(axes, f"All metrics: {shortened(summary['dataset'])}")
     return axes
 
 

@@ -68,8 +68,8 @@ def user(
             f"User {shown['id']}, {kind}: {counted(shown['n_items'], 'item')}, "
             f"p-value {number(shown['p_value'])}"
         )
-        finish(axes, shortened(heading, 80))
         legend_below(axes, lines=2 if more else 1)
+        finish(axes, shortened(heading, 80))
     return axes
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -17,6 +18,8 @@ PAINT = (
     "--grid: rgba(128, 128, 128, .35); --popularity: #808080"
 )
 """What can be seen on white and on black."""
+MOST_LAYOUTS, STILL = 12, 1e-4
+"""Rounds of layout, and the share of the figure that nothing may move by in the last."""
 
 
 class ShownFigure(Figure):
@@ -25,6 +28,17 @@ class ShownFigure(Figure):
     def __init__(self, width: float, height: float) -> None:
         super().__init__(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(self)
+
+    def settle(self) -> None:
+        """Lay out until nothing moves any more, and keep that: the same drawing each time."""
+        before = np.zeros((2, 2))
+        for _ in range(MOST_LAYOUTS):
+            self.draw_without_rendering()
+            now = self.axes[0].get_position().get_points()
+            if np.abs(now - before).max() < STILL:
+                break
+            before = now
+        self.set_layout_engine("none")
 
     def _repr_html_(self) -> str:
         return f'<div class="{NO_FORMULAS}" style="{PAINT}; color: inherit">{as_svg(self)}</div>'
