@@ -75,7 +75,7 @@ def gallery():
 def curves(shift):
     shares = [0.1, 0.2, 0.4, 0.2, 0.1]
     moved = shares[shift:] + shares[:shift]
-    groups = {"real": shares, "synthetic": moved, "popularity": shares[::-1][2:] + [0.1, 0.2]}
+    groups = {"real": shares, "synthetic": moved, "popularity": [*shares[::-1][2:], 0.1, 0.2]}
     return {
         "plausibility": {"edges": [-2.0, -1.0, 0.0, 1.0, 2.0, 3.0], **groups},
         "sizes": {"edges": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0], **groups},
@@ -131,9 +131,7 @@ def summary(names=NAMES):
         "dropped": {},
         "notes": [],
         "not_asked": {},
-        "metrics": [
-            metric(name, second="(svd)" in name) for name in models[0]["values"]
-        ],
+        "metrics": [metric(name, second="(svd)" in name) for name in models[0]["values"]],
         "models": [*models, {**failed, "failed": "it broke", "gallery": None}],
         "differences": None,
         "judge_agreement": [],

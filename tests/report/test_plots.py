@@ -35,7 +35,9 @@ def points_of(axes, label):
             line, _, bars = container
             ends = [np.array(one.get_segments()) for one in bars]
             return np.column_stack(line.get_data()), ends
-    line = next(one for one in axes.lines if one.get_label() == label and one.get_marker() != "None")
+    line = next(
+        one for one in axes.lines if one.get_label() == label and one.get_marker() != "None"
+    )
     return np.column_stack(line.get_data()), []
 
 
@@ -132,7 +134,9 @@ def test_scores_are_drawn_from_popularity_to_real_users():
 
 def test_scores_beyond_the_scale_are_arrows_with_their_number():
     axes = plots.scores(summary())
-    arrows = [line for line in axes.lines if line.get_marker() in "<>" and len(line.get_xdata()) == 1]
+    arrows = [
+        line for line in axes.lines if line.get_marker() in "<>" and len(line.get_xdata()) == 1
+    ]
     # PMF: (0 - .2) / (.1 - .2) = 2; VAE: (.9 - .2) / -.1 = -7.
     assert sorted(line.get_xdata()[0] for line in arrows) == [-0.5, 1.5]
     assert {"2.00", "-7.00"} <= set(texts_of(axes))
@@ -150,9 +154,7 @@ def test_one_model_is_drawn_with_its_shares(kind):
     made = summary()
     axes = getattr(plots, kind)(made, NAMES[1])
     curve = made["models"][1]["curves"][kind]
-    for found, group in zip(
-        steps_of(axes), ("synthetic", "popularity", "real"), strict=True
-    ):
+    for found, group in zip(steps_of(axes), ("synthetic", "popularity", "real"), strict=True):
         assert found.values == pytest.approx(curve[group])
         assert found.edges == pytest.approx(curve["edges"])
     assert legend_of(axes) == [NAMES[1], "independent popularity", "real users"]
