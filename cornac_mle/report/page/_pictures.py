@@ -160,5 +160,3 @@ def _tenths(curve: Mapping[str, Any] | None) -> str:
         return ""
     place = min(range(len(curve["items"])), key=lambda one: abs(curve["items"][one] - 0.1))
     return ", ".join(f"{percent(curve[group][place])} ({name})" for group, name in GROUPS.items())
-
-
