@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import math
 import os
 import platform
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,11 @@ from cornac_mle.report.measurement import (
     MetricNote,
     Score,
 )
+from cornac_mle.report.page import as_page
 from cornac_mle.report.report import Report
 from cornac_mle.report.summary import Summary
 
+logger = logging.getLogger("cornac_mle")
 FORMAT = 2
 """Of manifest.json and the tables; another one is not read."""
 MANIFEST, SUMMARY, ARRAYS, PROFILES = "manifest.json", "summary.json", "arrays.npz", "profiles"
@@ -105,6 +109,10 @@ def write_faces(summary: Summary, folder: Path) -> None:
     """Write the summary and what is made of it alone: Markdown, and the page where it can be."""
     write_json(folder / SUMMARY, dict(summary))
     write_text(folder / "report.md", as_markdown(summary))
+    if find_spec("jinja2") is None:
+        logger.warning("no page was written: pip install cornac-mle[report] brings what it takes")
+    else:
+        write_text(folder / "report.html", as_page(summary))
 
 
 def write_text(path: Path, text: str) -> None:
