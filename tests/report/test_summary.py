@@ -191,3 +191,25 @@ def test_what_is_no_run_folder_is_refused(report, tmp_path, damage, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         Report.read(folder)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_judges_at_any_level_are_shown():
+    """At another level than .05 they were in no table."""
+    notes = {
+        f"UnrealisticUsers@{level:g} ({judge})": MetricNote(
+            f"{level:g}", "users", judge, level, "implausible", second_opinion=True
+        )
+        for judge, level in (("svd", 0.1), ("item-knn", 0.1), ("svd", 0.2))
+    }
+    made = Report("data", metrics=notes)
+    for name, note in notes.items():
+        own = {"judge": note.judge, "level": note.level, "tail": note.tail}
+        measured = Measurement(0.3, 0.2, 0.4)
+        made.entries.append(Score("data", "Y", "", name, "held-out", None, 0, measured, **own))
+    summary = made.summary()
+    assert summary["models"][0]["judges"] == {"item-knn": 0.3, "svd": 0.3, "worst": 0.3}
+    apart = {metric["name"]: metric["second_opinion"] for metric in summary["metrics"]}
+    assert [name for name, is_apart in apart.items() if not is_apart] == [
+        "UnrealisticUsers@0.2 (svd)"
+    ]
+    assert "| UnrealisticUsers\\@0.2 (svd) |" in made.markdown()
