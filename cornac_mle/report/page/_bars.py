@@ -30,7 +30,7 @@ class Scale:
 
     @classmethod
     def of(cls, values: Sequence[Value]) -> "Scale | None":
-        """Make a scale that holds all values, intervals, ceilings and floors; None where it has no end."""
+        """Make a scale that holds all values, intervals, ceilings and floors; None if it has no end."""
         marks = [
             mark
             for value in values

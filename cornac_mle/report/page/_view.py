@@ -14,7 +14,7 @@ from cornac_mle.report.summary import Metric, Model, Summary, Value
 
 FEW_MODELS = 3
 """So many models have cards at the top; more have a table there, and their cards below."""
-HEADINGS = {"believable": "Believable?", "complete": "Complete?", "nobodys": "Nobody’s?"}
+HEADINGS = {"believable": "Believable?", "complete": "Complete?", "nobodys": "Nobody's?"}
 ASKED = {
     "believable": "Could the users be real?",
     "complete": "Are all kinds of users there?",
@@ -24,7 +24,7 @@ CHIPS = {
     "worse": ("✕", "worse than real users"),
     "as real users": ("≈", "no difference found"),
     "open": ("?", "open"),
-    "not asked": ("–", "not asked"),
+    "not asked": ("-", "not asked"),
 }
 MADE_FIRST = ("date", "command", "seconds")
 MADE_NAMES = {
@@ -76,7 +76,10 @@ def view_of(summary: Summary, detail: Detail, pictures: Pictures) -> dict[str, A
             "notes": [detail.sentence(line) for line in _layout.judge_notes(summary)],
         },
         "difference": detail.sentence(_layout.difference_note(summary)),
-        "left_out": [detail.sentence(line) for line in _layout.left_out(summary)],
+        "left_out": [
+            detail.sentence(line)
+            for line in (*_layout.left_out(summary), *_layout.assumptions(summary))
+        ],
         "parameters": [
             (detail.name(m["name"]), detail.sentence(m["parameters"]))
             for m in shown
