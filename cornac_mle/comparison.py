@@ -38,6 +38,7 @@ from cornac_mle.metrics import (
     UnrealisticUsers,
 )
 from cornac_mle.models.cloning import fresh_clone, is_fixed
+from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import made_now
 
@@ -117,7 +118,8 @@ def compare(
     """Compare models by the users they make up, and as recommenders of unseen users.
 
     A model whose fit or measurement raises an error costs its own rows: `Report.failed` says why,
-    and the others stand.
+    and the others stand. What takes longer than two seconds shows its progress in a terminal or a
+    notebook, unless `on_fit` is given.
 
     Parameters
     ----------
@@ -173,8 +175,12 @@ def compare(
     method = _method(data, rating_threshold, seed)
     fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
     first_error: Exception | None = None
-    with method.report.redirected(Report() if report is None else report) as filled:
+    with (
+        method.report.redirected(Report() if report is None else report) as filled,
+        Progress(len(fits), is_shown=on_fit is None) as progress,
+    ):
         for number, (model, parameters) in enumerate(fits):
+            progress.begin(model.name)
             if on_fit is not None:
                 on_fit(model.name, number)
             before = len(filled.entries)
@@ -191,6 +197,7 @@ def compare(
                 filled.failed[model.name] = f"{type(error).__name__}: {error}"
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
             _look_at(filled, method)
+            progress.end()
         if first_error is not None and not filled.entries:
             raise first_error
         filled.made = filled.made or made_now(started, {"seed": method.seed}, "")

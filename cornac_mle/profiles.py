@@ -33,6 +33,7 @@ from cornac_mle.files.profile_layouts import (
     to_arrays,
     to_table,
 )
+from cornac_mle.files.profile_markup import profiles_html
 from cornac_mle.files.refusals import naming_file
 from cornac_mle.sparse import (
     FloatArray,
@@ -278,6 +279,9 @@ class Profiles:
     def __repr__(self) -> str:
         size = f"{len(self):,} users x {len(self.item_ids):,} items"
         return f"Profiles({size}, {self.matrix.nnz:,} preferences)"
+
+    def _repr_html_(self) -> str:
+        return profiles_html(self.matrix, self.user_ids, self.item_ids)
 
     def __len__(self) -> int:
         """Count the users."""

@@ -12,6 +12,7 @@ from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_number, check_share, refusal
+from cornac_mle.eval_methods._markup import method_html
 from cornac_mle.eval_methods._realism_evaluation import random_stream
 from cornac_mle.eval_methods._report_entries import merged_report
 from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by
@@ -218,6 +219,9 @@ dataset_name, verbose
             f"HeldOutUsersCV({self.dataset_name!r}: {self.n_folds} folds of "
             f"{min(sizes):,} to {max(sizes):,} held-out users)"
         )
+
+    def _repr_html_(self) -> str:
+        return method_html(repr(self), self.report)
 
     def _take_folds(self, folds: list[HeldOutUsers]) -> None:
         self.folds = folds

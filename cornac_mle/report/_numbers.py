@@ -2,6 +2,8 @@
 
 import math
 
+from cornac_mle.markup import printable as printable
+
 NO_VALUE = "-"
 
 
@@ -50,16 +52,3 @@ def counted(count: int, noun: str) -> str:
     ('1 user', '1,200 users')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def printable(text: object) -> str:
-    r"""Spell text of a data file without line breaks and control characters.
-
-    >>> printable("two\nlines, \x1b[31mred")
-    'two lines, \\x1b[31mred'
-    """
-    words = " ".join(str(text).split())
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
-        for sign in words
-    )

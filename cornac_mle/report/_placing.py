@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from cornac_mle.report.style import INK
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DISTANCES = (7, 14, 24, 36, 50, 70, 95)
-"""How far a label may stand from its point, in points of 1/72 inch; the nearest that is free is taken."""
+DISTANCES = (7.0, 14.0, 24.0, 36.0, 50.0, 70.0, 95.0)
+"""How far a label may stand from its point, in 1/72 inch; the nearest free place is taken."""
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 FAR = 16
 """From that distance on a thin line leads to the point."""
-MARKER = 5
+MARKER = 5.0
 
 
 class Named(NamedTuple):
@@ -20,7 +22,6 @@ class Named(NamedTuple):
     text: str
     x: float
     y: float
-    colour: str
     low_x: float
     high_x: float
     low_y: float
@@ -30,21 +31,40 @@ class Named(NamedTuple):
 Box = tuple[float, float, float, float]
 
 
-def place_labels(axes: "Axes", points: Sequence[Named], *, size: float = 8.5) -> None:
-    """Name points of axes whose limits are set.
+def place_labels(
+    axes: "Axes",
+    points: Sequence[Named],
+    *,
+    lines: Sequence[tuple[float | None, float | None]] = (),
+    size: float = 8.5,
+) -> None:
+    """Name points of axes, whose limits are kept from then on.
 
     Each label takes the nearest free place of 8 directions and 7 distances; where none is free,
     that with the least overlap. Labels stay within the axes.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where the points are drawn.
+    points : sequence of Named
+        What is to be named.
+    lines : sequence of pairs
+        Places x of vertical and y of horizontal lines across the axes, which labels avoid, too.
+    size : float
+        Size of the letters, in points.
     """
     if not points:
         return
+    axes.autoscale_view()
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
     scale = figure.dpi / 72
     frame = axes.get_window_extent()
     inside = (frame.x0, frame.y0, frame.x1, frame.y1)
-    taken: list[Box] = []
+    taken = _across(axes, lines, inside, scale)
     centres = []
     for point in points:
         x, y = axes.transData.transform((point.x, point.y))
@@ -75,7 +95,6 @@ def _place(
         (0, 0),
         textcoords="offset points",
         fontsize=size,
-        color=point.colour,
         ha="center",
         va="center",
         parse_math=False,
@@ -106,13 +125,31 @@ def _place(
             textcoords="offset points",
             arrowprops={
                 "arrowstyle": "-",
-                "color": point.colour,
+                "color": INK,
                 "lw": 0.6,
                 "shrinkA": 6,
                 "shrinkB": 5,
             },
             annotation_clip=False,
         )
+
+
+def _across(
+    axes: "Axes",
+    lines: Sequence[tuple[float | None, float | None]],
+    inside: Box,
+    thin: float,
+) -> list[Box]:
+    """Boxes of lines across the axes."""
+    boxes = []
+    for x, y in lines:
+        if x is not None:
+            middle = axes.transData.transform((x, 0))[0]
+            boxes.append((middle - thin, inside[1], middle + thin, inside[3]))
+        if y is not None:
+            middle = axes.transData.transform((0, y))[1]
+            boxes.append((inside[0], middle - thin, inside[2], middle + thin))
+    return boxes
 
 
 def _nearest(centres: Sequence[tuple[float, float]], place: int) -> float:

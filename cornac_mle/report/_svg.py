@@ -51,7 +51,7 @@ def as_svg(figure: "Figure", *, prefix: str | None = None, themed: bool = True) 
     with styled(), mpl.rc_context({"svg.hashsalt": "cornac_mle"}):
         figure.savefig(written, format="svg", metadata=NO_DATE)
     text = written.getvalue()
-    root = ET.fromstring(text)  # noqa: S314  (matplotlib wrote it)
+    root = ET.fromstring(text)
     if prefix is None:
         prefix = f"f{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     _plain(root)
@@ -68,9 +68,8 @@ def _plain(root: ET.Element) -> None:
     """Drop namespaces, style sheets and white space, and make one form of attributes."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag.endswith("defs") and any(one.tag.endswith("}style") for one in child):
-                parent.remove(child)
-            elif child.tag.endswith("}metadata"):
+            has_sheet = any(one.tag.endswith("}style") for one in child)
+            if has_sheet or child.tag.endswith("}metadata"):
                 parent.remove(child)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from cornac_mle.profiles import Profiles, synthetic_ids
 from cornac_mle.report import _comparisons
 from cornac_mle.report.measurement import SCORE_COLUMNS, Measurement, MetricNote, Score
 from cornac_mle.report.summary import Summary
+
+if TYPE_CHECKING:
+    from cornac_mle.report.plots import Plots
 
 MOST_NAMES = 6
 """Names that a report's `repr` lists."""
@@ -152,6 +155,13 @@ class Report:
 
         return summarised(self)
 
+    @property
+    def plot(self) -> "Plots":
+        """Pictures: ``report.plot.scores()``, ``.plausibility()``, ``.fidelity_coverage()``, ..."""
+        from cornac_mle.report.plots import Plots
+
+        return Plots(self)
+
     def markdown(self) -> str:
         """Write the summary as Markdown, for a pull request say: tables, answers, what was lost."""
         from cornac_mle.report.markdown import as_markdown
@@ -199,6 +209,11 @@ class Report:
             f"Report({self.dataset!r}: {_listed(models, 'model')} x {_listed(metrics, 'metric')}; "
             f"users: {', '.join(counts) or 'none'})"
         )
+
+    def _repr_html_(self) -> str:
+        from cornac_mle.report._html import report_html
+
+        return report_html(self.summary())
 
     def difference(self, metric: str, model: str, other: str) -> Measurement:
         """Paired difference `model` minus `other` of a metric, over the same half-splits.

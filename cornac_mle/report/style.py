@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cornac_mle.report._numbers import printable
+from cornac_mle.markup import shortened as shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +31,8 @@ DASHES: tuple[Any, ...] = (
     (0, (3, 3)),
 )
 """Markers, dashes and colours are 11, 7 and 6 in number, so that 462 series differ."""
-LONGEST_LABEL = 40
 DOTS_PER_INCH = 200
-RC = {
+RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
     "axes.facecolor": PAPER,
@@ -131,19 +130,18 @@ def styled() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Make a figure of this size in inches, without pyplot; lay it out so that nothing is cut off."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Make a figure of this size in inches, without pyplot, laid out so that nothing is cut off."""
+    from cornac_mle.report._shown import ShownFigure
 
     with styled():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-    return figure
+        return ShownFigure(width, height)
 
 
 def new_axes(axes: "Axes | None", width: float, height: float) -> "Axes":
     """Return these axes, or new ones in a figure of this size in inches."""
-    return new_figure(width, height).add_subplot() if axes is None else axes
+    from cornac_mle.report._shown import ShownAxes
+
+    return new_figure(width, height).add_subplot(axes_class=ShownAxes) if axes is None else axes
 
 
 def save(figure: "Figure", path: str | Path) -> None:
@@ -163,13 +161,3 @@ def save(figure: "Figure", path: str | Path) -> None:
     with styled():
         figure.savefig(path.with_suffix(".png"), dpi=DOTS_PER_INCH, metadata={"Software": None})
     path.with_suffix(".svg").write_text(as_svg(figure, themed=False) + "\n", encoding="utf-8")
-
-
-def shortened(text: object, longest: int = LONGEST_LABEL) -> str:
-    """Make a label of text of a data file.
-
-    >>> shortened("a very long name", 8)
-    'a very …'
-    """
-    words = printable(text)
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
