@@ -125,7 +125,7 @@ def test_the_cells_of_many_models_are_the_summarys():
     for row, (name, cells) in zip(answers[2:], _layout.answer_rows(summary)[1:], strict=True):
         assert row[0] == name
         for found, cell in zip(row[1:], cells, strict=True):
-            assert found.replace("✕ ", "").replace("– ", "").startswith(cell)
+            assert found.replace("✕ ", "").replace("- ", "").startswith(cell)
 
 
 def numbers_of(thing):
