@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from cornac_mle.diagnostics.gallery import look_at, worst_preferences
 from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
 from cornac_mle.files.any_layout import read_interactions
 from cornac_mle.files.item_names import read_names
+from cornac_mle.files.tables import SupportsArrow, SupportsInterchange
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
@@ -27,16 +28,14 @@ from cornac_mle.report.run_folder import file_hash, made_now
 logger = logging.getLogger("cornac_mle")
 
 
-@runtime_checkable
-class SupportsDataFrameInterchange(Protocol):
-    """A table of another library, polars say, that speaks the DataFrame interchange protocol."""
-
-    def __dataframe__(self, nan_as_null: bool = ..., allow_copy: bool = ...) -> Any:
-        """Give the interchange object."""
-
-
 Users: TypeAlias = (
-    Profiles | pd.DataFrame | SupportsDataFrameInterchange | str | Path | Iterable[tuple[Any, ...]]
+    Profiles
+    | pd.DataFrame
+    | SupportsArrow
+    | SupportsInterchange
+    | str
+    | Path
+    | Iterable[tuple[Any, ...]]
 )
 """Users as people have them: a file, a table, tuples or profiles; a sparse matrix, too."""
 Layout: TypeAlias = tuple[Mapping[str, str | int], bool]
@@ -324,10 +323,6 @@ def _frame(name: str, source: Users, layout: Layout, report: Report) -> pd.DataF
             if count:
                 report.dropped[f"{reason} ({name})"] = count
         return feedback_frame(read.frame)
-    if isinstance(source, pd.DataFrame):
-        return feedback_frame(source)
-    if isinstance(source, SupportsDataFrameInterchange):
-        return feedback_frame(pd.api.interchange.from_dataframe(source))
     return feedback_frame(source)
 
 
@@ -389,10 +384,8 @@ def _catalogue(
         counts = frame.loc[is_unknown, "item"].value_counts()
         report.unknown_items[name] = counts
         if unknown_items == "drop":
-            report.notes.append(
-                f"{name}: {int(is_unknown.sum()):,} preferences for {len(counts):,} items that no "
-                "real user holds were dropped, as was asked"
-            )
+            label = f"preferences for {len(counts):,} items that no real user holds, as was asked"
+            report.dropped[f"{label} ({name})"] = int(is_unknown.sum())
             tables[name] = frame[~is_unknown]
         else:
             unknown.update(counts.index)

@@ -37,7 +37,7 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.cloning import fresh_clone, is_fixed
+from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
 from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import made_now
@@ -194,7 +194,7 @@ def compare(
             except Exception as error:  # whatever a model does, the others stand
                 first_error = first_error or error
                 del filled.entries[before:]
-                filled.failed[model.name] = f"{type(error).__name__}: {error}"
+                filled.failed[model.name] = failure(error)
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
             _look_at(filled, method)
             progress.end()

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from cornac_mle.cli._asked import Asked, given_options
+from cornac_mle.cli._metrics import DEFAULT_METRICS
 from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS
-from cornac_mle.cli._terminal import NOT_PRINTED, OneLineGroup, say, write
+from cornac_mle.cli._terminal import NOT_PRINTED, OneLine, OneLineGroup, write
 
 app = typer.Typer(
     cls=OneLineGroup,
     help="Are the users that a recommender model makes up believable?",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -38,7 +39,9 @@ ColumnOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the summary for programs instead of the table.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the run folder alone.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Print the path of the run folder, and errors, alone.")
+]
 
 
 def _version(is_asked: bool) -> None:
@@ -68,10 +71,18 @@ def compare(
     models: Annotated[
         str,
         typer.Option(
-            help=f"Comma-separated, of {KNOWN_MODELS}.",
+            help=f"Comma-separated, of {KNOWN_MODELS}, and Cornac's (bpr, wmf, vaecf, ...). "
+            "Parameters in parentheses: PMF(k=50).",
             show_default=DEFAULT_MODELS.replace(",", ", "),  # so that help can break the line
         ),
     ] = DEFAULT_MODELS,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: metrics of cornac_mle and Cornac, such as NDCG(k=20).",
+            show_default=DEFAULT_METRICS.replace(",", ", "),
+        ),
+    ] = DEFAULT_METRICS,
     seed: SeedOption = 123,
     fits: Annotated[int, typer.Option(help="Fits of each model, with consecutive seeds.")] = 1,
     samples: Annotated[int, typer.Option(help="Sets of users drawn from each fit.")] = 1,
@@ -80,6 +91,12 @@ def compare(
         Path | None,
         typer.Option(help="Run folder that was cut short: go on with it, with its settings."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of settings, such as RUN/config.yaml; options win over it."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Fit models, let them make up users, hold those against real users, write a run folder."""
     from cornac_mle.cli import _compare
@@ -89,11 +106,15 @@ def compare(
         data=data,
         rating_threshold=rating_threshold,
         models=models,
+        metrics=metrics,
         seed=seed,
         fits=fits,
         samples=samples,
+        out=out,
+        quiet=quiet,
+        as_json=as_json,
     )
-    raise typer.Exit(_compare.compare(asked, out, given_options(context), resume))
+    raise typer.Exit(_compare.compare(asked, given_options(context), resume, config))
 
 
 @app.command()
@@ -134,7 +155,7 @@ def audit(
     train: Annotated[
         Path | None,
         typer.Option(
-            help="File of the users that the generator learnt from; else no word on copies."
+            help="File of the users that the generator learnt from; else copies are not asked."
         ),
     ] = None,
     names: Annotated[Path | None, typer.Option(help="File with names of the items.")] = None,
@@ -206,12 +227,5 @@ def datasets() -> None:
     raise typer.Exit(0 if write(captured.get()) else NOT_PRINTED)
 
 
-class _OneLine(logging.Handler):
-    """Log to standard error, a line a message."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
-
-
 def _log_in_one_line() -> None:
-    logging.basicConfig(handlers=[_OneLine()], level=logging.WARNING)
+    logging.basicConfig(handlers=[OneLine()], level=logging.WARNING)

@@ -1,21 +1,22 @@
 """`cornac-mle audit` and `cornac-mle report`: ask about any file, and show an answer again."""
 
-import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cornac_mle.auditing import audit as audit_users
 from cornac_mle.checks import check_choice, check_count, refusal
 from cornac_mle.cli._asked import check_seed, data_name
+from cornac_mle.cli._faces import show
 from cornac_mle.cli._progress import progress
-from cornac_mle.cli._terminal import NOT_PRINTED, one_line, say, write
+from cornac_mle.cli._terminal import OneLine, hushed
 from cornac_mle.comparison import default_metrics
 from cornac_mle.files.paths import check_writable, existing_file
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import write_faces
-from cornac_mle.report.table import output_console, score_table
 
 
 def audit(
@@ -49,10 +50,10 @@ def audit(
             existing_file(path)
     check_writable(out / "report.md")
     sets = _named(synthetic)
-    logging.getLogger("cornac_mle").setLevel(logging.INFO)  # what is assumed of each file
     metrics = [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
     n_steps = 2 + (train is not None) + len(sets) * (len(metrics) + 2)
-    with progress(n_steps, "reading") as steps:
+    shown = progress(n_steps, "reading", is_shown=not quiet)
+    with hushed(quiet), _assumptions_said(quiet), shown as steps:
         report = audit_users(
             real,
             sets,
@@ -76,7 +77,7 @@ def audit(
     folder = report.write(
         out / f"{data_name(real)}-{'-'.join(map(data_name, synthetic))[:80]}-{seed}"
     )
-    return _show(report, folder, as_json, quiet)
+    return show(report, folder, as_json=as_json, quiet=quiet, assumed=False)
 
 
 def rebuild(folder: Path, *, as_json: bool, quiet: bool) -> int:
@@ -89,22 +90,22 @@ def rebuild(folder: Path, *, as_json: bool, quiet: bool) -> int:
     """
     report = Report.read(folder)
     write_faces(report.summary(), folder)
-    return _show(report, folder, as_json, quiet)
+    return show(report, folder, as_json=as_json, quiet=quiet)
 
 
-def _show(report: Report, folder: Path, as_json: bool, quiet: bool) -> int:
-    """Print a report, or the summary for programs, and where it was written."""
-    line = one_line(f"Written: {folder}")
-    if as_json:
-        is_printed = write(json.dumps(report.summary(), indent=2, allow_nan=False) + "\n")
-        say(line)
-        return 0 if is_printed else NOT_PRINTED
-    if quiet:
-        return 0 if write(f"{folder}\n") else NOT_PRINTED
-    console = output_console()
-    with console.capture() as captured:
-        console.print(score_table(report.summary(), console.width, assumed=False))
-    return 0 if write(captured.get()) and write(f"{line}\n") else NOT_PRINTED
+@contextmanager
+def _assumptions_said(quiet: bool) -> Iterator[None]:
+    """Let the log say what is assumed of each file, as it is read."""
+    log, handler = logging.getLogger("cornac_mle"), OneLine()
+    kept = log.level, log.propagate
+    log.setLevel(logging.ERROR if quiet else logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.level, log.propagate = kept
 
 
 def _named(paths: list[Path]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ MOST_ITEMS = 60
 """Items that are listed of a user; the others are counted."""
 OFFENDING_P_VALUE = 0.1
 MOST_OFFENDING = 5
-"""A preference is marked if its p-value is at most that and it is among the user's worst so many."""
+"""A preference is marked if it is among the user's worst so many and has at most that p-value."""
 REAL_QUANTILES = (0.25, 0.5, 0.75)
 """Real users that are shown: those at these quantiles of plausibility, whoever they are."""
 N_BINS = 40
@@ -180,13 +180,14 @@ def _in_words(
     of their small profiles, so that what is held is set against what popularity and size give.
     """
     users, items = evaluator.remembered(_holders, compute=lambda: _holders(evaluator))
-    places = evaluator.held_out.item_ids.get_indexer([item, *against])
+    places = evaluator.held_out.item_ids.get_indexer(pd.Index([item, *against], dtype=object))
     own = items.indices[slice(*items.indptr[places[0] : places[0] + 2])]
     if not own.size:
         if _is_trained_on(evaluator, item):
             return "of real users, only those that models were fitted on hold it"
         return "no real user holds it"
-    words = f"odder than {100 * (1 - p_value):.3g}% of real users' preferences for items about as popular"
+    share = f"{100 * (1 - p_value):.3g}%"
+    words = f"odder than {share} of real users' preferences for items about as popular"
     if not against:
         return words
     parts = [items.indices[slice(*items.indptr[one : one + 2])] for one in places[1:]]
@@ -211,7 +212,7 @@ def _is_trained_on(evaluator: Evaluator, item: Any) -> bool:
 
 
 def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
-    """Reference and held-out users, by user and by item."""
+    """Take reference and held-out users, by user and by item."""
     users = evaluator.reference.concat(evaluator.held_out).matrix
     return users, sp.csc_array(users)
 
@@ -360,6 +361,6 @@ def worst_preferences(
     listed = listed_preferences(evaluator, users[rows], worst=MOST_OFFENDING)
     of_user = table.iloc[rows[listed["row"].to_numpy()]].reset_index(drop=True)
     columns = ["item", "rank", "percentile", "p_value"]
-    return pd.concat(
-        [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]], axis=1
-    )
+    parts = [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]]
+    joined: pd.DataFrame = pd.concat(parts, axis=1)
+    return joined

@@ -82,8 +82,10 @@ def read_names(
         names_place = _names_place(headers, columns, place)
     names: dict[str, str] = {}
     for item, name in zip(columns[place], columns[names_place], strict=True):
-        if item in ids and name.strip():
-            names.setdefault(item, name.strip())
+        if item in ids and name.strip() and names.setdefault(item, name.strip()) != name.strip():
+            got = f"{names[item]!r} and {name.strip()!r} for {item!r}"
+            advice = "Name the right columns, or give one row an item."
+            raise ValueError(refusal("names", "name an item in one way", got, advice))
     note = f"item = {headers[place]}, name = {headers[names_place]}"
     return names, f"{note}; {len(names):,} of {len(ids):,} items named"
 

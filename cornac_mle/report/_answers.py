@@ -70,8 +70,8 @@ def _ended(text: str) -> str:
 def _unrealistic(value: Value, note: MetricNote) -> str:
     level = 1 - (note.level or 0.05)
     return (
-        f"{percent(value['value'] or 0)} of the users are less plausible than {level:.0%} of real users "
-        f"(real users: {_real(value)})."
+        f"{percent(value['value'] or 0)} of the users are less plausible than {level:.0%} of real "
+        f"users (real users: {_real(value)})."
     )
 
 

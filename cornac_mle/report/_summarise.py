@@ -168,17 +168,12 @@ def _differences(report: Report, level: float = 0.05) -> Differences | None:
     if len(measured) < 2:
         return None
     table = report.compare(_comparisons.PRIMARY_METRIC, level=level)
-    pairs = [
-        {
-            name: bool(value)
-            if name == "established"
-            else value
-            if isinstance(value, str)
-            else _plain(value)
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    pairs = []
+    for row in table.to_dict("records"):
+        numbers = {name: _plain(row[name]) for name in ("difference", "low", "high")}
+        p_values = {name: _plain(row[name]) for name in ("p_value", "holm_p_value")}
+        names = {"model": str(row["model"]), "other": str(row["other"])}
+        pairs.append({**names, **numbers, **p_values, "established": bool(row["established"])})
     return Differences(metric=_comparisons.PRIMARY_METRIC, level=level, pairs=pairs)
 
 

@@ -213,7 +213,7 @@ class PartialRun:
         place: Path,
         *,
         is_whole: bool,
-        more_files: Mapping[str, str] | None = None,
+        extra_files: Mapping[str, str] | None = None,
     ) -> Path:
         """Write the run folder, with the records too unless the run is whole; give its path.
 
@@ -223,7 +223,7 @@ class PartialRun:
             If it cannot be written; the hidden folder stays.
         """
         records = None if is_whole else self.folder / FINISHED
-        written = write_run(self.report, place, records=records, more_files=more_files)
+        written = write_run(self.report, place, records=records, extra_files=extra_files)
         self._is_worth_keeping = False
         with suppress(OSError):  # else a kill while it is removed would make it look unfinished
             (self.folder / FINISHED / RUN).unlink()

@@ -54,7 +54,7 @@ def write_run(
     folder: Path,
     *,
     records: Path | None = None,
-    more_files: Mapping[str, str] | None = None,
+    extra_files: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a run folder; see `Report.write`.
 
@@ -70,7 +70,7 @@ def write_run(
         Place of the run folder; if it is taken, ``-2``, ``-3``, ... is appended.
     records : Path, optional
         Folder of records of finished fits that goes into the run folder.
-    more_files : mapping, optional
+    extra_files : mapping, optional
         Text of further files by name.
 
     Returns
@@ -87,7 +87,7 @@ def write_run(
         profiles = _write_profiles(report, unfinished / PROFILES)
         write_json(unfinished / MANIFEST, _manifest(report, profiles, list(arrays)))
         write_faces(report.summary(), unfinished)
-        for name, text in (more_files or {}).items():
+        for name, text in (extra_files or {}).items():
             write_text(unfinished / name, text)
         if records is not None:
             shutil.copytree(records, unfinished / FINISHED)

@@ -100,12 +100,11 @@ def _models_down(
             heading = _heading(metric["name"])
             title = Text.assemble(f"{heading}\n", (metric["best"], "not bold dim"))
             made.add_column(title, justify="right", no_wrap=True)
-        for label, key, style in (
-            ("real users (ceiling)", "real_users", "green"),
-            ("popularity (floor)", "popularity", "red"),
-        ):
-            cells = [_layout.reference(summary, metric["name"], key) for metric in chosen]
-            made.add_row(label, *cells, style=style)
+        names = [metric["name"] for metric in chosen]
+        ceilings = [_layout.reference(summary, name, "real_users") for name in names]
+        floors = [_layout.reference(summary, name, "popularity") for name in names]
+        made.add_row("real users (ceiling)", *ceilings, style="green")
+        made.add_row("popularity (floor)", *floors, style="red")
         made.add_section()
         for model in models:
             values = [model["values"].get(metric["name"]) for metric in chosen]
@@ -130,7 +129,10 @@ def _metrics_down(
             )
         for metric in metrics:
             name = metric["name"]
-            ends = [_layout.reference(summary, name, key) for key in ("real_users", "popularity")]
+            ends = [
+                _layout.reference(summary, name, "real_users"),
+                _layout.reference(summary, name, "popularity"),
+            ]
             cells = [_cell(model["values"].get(name)) for model in chosen]
             made.add_row(Text(name), metric["best"], *ends, *cells)
         return made
@@ -202,9 +204,9 @@ def _worst_users(models: Sequence[Model], width: int) -> list[RenderableType]:
 def _explained(summary: Summary) -> list[RenderableType]:
     """Say below the table what its numbers mean and what the data can show."""
     text = (
-        "Each metric holds synthetic users against held-out real users. Real users get the ceiling, "
-        "users drawn from item popularity alone the floor. ± is half of a 95% interval; in brackets "
-        "about the smallest difference that the data can show:"
+        "Each metric holds synthetic users against held-out real users. Real users get the "
+        "ceiling, users drawn from item popularity alone the floor. ± is half of a 95% interval; "
+        "in brackets about the smallest difference that the data can show:"
     )
     parts = [
         *_lines([text]),
