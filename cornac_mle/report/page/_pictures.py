@@ -12,7 +12,7 @@ from cornac_mle.report.summary import Summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SMALL, LARGE = (4.2, 3.0), (5.6, 4.4)
+SMALL, LARGE = (4.2, 3.0), (4.8, 4.2)
 """Inches: three small pictures stand beside one another; letters of both can be read on a phone."""
 MOST_POINTS = 60
 """Models that one picture can show."""

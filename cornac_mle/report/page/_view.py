@@ -20,6 +20,14 @@ ASKED = {
     "complete": "Are all kinds of users there?",
     "nobodys": "Are they copies of nobody?",
 }
+COUNTED = {
+    "UnrealisticUsers": "unrealistic",
+    "PlausibilityKS": "away from real users",
+    "NeighbourCoverage": "covered",
+    "NeighbourRecall": "covered",
+    "CopiedUsers": "copied",
+}
+"""What a number counts: .58 beside "Believable?" is not how believable the users are."""
 CHIPS = {
     "worse": ("✕", "worse than real users"),
     "as real users": ("≈", "no difference found"),
@@ -62,7 +70,13 @@ def view_of(summary: Summary, detail: Detail, pictures: Pictures) -> dict[str, A
         "has_few": len(models) <= FEW_MODELS,
         "answers": _layout.answer_rows(summary)[: detail.models + 1],
         "answer_note": detail.sentence(_layout.answer_note(summary)),
-        "headings": HEADINGS,
+        "headings": [
+            (
+                heading,
+                next((c for m in models if (c := _counted(m["answers"][question]["metric"]))), ""),
+            )
+            for question, heading in HEADINGS.items()
+        ],
         "warnings": [_warning(line, detail) for line in _layout.warnings_of(summary)],
         "metrics": [_metric(m, summary, detail) for m in _layout.shown_metrics(summary)],
         "has_bars": any(scales.values()),
@@ -128,7 +142,7 @@ def _model(
         "gallery": gallery_of(model, detail) if has_gallery else None,
         "unknown": unknown
         and {
-            "sentence": detail.sentence(_layout.unknown_sentence(unknown)),  # type: ignore[arg-type]
+            "sentence": detail.sentence(_layout.unknown_sentence(unknown)),
             "listed": [
                 (detail.name(name_of(one)), f"{one['n_users']:,}")
                 for one in unknown["listed"][: detail.items]
@@ -153,6 +167,7 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
         "chip": chip,
         "sentence": answer["sentence"],
         "metric": metric,
+        "counts": _counted(metric),
         "value": spelt,
         "half": half,
         "over_fits": over_fits,
@@ -161,6 +176,10 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
         "popularity": NO_VALUE if value is None else number(value["popularity"]),
         "bar": _bar(value, scales.get(metric or "")),
     }
+
+
+def _counted(metric: str | None) -> str:
+    return COUNTED.get((metric or "").split("@")[0], "")
 
 
 def _interval(value: Value) -> str:
