@@ -78,10 +78,10 @@ def gallery(
     >>> evaluator, synthetic = example_users()
     >>> shown = gallery(evaluator, synthetic, n_worst=2)
     >>> [(user["kind"], user["id"], user["p_value"]) for user in shown["users"]][:3]
-    [('worst', 's9', 0.005), ('worst', 's129', 0.005), ('typical', 's29', 0.07)]
+    [('worst', 's120', 0.005), ('worst', 's162', 0.005), ('typical', 's39', 0.373)]
     >>> first = shown["users"][0]["items"][0]
     >>> first["item"], first["why"]
-    ('tea 18', '0 of 48 real users with jam 37, jam 49 or jam 29 hold it; of all, 20%')
+    ('jam 50', "odder than 96.4% of real users' preferences for items about as popular")
     """
     users = evaluator.comparable("synthetic", synthetic)
     table = flagged_users(evaluator, users, q=q)
@@ -183,6 +183,8 @@ def _in_words(
     places = evaluator.held_out.item_ids.get_indexer(pd.Index([item, *against], dtype=object))
     own = items.indices[slice(*items.indptr[places[0] : places[0] + 2])]
     if not own.size:
+        if _is_trained_on(evaluator, item):
+            return "of real users, only those that models were fitted on hold it"
         return "no real user holds it"
     share = f"{100 * (1 - p_value):.3g}%"
     words = f"odder than {share} of real users' preferences for items about as popular"
@@ -198,9 +200,15 @@ def _in_words(
     spelled = [str(names.get(one, one)) for one in against]
     listed = " or ".join([", ".join(spelled[:-1]), spelled[-1]] if spelled[1:] else spelled)
     return (
-        f"{words}; of {with_any.size:,} real users with {listed} {both:,} hold it, "
-        f"{expected:,.0f} would by popularity and size"
+        f"{words}; only {both:,} of {with_any.size:,} real users with {listed} hold it, "
+        f"popularity and size would give {expected:,.0f}"
     )
+
+
+def _is_trained_on(evaluator: Evaluator, item: Any) -> bool:
+    """Whether a training user holds an item."""
+    train = evaluator.train
+    return train is not None and bool(train.item_counts[train.item_ids == item].any())
 
 
 def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:

@@ -30,12 +30,12 @@ class Scale:
 
     @classmethod
     def of(cls, values: Sequence[Value]) -> "Scale | None":
-        """Make a scale that holds all values, intervals, ceilings and floors; None where it has no end."""
+        """Make a scale that holds all values, intervals and ends; None if it has no extent."""
         marks = [
             mark
             for value in values
             for mark in (
-                *(value[name] for name in ("value", "low", "high")),  # type: ignore[literal-required]
+                *(value[name] for name in ("value", "low", "high")),
                 value["real_users"],
                 value["popularity"],
             )

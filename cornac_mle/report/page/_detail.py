@@ -1,12 +1,8 @@
 """How much is shown of users and models: less and less, until the page is small enough."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from cornac_mle.report._numbers import printable
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,6 @@ class Detail:
         """Spell a sentence that holds such names."""
         return cut(printable(text), 8 * self.letters)
 
-    def first(self, values: Sequence[T], most: int) -> Sequence[T]:
-        """Give the first `most` values."""
-        return values[:most]
-
 
 def cut(text: str, most: int) -> str:
     """Cut a text, and show that it is.
@@ -57,9 +49,9 @@ def cut(text: str, most: int) -> str:
 
 
 DETAILS = (
-    Detail(worst=8, real=3, items=60, letters=200, galleries=60, models=200),
-    Detail(worst=8, real=3, items=20, letters=80, galleries=30, models=200),
-    Detail(worst=3, real=1, items=5, letters=60, galleries=20, models=200),
+    Detail(worst=8, real=3, items=60, letters=200, galleries=20, models=200),
+    Detail(worst=8, real=3, items=20, letters=80, galleries=20, models=200),
+    Detail(worst=3, real=1, items=5, letters=60, galleries=15, models=200),
     Detail(worst=1, real=0, items=0, letters=40, galleries=10, models=100),
     Detail(worst=0, real=0, items=0, letters=40, galleries=0, models=50),
 )

@@ -29,7 +29,9 @@ EXPLANATIONS = {
         "user: .31 is what a set gets of which 31% are copies, 1 is copies only. About 0, or "
         "below, is right. It says nothing about realism."
     ),
-    "Authenticity": "The share of synthetic users who are no copy, or near copy, of a training user.",
+    "Authenticity": (
+        "The share of synthetic users who are no copy, or near copy, of a training user."
+    ),
     "PopularityJS": (
         "How far the popularity of items is from that among real users. It cannot see which items "
         "go together, so that popularity alone does well."

@@ -12,8 +12,10 @@ from cornac_mle.report.summary import Summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SMALL, LARGE = (4.4, 3.0), (6.4, 4.4)
+SMALL, LARGE = (4.2, 3.0), (4.8, 4.2)
 """Inches: three small pictures stand beside one another; letters of both can be read on a phone."""
+MOST_POINTS = 60
+"""Models that one picture can show."""
 GROUPS = {"real": "real users", "synthetic": "synthetic users", "popularity": "popularity"}
 FIDELITY = ("UnrealisticUsers", "NeighbourCoverage")
 FRONTIERS = (("FrontierUnrealistic", "FrontierMissing"), ("UnrealisticShare", "MissingShare"))
@@ -41,7 +43,9 @@ class Pictures:
         """Draw what compares all models, where it was measured."""
         from cornac_mle.report import plots
 
-        found = []
+        found: list[Picture] = []
+        if len(_layout.shown_models(self._summary)) > MOST_POINTS:
+            return found
         if names := self._measured(FIDELITY):
             found.append(
                 _picture(

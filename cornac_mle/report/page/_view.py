@@ -14,17 +14,25 @@ from cornac_mle.report.summary import Metric, Model, Summary, Value
 
 FEW_MODELS = 3
 """So many models have cards at the top; more have a table there, and their cards below."""
-HEADINGS = {"believable": "Believable?", "complete": "Complete?", "nobodys": "Nobody’s?"}
+HEADINGS = {"believable": "Believable?", "complete": "Complete?", "nobodys": "Nobody's?"}
 ASKED = {
     "believable": "Could the users be real?",
     "complete": "Are all kinds of users there?",
     "nobodys": "Are they copies of nobody?",
 }
+COUNTED = {
+    "UnrealisticUsers": "unrealistic",
+    "PlausibilityKS": "away from real users",
+    "NeighbourCoverage": "covered",
+    "NeighbourRecall": "covered",
+    "CopiedUsers": "copied",
+}
+"""What a number counts: .58 beside "Believable?" is not how believable the users are."""
 CHIPS = {
     "worse": ("✕", "worse than real users"),
     "as real users": ("≈", "no difference found"),
     "open": ("?", "open"),
-    "not asked": ("–", "not asked"),
+    "not asked": ("-", "not asked"),
 }
 MADE_FIRST = ("date", "command", "seconds")
 MADE_NAMES = {
@@ -62,7 +70,13 @@ def view_of(summary: Summary, detail: Detail, pictures: Pictures) -> dict[str, A
         "has_few": len(models) <= FEW_MODELS,
         "answers": _layout.answer_rows(summary)[: detail.models + 1],
         "answer_note": detail.sentence(_layout.answer_note(summary)),
-        "headings": HEADINGS,
+        "headings": [
+            (
+                heading,
+                next((c for m in models if (c := _counted(m["answers"][question]["metric"]))), ""),
+            )
+            for question, heading in HEADINGS.items()
+        ],
         "warnings": [_warning(line, detail) for line in _layout.warnings_of(summary)],
         "metrics": [_metric(m, summary, detail) for m in _layout.shown_metrics(summary)],
         "has_bars": any(scales.values()),
@@ -76,7 +90,10 @@ def view_of(summary: Summary, detail: Detail, pictures: Pictures) -> dict[str, A
             "notes": [detail.sentence(line) for line in _layout.judge_notes(summary)],
         },
         "difference": detail.sentence(_layout.difference_note(summary)),
-        "left_out": [detail.sentence(line) for line in _layout.left_out(summary)],
+        "left_out": [
+            detail.sentence(line)
+            for line in (*_layout.left_out(summary), *_layout.assumptions(summary))
+        ],
         "parameters": [
             (detail.name(m["name"]), detail.sentence(m["parameters"]))
             for m in shown
@@ -125,7 +142,7 @@ def _model(
         "gallery": gallery_of(model, detail) if has_gallery else None,
         "unknown": unknown
         and {
-            "sentence": detail.sentence(_layout.unknown_sentence(unknown)),  # type: ignore[arg-type]
+            "sentence": detail.sentence(_layout.unknown_sentence(unknown)),
             "listed": [
                 (detail.name(name_of(one)), f"{one['n_users']:,}")
                 for one in unknown["listed"][: detail.items]
@@ -150,6 +167,7 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
         "chip": chip,
         "sentence": answer["sentence"],
         "metric": metric,
+        "counts": _counted(metric),
         "value": spelt,
         "half": half,
         "over_fits": over_fits,
@@ -158,6 +176,10 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
         "popularity": NO_VALUE if value is None else number(value["popularity"]),
         "bar": _bar(value, scales.get(metric or "")),
     }
+
+
+def _counted(metric: str | None) -> str:
+    return COUNTED.get((metric or "").split("@")[0], "")
 
 
 def _interval(value: Value) -> str:
