@@ -201,7 +201,8 @@ def compare(
         if first_error is not None and not filled.entries:
             raise first_error
         filled.made = filled.made or made_now(started, {"seed": method.seed}, "")
-    return filled
+    compared: Report = filled
+    return compared
 
 
 def _look_at(report: Report, method: HeldOutUsers) -> None:
