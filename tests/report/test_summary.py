@@ -124,6 +124,7 @@ def test_verdicts_of_planted_users(report):
         ("complete", 0.7, 0.6, 0.95, 0.03, "worse"),
         ("complete", 0.99, 0.89, 0.95, 0.03, "as real users"),
         ("nobodys", 0.9, 0.8, -0.1, 0.2, "worse"),
+        ("nobodys", 0.15, -0.02, -0.11, 0.24, "as real users"),  # .15 < 1.96 hypot(.087, .086)
         ("believable", 0.5, None, 0.05, 0.03, "open"),
         ("believable", 0.5, 0.4, None, 0.03, "open"),
     ],
