@@ -21,6 +21,9 @@ STYLE = (
 )
 """Only greys that can be seen on white and on black, and the notebook's own text colour."""
 
+JOINERS = "\u200c\u200d"
+"""Signs without width that Persian names and some emoji need, and that do no harm."""
+
 
 def printable(text: object) -> str:
     r"""Spell text of a data file without line breaks and control characters.
@@ -30,7 +33,9 @@ def printable(text: object) -> str:
     """
     words = " ".join(str(text).split())
     return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+        sign
+        if sign.isprintable() or sign in JOINERS
+        else sign.encode("unicode_escape").decode("ascii")
         for sign in words
     )
 
