@@ -13,6 +13,7 @@ from cornac.data import Dataset
 from cornac.models import CVAECF, Recommender, RecVAE
 
 from cornac_mle.checks import refusal
+from cornac_mle.models._spelling import spelled
 from cornac_mle.profiles import dataset_items, dataset_users
 from cornac_mle.sparse import FloatArray
 
@@ -195,4 +196,7 @@ def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> st
     hidden = ("name", "verbose", *leave_out)
     names = [name for name in model._get_init_params() if name not in hidden]
     pairs = [(name, getattr(model, name, None)) for name in names]
-    return ", ".join(f"{name}={value!r}" for name, value in pairs)
+    return ", ".join(
+        f"{name}={spelled(value) if isinstance(value, Recommender) else repr(value)}"
+        for name, value in pairs
+    )
