@@ -131,5 +131,5 @@ def test_what_is_no_model_or_metric_is_named(models, metrics, message):
 def test_parameters_of_a_model_in_a_model_are_spelled_alike_in_every_run():
     """An address in the memory stood there, another one in each run."""
     text = model_parameters(Sampled(EASE(lamb=100.0, verbose=False)))
-    assert text.startswith("model=EASE(lamb=100.0")
+    assert "lamb=100.0" in text
     assert "0x" not in text
