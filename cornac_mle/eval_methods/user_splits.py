@@ -9,6 +9,7 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, refusal, written
+from cornac_mle.files.ids import factorised
 from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
     Profiles,
@@ -100,11 +101,11 @@ def feedback_frame(
         advice = "Drop or fill such rows."
         raise ValueError(refusal("rating", "be a finite number", rating, advice, context))
     for name in ("user", "item"):
-        missing = frame[name].isna().to_numpy()
-        if missing.any():
-            context = f"row {int(np.argmax(missing))}"
+        places, ids = factorised(frame[name])
+        if (places < 0).any():
+            context = f"row {int(np.argmax(places < 0))}"
             raise ValueError(refusal(name, "be given in every row", "none", context=context))
-        check_one_type(name, frame[name].unique())
+        check_one_type(name, ids)
     return frame.assign(rating=numbers).reset_index(drop=True)
 
 
@@ -168,7 +169,7 @@ def keep_likes(
         duplicates = "max" if feedback == "likes" else "first"
     check_choice("duplicates", duplicates, DUPLICATES)
     order = "rating" if duplicates == "max" else "timestamp"
-    if order in frame.columns:
+    if order in frame.columns and not frame[order].is_monotonic_increasing:
         frame = frame.sort_values(order, kind="stable")
     twice = frame.duplicated(["user", "item"], keep="first" if duplicates == "first" else "last")
     frame = frame.loc[~twice, ["user", "item", "rating"]].sort_index()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import refusal, short
+from cornac_mle.sparse import IndexArray
 
 Ids = pd.Index | pd.Series | npt.NDArray[Any] | Sequence[Hashable]
 """What numpy and pandas users call ids."""
@@ -64,6 +65,18 @@ def sorted_ids(ids: Iterable[Hashable]) -> pd.Index:
     except TypeError:
         values.sort(key=lambda value: (type(value).__name__, str(value)))
     return ids_index(values)
+
+
+def factorised(column: "pd.Series[Any]") -> tuple[IndexArray, Any]:
+    """Place of each row's id among the different ones, -1 of a missing one, and these in order.
+
+    >>> places, ids = factorised(pd.Series(["b", None, "a", "b"], dtype=object))
+    >>> places.tolist(), list(ids)
+    ([0, -1, 1, 0], ['b', 'a'])
+    """
+    is_extension = isinstance(column.dtype, pd.api.extensions.ExtensionDtype)
+    places, ids = pd.factorize(column.array if is_extension else column.to_numpy())
+    return places, ids
 
 
 def check_one_type(name: str, ids: Iterable[Hashable]) -> None:

@@ -242,7 +242,7 @@ def _check_header(header: Sequence[str]) -> None:
 
 def text_column(texts: Sequence[str] | npt.NDArray[Any]) -> "pd.Series[Any]":
     """Column of text as Python objects: the same with every pandas, with and without pyarrow."""
-    return pd.Series(np.array(texts, dtype=object), dtype=object)
+    return pd.Series(np.asarray(texts, dtype=object), dtype=object)
 
 
 def finite_number(value: Any) -> float:

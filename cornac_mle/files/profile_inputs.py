@@ -1,13 +1,14 @@
 """What profiles are made of and asked for: rows, tables and values, checked at the edge."""
 
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import refusal, short, written
-from cornac_mle.files.ids import check_one_type
+from cornac_mle.files.ids import check_one_type, factorised
 from cornac_mle.sparse import LARGEST_VALUE, LEAST_VALUE, IndexArray
 
 
@@ -49,7 +50,7 @@ def chosen(rows: slice | npt.ArrayLike, count: int) -> IndexArray:
 
 
 def check_frame(frame: object) -> None:
-    """Refuse what is no table of users and items that are given in every row.
+    """Refuse what is no table with columns of users and items.
 
     Raises
     ------
@@ -64,18 +65,28 @@ def check_frame(frame: object) -> None:
         count = int((frame.columns == column).sum())
         if count > 1 or (count == 0 and column != "rating"):
             raise ValueError(refusal("frame", rule, f"{count or 'no'} column {column!r}"))
-    for column in ("user", "item"):
-        if frame[column].isna().any():
-            context = f"row {int(np.argmax(frame[column].isna()))}"
-            raise ValueError(
-                refusal(column, "be given in every row", "none", "Drop or fill such rows.", context)
-            )
-        if frame[column].dtype == object:
-            for one in frame[column]:
-                if not isinstance(one, Hashable):
-                    got = f"a {type(one).__name__}"
-                    raise TypeError(refusal(column, "be text or a number", got))
-            check_one_type(column, frame[column].unique())
+
+
+def given_ids(frame: pd.DataFrame, column: str) -> tuple[IndexArray, Any]:
+    """Place of each row's id among the different ones of a column, and these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an id is missing or no id, or two are of different types and look alike.
+    """
+    ids = frame[column]
+    kinds = set(map(type, ids)) if ids.dtype == object else set()
+    for kind in sorted(kinds, key=str):
+        if not issubclass(kind, Hashable):
+            raise TypeError(refusal(column, "be text or a number", f"a {kind.__name__}"))
+    places, different = factorised(ids)
+    if (places < 0).any():
+        advice, context = "Drop or fill such rows.", f"row {int(np.argmax(places < 0))}"
+        raise ValueError(refusal(column, "be given in every row", "none", advice, context))
+    if ids.dtype == object:
+        check_one_type(column, different)
+    return places, different
 
 
 def unkept_value(value: object, who: str) -> str:

@@ -5,14 +5,14 @@ import numpy as np
 from cornac_mle.metrics._split_balls import counts_on_splits, real_similarity
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.neighbours import NeighbourMetric
+from cornac_mle.metrics.neighbours import BallMetric
 from cornac_mle.metrics.splits import Split, Splits, split_key
 from cornac_mle.neighbours.balls import Counts, clipped_coverage, clipped_density
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
 
 
-class ClippedDensity(NeighbourMetric):
+class ClippedDensity(BallMetric):
     r"""Share of synthetic users who are among real ones; density made robust and calibrated.
 
     In [0, 1]; 1 is best. .31 says: as if 31 of 100 synthetic users were like real ones and the
@@ -68,7 +68,7 @@ class ClippedDensity(NeighbourMetric):
         )
 
 
-class ClippedCoverage(NeighbourMetric):
+class ClippedCoverage(BallMetric):
     r"""Share of good synthetic users that would cover the real ones as well as these do.
 
     In [0, 1]; 1 is best. .31 says: real users are as well covered as by 31 good users of 100 and 69
@@ -129,7 +129,7 @@ def own_counts(evaluator: Evaluator, splits: Splits, k: int) -> IntArray:
     def compute() -> IntArray:
         needed = real_similarity(evaluator, splits, k)
         themselves = [Split(split.real, split.real) for split in splits]
-        counts = counts_on_splits(held_out, held_out, themselves, needed, needed)
+        counts = counts_on_splits(held_out, held_out, themselves, needed)
         # Everybody is in their own ball, which does not count; but for those who hold no item.
         return np.asarray(
             [

@@ -10,7 +10,7 @@ from abc import abstractmethod
 import numpy as np
 
 from cornac_mle.checks import check_count
-from cornac_mle.metrics._split_balls import real_similarity, split_counts
+from cornac_mle.metrics._split_balls import real_similarity, split_counts, split_reach
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.splits import Splits
@@ -25,7 +25,7 @@ POWERLESS_GAP = 0.1
 
 
 class NeighbourMetric(SplitMetric):
-    """A metric of neighbours; balls are computed once for all metrics of the same k.
+    """A metric of the k nearest neighbours.
 
     Parameters
     ----------
@@ -38,14 +38,6 @@ class NeighbourMetric(SplitMetric):
         self.n_neighbours = check_count("k", k)
         self.minimum_users = self.n_neighbours + 1
         super().__init__(name=f"{type(self).__name__}@{self.n_neighbours}")
-
-    @abstractmethod
-    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
-        """Compute the metric on each split, (n_splits,)."""
-
-    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
-        counts = split_counts(evaluator, users, splits, self.n_neighbours)
-        return self._values(evaluator, counts, splits)
 
     def caution(self, evaluator: Evaluator) -> str | None:
         """Say how far to trust the metric on these real users; None if nothing is amiss.
@@ -70,7 +62,19 @@ class NeighbourMetric(SplitMetric):
         return "; ".join(cautions) or None
 
 
-class NeighbourPrecision(NeighbourMetric):
+class BallMetric(NeighbourMetric):
+    """A metric of how many users the balls hold, counted once for all metrics of the same k."""
+
+    @abstractmethod
+    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
+        """Compute the metric on each split, (n_splits,)."""
+
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
+        counts = split_counts(evaluator, users, splits, self.n_neighbours)
+        return self._values(evaluator, counts, splits)
+
+
+class NeighbourPrecision(BallMetric):
     r"""Share of synthetic users who are in the ball of a real user.
 
     In [0, 1]; best is the ceiling, what other real users get. .31 says that 31 of 100 synthetic
@@ -159,11 +163,12 @@ class NeighbourRecall(NeighbourMetric):
     ideal = None
     note = MetricNote("ceiling", "real users as near to a synthetic user as synthetic neighbours")
 
-    def _values(self, evaluator: Evaluator, counts: list[Counts], splits: Splits) -> FloatArray:
-        return np.asarray([np.mean(one.in_reach) for one in counts])
+    def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
+        reach = split_reach(evaluator, users, splits, self.n_neighbours)
+        return np.asarray([np.mean(one) for one in reach])
 
 
-class NeighbourDensity(NeighbourMetric):
+class NeighbourDensity(BallMetric):
     r"""Mean number of real users' balls that a synthetic user is in, over k.
 
     In [0, inf); best is the ceiling, about 1 where there are few ties. With B(x) the ball of real
@@ -208,7 +213,7 @@ class NeighbourDensity(NeighbourMetric):
         return np.asarray([np.mean(one.of_point) / self.n_neighbours for one in counts])
 
 
-class NeighbourCoverage(NeighbourMetric):
+class NeighbourCoverage(BallMetric):
     r"""Share of real users who have a synthetic user within their k-th real neighbour's distance.
 
     In [0, 1]; best is the ceiling, which is below 1 because other real users do not cover all

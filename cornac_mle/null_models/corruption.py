@@ -211,8 +211,13 @@ def _drawn_outside(
         arrival *= mean_wait
         own = held[rows]
         arrival[user_of(own), own.indices] = np.inf
-        # Who is among the first matters, in which order does not: sorting times alone is enough.
-        last = np.sort(arrival, axis=1)[np.arange(rows.size), np.maximum(sizes[rows] - 1, 0)]
+        # Who is among the first matters, in which order does not: the first times are enough.
+        most = min(int(sizes[rows].max()), n_items)
+        first_times = arrival
+        if most < n_items:
+            first_times = np.partition(arrival, most, axis=1)[:, : max(1, most)]
+        first_times = np.sort(first_times, axis=1)
+        last = first_times[np.arange(rows.size), np.maximum(sizes[rows] - 1, 0)]
         user, item = np.nonzero(arrival <= np.where(sizes[rows] > 0, last, -1.0)[:, np.newaxis])
         users.append(user + first)
         items.append(item)

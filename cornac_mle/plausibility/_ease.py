@@ -10,13 +10,15 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import lapack
 
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.sparse import user_of
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Candidates for the ridge, in users."""
+TURNED_ROWS = 256
+"""Rows that are transposed together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,29 +51,30 @@ class EasePredictor(LeaveOneOutPredictor):
 
     @classmethod
     def at_each(cls, ridges: Sequence[float], reference: sp.csr_array) -> list[Self]:
-        """Fit at every ridge (> 0), from one eigendecomposition."""
+        """Fit at every ridge (> 0)."""
         dual = reference.shape[0] < reference.shape[1]
         gram = reference @ reference.T if dual else reference.T @ reference
-        values, vectors = eigh(gram.toarray().astype(np.float64), overwrite_a=True)
+        gram = gram.toarray(order="F").astype(np.float64, order="F")
         predictors = []
         for ridge in ridges:
-            core = (vectors / (np.maximum(values, 0) + ridge)) @ vectors.T
-            diagonal = np.diag(core).copy()
-            if dual:
-                explained = (reference * (core @ reference)).sum(axis=0)
-                diagonal = (1 - explained) / ridge
+            core = _inverse(gram, ridge)
+            diagonal = (1 - _explained(reference, core)) / ridge if dual else np.diag(core).copy()
             predictors.append(cls(reference, ridge, core.astype(np.float32), diagonal, dual))
         return predictors
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of X, G of them) had no part; exact.
 
-        Sherman-Morrison-Woodbury: with A = X_G P, the inverse is P + A'(I - A X_G')^-1 A.
+        Sherman-Morrison-Woodbury: with A = X_G P, the inverse is P + A'(I - A X_G')^-1 A. In the
+        dual, A = M_G X, since X_G X'M = I_G - ridge M_G.
         """
         group = self.reference[users]
-        mapped = self.apply(group)  # A, (n_left_out, n_items)
+        if self.dual:
+            mapped = np.ascontiguousarray((self.reference.T @ self.core[:, users]).T)
+        else:
+            mapped = self.apply(group)  # A, (n_left_out, n_items)
         own = np.eye(users.size) - np.asarray(group @ mapped.T, dtype=np.float64).T
-        solved = np.linalg.solve(own, mapped).astype(np.float32)
+        solved = np.linalg.inv(own).astype(np.float32) @ mapped
         diagonal = self.diagonal + np.einsum("gi,gi->i", mapped, solved, dtype=np.float64)
         return replace(self, diagonal=diagonal, left_out=(mapped, solved))
 
@@ -85,12 +88,42 @@ class EasePredictor(LeaveOneOutPredictor):
     def apply(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Map a block of profiles y to dense yP, (n_block, n_items)."""
         if self.dual:
-            shared = (profiles @ self.reference.T).toarray()  # items in common, (n_block, n_users)
-            image = profiles.toarray() - (self.reference.T @ (shared @ self.core).T).T
-            image /= np.float32(self.setting)
+            shared = (self.reference @ profiles.T).toarray()  # items in common, (n_users, n_block)
+            image = _turned(self.reference.T @ (self.core @ shared), np.float32(-1 / self.setting))
+            image[user_of(profiles), profiles.indices] += np.float32(1 / self.setting)
         else:
-            image = profiles @ self.core
+            image = np.asarray(profiles @ self.core)
         if self.left_out is not None:
             mapped, solved = self.left_out
-            image = image + (profiles @ mapped.T) @ solved
-        return np.asarray(image)
+            image += (profiles @ mapped.T) @ solved
+        return image
+
+
+def _inverse(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
+    """Invert gram + ridge I, by Cholesky."""
+    shifted = gram.copy(order="F")
+    shifted[np.diag_indices_from(shifted)] += ridge
+    factor, _ = lapack.dpotrf(shifted, lower=True, overwrite_a=True)
+    inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
+    for start in range(0, len(inverse), TURNED_ROWS):  # LAPACK fills the lower triangle only
+        stop = start + TURNED_ROWS
+        corner = np.tril(inverse[start:stop, start:stop])
+        inverse[start:stop, start:stop] = corner + np.tril(corner, -1).T
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+    return np.asarray(inverse)
+
+
+def _explained(reference: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Diagonal of X'MX: the sum of M over all pairs of holders of each item, (n_items,)."""
+    by_item = reference.T.tocsr()
+    holders = np.split(by_item.indices, by_item.indptr[1:-1])
+    return np.asarray([core[users[:, np.newaxis], users].sum() for users in holders])
+
+
+def _turned(matrix: NDArray[np.float32], factor: np.float32) -> NDArray[np.float32]:
+    """Transpose and multiply by a factor, a few rows at a time, which a processor's cache holds."""
+    turned = np.empty(matrix.shape[::-1], dtype=np.float32)
+    for start in range(0, len(matrix), TURNED_ROWS):
+        rows = slice(start, start + TURNED_ROWS)
+        np.multiply(matrix[rows].T, factor, out=turned[:, rows])
+    return turned

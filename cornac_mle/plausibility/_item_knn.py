@@ -16,6 +16,9 @@ SHRINKAGE = 10.0
 """Users added to the denominator of a similarity: few users in common say little."""
 BLOCK_ITEMS = 1024
 """Items whose neighbours are sought together; results do not depend on it."""
+BLOCK_USERS = 16
+"""Users who are scored together, which should fit a processor's cache; results do not depend on
+it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,19 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
 
     def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Sum the similarities to the items held, (n_block, n_items)."""
-        return np.asarray((profiles @ self.weights).toarray(), dtype=np.float32)
+        n_users, n_items = profiles.shape
+        votes = np.diff(self.weights.indptr)  # items that each item votes for, (n_items,)
+        scores = np.zeros((n_users, n_items), dtype=np.float32)
+        for first in range(0, n_users, BLOCK_USERS):
+            block = profiles[first : first + BLOCK_USERS]
+            counts = votes[block.indices]
+            starts = self.weights.indptr[block.indices] - (np.cumsum(counts) - counts)
+            place = np.repeat(starts, counts) + np.arange(counts.sum())
+            target = np.repeat(n_items * user_of(block), counts) + self.weights.indices[place]
+            # Faster than a sparse product, of which every item has a score, or nearly so.
+            own = scores[first : first + BLOCK_USERS].reshape(-1)
+            np.add.at(own, target, self.weights.data[place])
+        return scores
 
 
 def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
@@ -71,7 +86,7 @@ def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
     # A loop, because rows are long or few: sorting all rows at once takes several times as long.
     for first, last in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
         if last - first > count:
-            smaller = np.argpartition(matrix.data[first:last], -count)[:-count]
+            smaller = matrix.data[first:last].argpartition(-count)[:-count]
             kept[first + smaller] = False
     row = user_of(matrix)
     return sp.csr_array((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)

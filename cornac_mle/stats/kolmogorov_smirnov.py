@@ -1,11 +1,13 @@
 """Kolmogorov-Smirnov distance of two samples, and its permutation test."""
 
+from collections.abc import Iterator
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
-from cornac_mle.sparse import FloatArray
-from cornac_mle.stats.permutations import batch_size
+from cornac_mle.sparse import FloatArray, IntArray
 
 
 def ks_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
@@ -27,18 +29,33 @@ def ks_permutation_p_value(
     """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations).
 
     Where there are no more than `n_permutations` relabellings, all of them are taken once, and the
-    share is exact. Some relabellings are held in memory at a time; the share does not depend on how
-    many.
+    share is exact. All users are sorted once and one relabelling is held in memory at a time.
     """
-    # Ranks, because -inf is a score that has no differences.
-    ranks = stats.rankdata(np.concatenate([first, second]), method="dense")
-    test = stats.permutation_test(
-        (ranks[: len(first)], ranks[len(first) :]),
-        ks_distance,
-        alternative="greater",
-        n_resamples=n_permutations,
-        vectorized=False,
-        batch=batch_size(len(ranks)),
-        rng=rng,
-    )
-    return float(test.pvalue)
+    n_first, n_second = len(first), len(second)
+    n_users = n_first + n_second
+    ordered = np.sort(np.concatenate([first, second]))
+    # Last of its ties, where the distribution functions are compared: -inf has no differences.
+    steps = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    place = np.empty(n_users, dtype=np.intp)
+    place[np.argsort(np.concatenate([first, second]), kind="stable")] = np.arange(n_users)
+
+    def distance(chosen: IntArray) -> int:
+        """Distance with these users for the first sample, times n_first x n_second: an integer."""
+        step = np.full(n_users, -n_first, dtype=np.int64)
+        step[place[chosen]] = n_second
+        return int(np.abs(np.cumsum(step)[steps]).max())
+
+    n_relabellings = special.comb(n_users, n_first)  # as a float, since it may be huge
+    if n_relabellings <= n_permutations:
+        count, added = round(n_relabellings), 0
+        relabellings = _all_relabellings(n_users, n_first)
+    else:
+        count, added = n_permutations, 1
+        relabellings = (rng.permutation(n_users)[:n_first] for _ in range(n_permutations))
+    observed = distance(np.arange(n_first))
+    as_far = sum(distance(chosen) >= observed for chosen in relabellings)
+    return float((as_far + added) / (count + added))
+
+
+def _all_relabellings(n_users: int, n_first: int) -> Iterator[IntArray]:
+    return (np.asarray(chosen) for chosen in combinations(range(n_users), n_first))

@@ -67,11 +67,19 @@ def odd_users(world, n_users, seed):
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("mean_size", [3, 12])
-@pytest.mark.parametrize("block_users", [7, 1_000])
-def test_values_on_every_split_are_the_naive_ones(k, mean_size, block_users, monkeypatch):
-    """Sets of few items tie at most distances, and often share none."""
+@pytest.mark.parametrize(("block_users", "n_splits"), [(7, 3), (1_000, 9), (7, 9)])
+@pytest.mark.parametrize("n_nearest", [1, None])
+def test_values_on_every_split_are_the_naive_ones(
+    k, mean_size, block_users, n_splits, n_nearest, monkeypatch
+):
+    """Sets of few items tie at most distances, and often share none.
+
+    Three splits have a pass each, nine have one together.
+    """
     world = taste_world(100, mean_size=mean_size, seed=1)
-    made = Evaluator.fit(None, world[:60], world[range(60, 100)], rng=1, n_splits=3)
+    made = Evaluator.fit(None, world[:60], world[range(60, 100)], rng=1, n_splits=n_splits)
+    if n_nearest:
+        monkeypatch.setattr(module, "_nearest_sought", lambda *_: n_nearest)
     users = odd_users(world, 42, seed=2)
     monkeypatch.setattr(kernels, "BLOCK_BYTES", 4 * 40 * block_users)
     real, judged = as_sets(made.held_out.matrix), as_sets(users.matrix)
@@ -171,7 +179,7 @@ def test_one_typical_user_repeated(evaluator):
     held_out = evaluator.held_out
     everyone = [Split(np.arange(len(held_out)), np.arange(len(held_out)))]
     needed = neighbour_similarity(held_out, everyone, 3)
-    counts = counts_on_splits(held_out, held_out, everyone, needed, needed)
+    counts = counts_on_splits(held_out, held_out, everyone, needed)
     typical = np.full(len(held_out), np.argmax(counts[0].of_point))
     lone = Profiles.from_matrix(held_out.matrix[typical], held_out.item_ids)
     found = {name: measure(kind(3), evaluator, lone) for name, kind in KINDS.items()}
@@ -192,7 +200,7 @@ def test_copies_are_not_noticed(evaluator):
 
 
 def test_balls_are_counted_once_for_all_metrics_of_a_k(world, fresh, monkeypatch):
-    made = Evaluator.fit(None, world[:120], world[range(120, 240)], rng=1, n_splits=3)
+    made = Evaluator.fit(None, world[:120], world[range(120, 240)], rng=1, n_splits=8)
     passes = []
     blocks = module.similarity_blocks
 
@@ -205,12 +213,12 @@ def test_balls_are_counted_once_for_all_metrics_of_a_k(world, fresh, monkeypatch
     )
     for kind in KINDS.values():
         measure(kind(3), made, fresh)
-    # Real radii; radii and counts of fresh, held-out and floor users; real users' own counts.
-    assert len(passes) == 1 + 3 * 2 + 1
+    # Real radii; counts, radii and reach of fresh, held-out and floor users; own counts of real.
+    assert len(passes) == 1 + 3 * 3 + 1
     other = Profiles.from_matrix(fresh.matrix[::-1], fresh.item_ids)
     for kind in KINDS.values():
         measure(kind(3), made, other)
-    assert len(passes) == 8 + 2
+    assert len(passes) == 11 + 3
 
 
 def test_counts_do_not_keep_users_alive(world):
