@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cornac_mle.auditing import audit
     from cornac_mle.comparison import all_metrics, compare, default_metrics
     from cornac_mle.diagnostics.flagged_users import flagged_users
     from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs, implausible_pairs
@@ -63,6 +64,7 @@ _HOMES = {
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae.model",
     "all_metrics": "cornac_mle.comparison",
+    "audit": "cornac_mle.auditing",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
     "LowPairs": "cornac_mle.diagnostics.rare_pairs",
@@ -101,6 +103,7 @@ __all__ = [
     "SplitMetric",
     "TrainingUsers",
     "all_metrics",
+    "audit",
     "compare",
     "curveball",
     "default_metrics",

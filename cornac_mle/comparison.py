@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from cornac.metrics import NDCG, RankingMetric, RatingMetric, Recall
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_different_names, check_entries, refusal
+from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
     MMD,
@@ -35,9 +37,10 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.cloning import fresh_clone, is_fixed
+from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
 from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
+from cornac_mle.report.run_folder import made_now
 
 logger = logging.getLogger("cornac_mle")
 
@@ -168,6 +171,7 @@ def compare(
     chosen = default_metrics() if metrics is None else checked_metrics(metrics)
     for fit_seed in fit_seeds:
         check_count("fit_seeds", fit_seed, minimum=0)
+    started = time.monotonic()
     method = _method(data, rating_threshold, seed)
     fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
     first_error: Exception | None = None
@@ -190,12 +194,25 @@ def compare(
             except Exception as error:  # whatever a model does, the others stand
                 first_error = first_error or error
                 del filled.entries[before:]
-                filled.failed[model.name] = f"{type(error).__name__}: {error}"
+                filled.failed[model.name] = failure(error)
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
+            _look_at(filled, method)
             progress.end()
         if first_error is not None and not filled.entries:
             raise first_error
-    return filled
+        filled.made = filled.made or made_now(started, {"seed": method.seed}, "")
+    compared: Report = filled
+    return compared
+
+
+def _look_at(report: Report, method: HeldOutUsers) -> None:
+    """Choose users to look at, and take note of the judge; scores stand without it."""
+    if report.synthetic:  # else no metric has asked the judge
+        report.evaluator = method.evaluator
+        try:
+            look_at(report, method.evaluator)
+        except Exception as error:
+            report.notes.append(f"no users to look at: {type(error).__name__}: {error}")
 
 
 def checked_models(models: object) -> list[Recommender]:

@@ -14,6 +14,12 @@ from cornac.data import Dataset
 from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
+from cornac_mle.files.ids import Ids, as_ids, known_ids
+from cornac_mle.files.ids import check_alike as check_alike
+from cornac_mle.files.ids import check_one_type as check_one_type
+from cornac_mle.files.ids import ids_index as ids_index
+from cornac_mle.files.ids import sorted_ids as sorted_ids
+from cornac_mle.files.ids import spelled_id as spelled_id
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import existing_file
@@ -29,12 +35,6 @@ from cornac_mle.files.profile_layouts import (
 )
 from cornac_mle.files.profile_markup import profiles_html
 from cornac_mle.files.refusals import naming_file
-from cornac_mle.ids import Ids, as_ids, known_ids
-from cornac_mle.ids import check_alike as check_alike
-from cornac_mle.ids import check_one_type as check_one_type
-from cornac_mle.ids import ids_index as ids_index
-from cornac_mle.ids import sorted_ids as sorted_ids
-from cornac_mle.ids import spelled_id as spelled_id
 from cornac_mle.sparse import (
     FloatArray,
     IndexArray,

@@ -14,13 +14,14 @@ from cornac_mle.diagnostics.rare_pairs import LowPairs
 from cornac_mle.diagnostics.unrealistic_preferences import listed_preferences
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
+from cornac_mle.report.report import Report
 from cornac_mle.sparse import FloatArray, IndexArray
 
 MOST_ITEMS = 60
 """Items that are listed of a user; the others are counted."""
 OFFENDING_P_VALUE = 0.1
 MOST_OFFENDING = 5
-"""A preference is marked if its p-value is at most that and it is among the user's worst so many."""
+"""A preference is marked if it is among the user's worst so many and has at most that p-value."""
 REAL_QUANTILES = (0.25, 0.5, 0.75)
 """Real users that are shown: those at these quantiles of plausibility, whoever they are."""
 N_BINS = 40
@@ -28,6 +29,14 @@ N_POINTS = 41
 MOST_PAIRS = 10
 MOST_PAIR_ITEMS = 3000
 """Most popular items whose pairs are tested; pairs of others are rarely testable."""
+
+
+def look_at(report: Report, evaluator: Evaluator) -> None:
+    """Fill the gallery and the curves of models of a report that have users and none yet."""
+    for model, users in report.synthetic.items():
+        if model not in report.curves and np.any(users.sizes >= max(1, evaluator.min_items)):
+            report.gallery[model] = gallery(evaluator, users, item_names=report.item_names)
+            report.curves[model] = curves(evaluator, users)
 
 
 def gallery(
@@ -69,10 +78,10 @@ def gallery(
     >>> evaluator, synthetic = example_users()
     >>> shown = gallery(evaluator, synthetic, n_worst=2)
     >>> [(user["kind"], user["id"], user["p_value"]) for user in shown["users"]][:3]
-    [('worst', 's9', 0.005), ('worst', 's129', 0.005), ('typical', 's29', 0.07)]
+    [('worst', 's120', 0.005), ('worst', 's162', 0.005), ('typical', 's39', 0.373)]
     >>> first = shown["users"][0]["items"][0]
     >>> first["item"], first["why"]
-    ('tea 18', '0 of 48 real users with jam 37, jam 49 or jam 29 hold it; of all, 20%')
+    ('jam 50', "odder than 96.4% of real users' preferences for items about as popular")
     """
     users = evaluator.comparable("synthetic", synthetic)
     table = flagged_users(evaluator, users, q=q)
@@ -171,11 +180,14 @@ def _in_words(
     of their small profiles, so that what is held is set against what popularity and size give.
     """
     users, items = evaluator.remembered(_holders, compute=lambda: _holders(evaluator))
-    places = evaluator.held_out.item_ids.get_indexer([item, *against])
+    places = evaluator.held_out.item_ids.get_indexer(pd.Index([item, *against], dtype=object))
     own = items.indices[slice(*items.indptr[places[0] : places[0] + 2])]
     if not own.size:
+        if _is_trained_on(evaluator, item):
+            return "of real users, only those that models were fitted on hold it"
         return "no real user holds it"
-    words = f"odder than {100 * (1 - p_value):.3g}% of real users' preferences for items about as popular"
+    share = f"{100 * (1 - p_value):.3g}%"
+    words = f"odder than {share} of real users' preferences for items about as popular"
     if not against:
         return words
     parts = [items.indices[slice(*items.indptr[one : one + 2])] for one in places[1:]]
@@ -188,13 +200,19 @@ def _in_words(
     spelled = [str(names.get(one, one)) for one in against]
     listed = " or ".join([", ".join(spelled[:-1]), spelled[-1]] if spelled[1:] else spelled)
     return (
-        f"{words}; of {with_any.size:,} real users with {listed} {both:,} hold it, "
-        f"{expected:,.0f} would by popularity and size"
+        f"{words}; only {both:,} of {with_any.size:,} real users with {listed} hold it, "
+        f"popularity and size would give {expected:,.0f}"
     )
 
 
+def _is_trained_on(evaluator: Evaluator, item: Any) -> bool:
+    """Whether a training user holds an item."""
+    train = evaluator.train
+    return train is not None and bool(train.item_counts[train.item_ids == item].any())
+
+
 def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
-    """Reference and held-out users, by user and by item."""
+    """Take reference and held-out users, by user and by item."""
     users = evaluator.reference.concat(evaluator.held_out).matrix
     return users, sp.csc_array(users)
 
@@ -343,6 +361,6 @@ def worst_preferences(
     listed = listed_preferences(evaluator, users[rows], worst=MOST_OFFENDING)
     of_user = table.iloc[rows[listed["row"].to_numpy()]].reset_index(drop=True)
     columns = ["item", "rank", "percentile", "p_value"]
-    return pd.concat(
-        [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]], axis=1
-    )
+    parts = [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]]
+    joined: pd.DataFrame = pd.concat(parts, axis=1)
+    return joined

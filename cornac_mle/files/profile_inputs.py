@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import refusal, short, written
-from cornac_mle.ids import check_one_type
+from cornac_mle.files.ids import check_one_type
 from cornac_mle.sparse import LARGEST_VALUE, LEAST_VALUE, IndexArray
 
 

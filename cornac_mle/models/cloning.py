@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ FAILURES = (
 """What data that a model is not made for may raise; want of memory is no such thing."""
 MODALITIES = {CVAECF: "user_graph"}
 """Families that can be sampled, and what of a Dataset they need beside ratings."""
+MODALITY = re.compile("'Dataset' object has no attribute '([a-z]+_?[a-z]*)'")
+"""What Cornac's models say of data that they lack."""
 
 
 def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
@@ -105,6 +108,20 @@ def unfittable(model: Recommender, reason: str, advice: str = "Leave this model 
 def is_refusal(error: BaseException) -> bool:
     """Whether an error is one of ours, which says what is wrong in one line."""
     return str(error).startswith("`")
+
+
+def failure(error: BaseException) -> str:
+    """Say why a model failed: the error, or what it lacks, where that is known.
+
+    >>> failure(ModuleNotFoundError("No module named 'dgl'", name="dgl"))
+    'it needs the library dgl, which is not installed'
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"it needs the library {error.name}, which is not installed"
+    wanted = MODALITY.fullmatch(str(error))
+    if wanted:
+        return f"it needs {wanted[1]} data beside interactions, and there are none"
+    return f"{type(error).__name__}: {error}"
 
 
 def frozen(model: Recommender) -> bool:

@@ -51,11 +51,14 @@ def verdict_of(question: str, value: Value) -> str:
     """Say whether an interval shows synthetic users to be worse than real ones.
 
     The distance from what real users get must exceed 1.96 standard errors, those of the value and
-    of the ceiling together.
+    of the ceiling together. A measure of copying is 0 by its definition where nobody was copied, so
+    that a ceiling which came out below 0 counts as 0.
     """
     mean, real = value["value"], value["real_users"]
     if mean is None or real is None or value["low"] is None or value["high"] is None:
         return "open"
+    if question == "nobodys":
+        real = max(real, 0.0)
     own = (value["high"] - value["low"]) / (2 * NORMAL_REACH)
     others = (value["minimum_detectable"] or 0.0) / POWER_SHIFT
     excess = real - mean if question == "complete" else mean - real
@@ -70,8 +73,8 @@ def _ended(text: str) -> str:
 def _unrealistic(value: Value, note: MetricNote) -> str:
     level = 1 - (note.level or 0.05)
     return (
-        f"{percent(value['value'] or 0)} of the users are less plausible than {level:.0%} of real users "
-        f"(real users: {_real(value)})."
+        f"{percent(value['value'] or 0)} of the users are less plausible than {level:.0%} of real "
+        f"users (real users: {_real(value)})."
     )
 
 

@@ -1,10 +1,10 @@
 """What stands in the tables and below them: shared by the terminal, Markdown and the page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from cornac_mle.report._numbers import NO_VALUE, counted, half_width, number, percent, printable
-from cornac_mle.report.summary import Metric, Model, Summary, Value
+from cornac_mle.report.summary import Metric, Model, Summary, UnknownItems, Value
 
 AT_LEAST = ">="
 """Before a log-likelihood that is estimated, and so a lower bound on average."""
@@ -14,8 +14,8 @@ QUESTIONS = {"believable": "believable?", "complete": "complete?", "nobodys": "n
 """Headings of the three answers."""
 NOBODY_HOLDS_IT = "no real user holds it"
 ODDER = (
-    "Odder than: the share of real users' preferences, for items about as popular in profiles about "
-    "as large, that are more in place."
+    "Odder than: the share of real users' preferences, for items about as popular in profiles "
+    "about as large, that are more in place."
 )
 MOST_ITEMS = 5
 """Unknown items, and reasons, that are named in a sentence."""
@@ -53,18 +53,18 @@ def cell(value: Value | None) -> tuple[str, str, str]:
     )
 
 
-def reference(summary: Summary, metric: str, key: str) -> str:
+def reference(summary: Summary, metric: str, key: Literal["real_users", "popularity"]) -> str:
     """Spell what real users or popularity get, of the first model that has it."""
     for model in summary["models"]:
         value = model["values"].get(metric)
-        found = None if value is None else value["real_users" if key == "real_users" else key]  # type: ignore[literal-required]
+        found = None if value is None else value[key]
         if found is not None:
             return number(found)
     return NO_VALUE
 
 
 def answer_rows(summary: Summary) -> list[tuple[str, list[str]]]:
-    """Rows of the three answers: what real users get, then each model, "worse" where it is shown."""
+    """List the three answers: what real users get, then each model, "worse" where it is shown."""
     rows = []
     models = shown_models(summary)
     real = []
@@ -95,8 +95,8 @@ def answer_note(summary: Summary) -> str:
         parts += [f"{heading} {name}" for name in sorted(map(str, names))]
     return (
         f'Asked by {", ".join(parts)}. ± is half of a 95% interval; "worse" stands where it is '
-        "shown to be worse than real users. Without that word no difference was found, which is not "
-        "the same as none."
+        "shown to be worse than real users. Without that word no difference was found, which is "
+        "not the same as none."
     )
 
 
@@ -115,7 +115,7 @@ def judge_rows(summary: Summary) -> tuple[list[str], list[tuple[str, list[str]]]
 
 
 def judge_notes(summary: Summary) -> list[str]:
-    """What stands below the table of judges."""
+    """Say how to read the table of judges."""
     lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
     agreement = summary["judge_agreement"]
     if agreement:
@@ -133,7 +133,8 @@ def difference_note(summary: Summary) -> str:
         return ""
     pairs = found["pairs"]
     undecided = [pair for pair in pairs if not pair["established"]]
-    claim = f"Differences in {found['metric']} between models hold at {found['level']:g} together (Holm)"
+    level = f"{found['level']:g}"
+    claim = f"Differences in {found['metric']} between models hold at {level} together (Holm)"
     if not undecided:
         return f"{claim} for {'all ' * (len(pairs) > 1)}{counted(len(pairs), 'pair')}."
     listed = "; ".join(f"{pair['model']} and {pair['other']}" for pair in undecided)
@@ -157,7 +158,7 @@ def meanings(summary: Summary) -> list[str]:
 
 
 def warnings_of(summary: Summary) -> list[str]:
-    """What makes results worthless, missing or weak, the worst first."""
+    """Say what makes results worthless, missing or weak, the worst first."""
     lines = [f"WARNING. {m['name']}: {m['alert']}" for m in summary["models"] if m["alert"]]
     lines += [
         f"FAILED, and not in the tables or not with every fit. {m['name']}: {m['failed']}"
@@ -167,19 +168,16 @@ def warnings_of(summary: Summary) -> list[str]:
     for model in summary["models"]:
         unknown = model["unknown_items"]
         if unknown is not None:
-            lines.append(f"{model['name']}: {unknown_sentence(unknown)}")  # type: ignore[arg-type]
+            lines.append(f"{model['name']}: {unknown_sentence(unknown)}")
     lines += [f"{m['name']}: {m['caution']}" for m in shown_metrics(summary) if m["caution"]]
     lines += [f"{metric}: {reason}" for metric, reason in summary["not_asked"].items()]
     return [printable(line) for line in lines]
 
 
-def unknown_sentence(unknown: dict[str, object]) -> str:
+def unknown_sentence(unknown: UnknownItems) -> str:
     """Count and name items that no real user holds."""
-    listed = unknown["listed"]
-    assert isinstance(listed, list)
+    listed, n_items, n_preferences = unknown["listed"], unknown["n_items"], unknown["n_preferences"]
     first = [f"{one['name'] or one['item']} ({one['n_users']:,})" for one in listed[:MOST_ITEMS]]
-    n_items, n_preferences = unknown["n_items"], unknown["n_preferences"]
-    assert isinstance(n_items, int) and isinstance(n_preferences, int)
     more = ", ..." if n_items > len(first) else ""
     return (
         f"{counted(n_preferences, 'preference')} for {counted(n_items, 'item')} that no real user "
@@ -188,7 +186,7 @@ def unknown_sentence(unknown: dict[str, object]) -> str:
 
 
 def left_out(summary: Summary) -> list[str]:
-    """What takes no part, and what was assumed."""
+    """List what takes no part."""
     lines = []
     for model in summary["models"]:
         count = max((value["n_left_out"] for value in model["values"].values()), default=0)
@@ -200,8 +198,12 @@ def left_out(summary: Summary) -> list[str]:
     lost = [f"{count:,} {reason}" for reason, count in summary["dropped"].items()]
     if lost:
         lines.append(f"Left out before anything was measured: {'; '.join(lost)}.")
-    lines += [f"Assumed. {note}" for note in summary["notes"]]
     return [printable(line) for line in lines]
+
+
+def assumptions(summary: Summary) -> list[str]:
+    """List what was assumed of each file."""
+    return [printable(f"Assumed. {note}") for note in summary["notes"]]
 
 
 def has_several_fits(summary: Summary) -> bool:

@@ -40,7 +40,8 @@ def summarised(report: Report) -> Summary:
     names = sorted(scores["metric"].unique(), key=metric_place)
     by_pair = dict(list(scores.groupby(["model", "metric"], sort=False)))
     measured = list(scores["model"].unique())
-    shares, agreement = _judges(report)
+    level = _level_of_judges(report)
+    shares, agreement = _judges(report, level)
     models = []
     for name in [*measured, *(one for one in report.failed if one not in measured)]:
         values = {
@@ -73,7 +74,7 @@ def summarised(report: Report) -> Summary:
         dropped=dict(report.dropped),
         notes=list(report.notes),
         not_asked={name: why for name, why in report.cautions.items() if name not in names},
-        metrics=[_metric(name, report.metrics[name], report.cautions) for name in names],
+        metrics=[_metric(name, report.metrics[name], report.cautions, level) for name in names],
         models=models,
         differences=_differences(report),
         judge_agreement=agreement,
@@ -87,7 +88,15 @@ def metric_place(metric: str) -> tuple[int, str]:
     return (FIRST.index(stem) if stem in FIRST else len(FIRST), metric)
 
 
-def _metric(name: str, note: MetricNote, cautions: dict[str, str]) -> Metric:
+def _level_of_judges(report: Report) -> float | None:
+    """Level at which judges are held against each other; metrics at others stand by themselves."""
+    levels = [note.level for note in report.metrics.values() if note.second_opinion]
+    return levels[0] if levels else None
+
+
+def _metric(
+    name: str, note: MetricNote, cautions: dict[str, str], level_of_judges: float | None
+) -> Metric:
     return Metric(
         name=name,
         best=note.best,
@@ -96,7 +105,7 @@ def _metric(name: str, note: MetricNote, cautions: dict[str, str]) -> Metric:
         level=note.level,
         tail=note.tail,
         conditional=note.conditional,
-        second_opinion=note.second_opinion,
+        second_opinion=note.second_opinion and note.level == level_of_judges,
         caution=cautions.get(name),
     )
 
@@ -134,14 +143,13 @@ def _plain(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _judges(report: Report) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
+def _judges(
+    report: Report, level: float | None
+) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
     """Shares that each family of judges flags, by model, and how far judges agree on models."""
-    if not any(note.second_opinion for note in report.metrics.values()):
+    if level is None:
         return {}, []
-    try:
-        table = report.judges()
-    except ValueError:  # at another level than .05
-        return {}, []
+    table = report.judges(level)
     agreement = table.attrs["rank_agreement"]
     families = list(agreement.columns)
     shares = {
@@ -168,17 +176,12 @@ def _differences(report: Report, level: float = 0.05) -> Differences | None:
     if len(measured) < 2:
         return None
     table = report.compare(_comparisons.PRIMARY_METRIC, level=level)
-    pairs = [
-        {
-            name: bool(value)
-            if name == "established"
-            else value
-            if isinstance(value, str)
-            else _plain(value)
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    pairs = []
+    for row in table.to_dict("records"):
+        numbers = {name: _plain(row[name]) for name in ("difference", "low", "high")}
+        p_values = {name: _plain(row[name]) for name in ("p_value", "holm_p_value")}
+        names = {"model": str(row["model"]), "other": str(row["other"])}
+        pairs.append({**names, **numbers, **p_values, "established": bool(row["established"])})
     return Differences(metric=_comparisons.PRIMARY_METRIC, level=level, pairs=pairs)
 
 

@@ -15,15 +15,15 @@ MOST_USERS, MOST_LISTED = 5, 3
 
 
 def as_markdown(summary: Summary) -> str:
-    """Lay out a summary as Markdown: answers, all metrics, judges, users to look at, what was lost."""
+    """Lay out a summary as Markdown: answers, metrics, judges, users to look at, what was lost."""
     models = _layout.shown_models(summary)
     parts = [f"## {escaped(_layout.title(summary))}"]
     if models:
         parts += [_answers(summary, models), _scores(summary, models)]
         meanings = "\n".join(f"- {escaped(line)}" for line in _layout.meanings(summary))
         parts.append(
-            "Real users get the ceiling, users drawn from item popularity alone the floor; ± is half "
-            "of a 95% interval; in brackets about the smallest difference that the data can "
+            "Real users get the ceiling, users drawn from item popularity alone the floor; ± is "
+            "half of a 95% interval; in brackets about the smallest difference that the data can "
             f"show.\n\n{meanings}"
         )
         headings, rows = _layout.judge_rows(summary)
@@ -32,7 +32,11 @@ def as_markdown(summary: Summary) -> str:
             parts += map(escaped, _layout.judge_notes(summary))
         parts.append(escaped(_layout.difference_note(summary)))
         parts += [text for model in models if (text := _worst_users(model))]
-    notes = [*_layout.warnings_of(summary), *_layout.left_out(summary)]
+    notes = [
+        *_layout.warnings_of(summary),
+        *_layout.left_out(summary),
+        *_layout.assumptions(summary),
+    ]
     parts.append("\n".join(f"- {escaped(line)}" for line in notes))
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -61,4 +61,6 @@ def somebody_looks() -> bool:
     # A kernel's shell has this name; IPython in a terminal has another.
     shell = sys.modules.get("IPython")
     running = None if shell is None else shell.get_ipython()
-    return type(running).__name__ == "ZMQInteractiveShell" or sys.stderr.isatty()
+    return type(running).__name__ == "ZMQInteractiveShell" or (
+        sys.stderr is not None and sys.stderr.isatty()
+    )

@@ -17,7 +17,8 @@ class Value(TypedDict):
     Numbers are in the metric's own unit, None where there is none. ``low`` and ``high`` are the
     95% interval, ``real_users`` what real users get (the ceiling), ``popularity`` what independent
     popularity gets (the floor), ``normalised`` is 0 at the floor and 1 at the ceiling;
-    ``minimum_detectable`` is about the smallest distance from the ceiling that is found. ``is_bound``
+    ``minimum_detectable`` is about the smallest distance from the ceiling that is found;
+    ``is_bound``
     says that the value is at least this (a likelihood that is estimated). ``sd_over_fits`` is of
     ``n_fits`` fits. ``n_real`` and ``n_synthetic`` count the users compared, ``n_left_out``
     synthetic users of fewer items than real ones must have.

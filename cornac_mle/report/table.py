@@ -35,14 +35,14 @@ MOST_USERS, MOST_LISTED = 5, 3
 """Users to look at first, and preferences of each."""
 
 
-def score_table(summary: Summary, width: int = WIDTH) -> RenderableType:
+def score_table(summary: Summary, width: int = WIDTH, *, assumed: bool = True) -> RenderableType:
     """Lay out a summary for a terminal: the three answers, the table, what must be known with it.
 
     Models stand one below the other, or metrics where there are more of these. What does not fit
     the width goes into further blocks of columns below. A cell is the value with half the width of
     its 95% interval, both averaged over seeds; where a model was fitted with several seeds, the
     standard deviation over fits stands below in brackets. A hyphen: there is no value, because the
-    model cannot be sampled, say.
+    model cannot be sampled, say. What was `assumed` of files comes last.
     """
     models = _layout.shown_models(summary)
     metrics = _layout.shown_metrics(summary)
@@ -61,6 +61,7 @@ def score_table(summary: Summary, width: int = WIDTH) -> RenderableType:
         parts += _worst_users(models, width)
     parts += _lines(_layout.warnings_of(summary), style="yellow")
     parts += _lines(_layout.left_out(summary))
+    parts += _lines(_layout.assumptions(summary) if assumed else [])
     return Group(*parts)
 
 
@@ -99,12 +100,11 @@ def _models_down(
             heading = _heading(metric["name"])
             title = Text.assemble(f"{heading}\n", (metric["best"], "not bold dim"))
             made.add_column(title, justify="right", no_wrap=True)
-        for label, key, style in (
-            ("real users (ceiling)", "real_users", "green"),
-            ("popularity (floor)", "popularity", "red"),
-        ):
-            cells = [_layout.reference(summary, metric["name"], key) for metric in chosen]
-            made.add_row(label, *cells, style=style)
+        names = [metric["name"] for metric in chosen]
+        ceilings = [_layout.reference(summary, name, "real_users") for name in names]
+        floors = [_layout.reference(summary, name, "popularity") for name in names]
+        made.add_row("real users (ceiling)", *ceilings, style="green")
+        made.add_row("popularity (floor)", *floors, style="red")
         made.add_section()
         for model in models:
             values = [model["values"].get(metric["name"]) for metric in chosen]
@@ -129,7 +129,10 @@ def _metrics_down(
             )
         for metric in metrics:
             name = metric["name"]
-            ends = [_layout.reference(summary, name, key) for key in ("real_users", "popularity")]
+            ends = [
+                _layout.reference(summary, name, "real_users"),
+                _layout.reference(summary, name, "popularity"),
+            ]
             cells = [_cell(model["values"].get(name)) for model in chosen]
             made.add_row(Text(name), metric["best"], *ends, *cells)
         return made
@@ -201,9 +204,9 @@ def _worst_users(models: Sequence[Model], width: int) -> list[RenderableType]:
 def _explained(summary: Summary) -> list[RenderableType]:
     """Say below the table what its numbers mean and what the data can show."""
     text = (
-        "Each metric holds synthetic users against held-out real users. Real users get the ceiling, "
-        "users drawn from item popularity alone the floor. ± is half of a 95% interval; in brackets "
-        "about the smallest difference that the data can show:"
+        "Each metric holds synthetic users against held-out real users. Real users get the "
+        "ceiling, users drawn from item popularity alone the floor. ± is half of a 95% interval; "
+        "in brackets about the smallest difference that the data can show:"
     )
     parts = [
         *_lines([text]),

@@ -29,6 +29,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert all(len(line) <= 100 for line in output.splitlines() if "Written" not in line)
     run = out / "tastes-123"
     assert sorted(path.name for path in run.iterdir()) == [
+        "config.yaml",
         "manifest.json",
         "profiles",
         "scores.csv",
@@ -182,6 +183,7 @@ def test_the_format_is_refused_before_the_fit(table, tmp_path):
     [
         ("import cornac_mle", ("torch", "pyarrow", "cornac", "pandas")),
         ("from cornac_mle import PMF, VAE, HeldOutUsers, compare", ("torch",)),
+        ("import cornac_mle.cli._app", ("torch", "cornac", "pandas", "scipy", "yaml", "jinja2")),
     ],
 )
 def test_imports_are_light(code, heavy):

@@ -22,6 +22,7 @@ from cornac_mle.report import _records, partial_run, run_folder
 
 MODELS = ("--models", "popularity,mixture")
 FILES = [
+    "config.yaml",
     "manifest.json",
     "profiles",
     "scores.csv",
@@ -220,7 +221,7 @@ def test_what_contradicts_the_run_is_refused_in_one_line(small, tmp_path, monkey
     settings = folder / "finished" / "run.json"
     content = json.loads(settings.read_text())
     for change, message in (
-        ({"format": 0}, "must be written in format 1; got 0. Start anew."),
+        ({"format": 0}, "must be written in format 2; got 0. Start anew."),
         ({"versions": 3}, "must say what was asked for; got no versions. Start anew."),
     ):
         settings.write_text(json.dumps(content | change))
@@ -329,8 +330,8 @@ def full_at(monkeypatch, number, *, for_good):
     return calls
 
 
-# run.json; 3 of a record and 1 of preferences, twice; 3 tables, 2 profiles, the manifest.
-WRITES = 15
+# run.json; 3 of a record and 1 of preferences, twice; 3 tables, 2 profiles, manifest, config.yaml.
+WRITES = 16
 
 
 def test_how_often_a_run_writes(small, tmp_path, monkeypatch):
