@@ -1,5 +1,6 @@
 """Put the names of points beside them, so that none lies over another or over a point."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,17 +82,18 @@ def place_labels(
         around, thin = MARKER * scale, scale
         taken.append((x - around, y - around, x + around, y + around))
         taken += [(left, y - thin, right, y + thin), (x - thin, bottom, x + thin, top)]
-    space = _Space(taken, [], inside, scale)
+    space = _Space(taken, [], centres, inside, scale)
     # From the crowd outwards: who has the nearest neighbour chooses first.
     for place in sorted(range(len(points)), key=lambda one: _nearest(centres, one)):
         _place(axes, points[place], centres[place], space, size)
 
 
 class _Space(NamedTuple):
-    """What is taken by points, lines and labels; by labels alone; the frame; pixels a point."""
+    """What is taken, and by labels alone; where points are; the frame; pixels a point."""
 
     taken: list[Box]
     labels: list[Box]
+    centres: list[tuple[float, float]]
     inside: Box
     scale: float
 
@@ -116,6 +118,8 @@ def _place(
             cost += 4 * _outside(box, space.inside)
             if distance >= FAR:
                 cost += width * height * _crossed(centre, (x, y), space.labels) / N_STEPS
+            elif any(_gap(box, one) <= _gap(box, centre) for one in space.centres if one != centre):
+                cost += width * height / 2  # it would be read as the other's
             if best is None or cost < best[0]:
                 best = (cost, box, (x, y), distance)
         if best is not None and best[0] == 0:
@@ -185,6 +189,12 @@ def _nearest(centres: Sequence[tuple[float, float]], place: int) -> float:
         ),
         default=0.0,
     )
+
+
+def _gap(box: Box, point: tuple[float, float]) -> float:
+    """Distance of a point from a box."""
+    across = max(box[0] - point[0], 0.0, point[0] - box[2])
+    return math.hypot(across, max(box[1] - point[1], 0.0, point[1] - box[3]))
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -263,6 +263,23 @@ def test_labels_keep_off_lines_and_intervals():
     assert not box[1] < line < box[3]
 
 
+def test_a_label_stands_nearer_to_its_own_point_than_to_another():
+    with styled():
+        axes = new_figure(6, 5).add_subplot()
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        spots = {"left": (0.5, 0.5), "right": (0.54, 0.53)}
+        place_labels(axes, [Named(name, x, y, x, x, y, y) for name, (x, y) in spots.items()])
+    axes.figure.draw_without_rendering()
+    for text in axes.texts:
+        box = Text.get_window_extent(text).extents
+        gaps = {}
+        for name, spot in spots.items():
+            x, y = axes.transData.transform(spot)
+            across = max(box[0] - x, 0, x - box[2])
+            gaps[name] = np.hypot(across, max(box[1] - y, 0, y - box[3]))
+        assert min(gaps, key=gaps.get) == text.get_text()
+
+
 def test_no_points_no_labels():
     axes = Figure().add_subplot()
     place_labels(axes, [])
