@@ -17,7 +17,8 @@ STYLE = (
     f".{CLASS} th,.{CLASS} td{{padding:.15em .7em .15em 0;text-align:right;vertical-align:top;"
     "border:0;border-bottom:1px solid rgba(128,128,128,.35);color:inherit;background:transparent;"
     "max-width:24em;overflow-wrap:anywhere;white-space:normal}"
-    f".{CLASS} th:first-child,.{CLASS} td:first-child,.{CLASS} .words td{{text-align:left}}"
+    f".{CLASS} th:first-child,.{CLASS} td:first-child,.{CLASS} .words td,.{CLASS} .words th"
+    "{text-align:left}"
 )
 """Only greys that can be seen on white and on black, and the notebook's own text colour."""
 

@@ -56,7 +56,7 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
         return f"{spelled(self)} fitted to {n_users:,} users x {n_items:,} items"
 
     def _repr_html_(self) -> str:
-        said = (inspect.getdoc(type(self)) or "").split("\n")[0]
+        said = (inspect.getdoc(type(self)) or "").split("\n")[0].replace("`", "")
         fitted = "nothing yet"
         if self.train_matrix_ is not None:
             n_users, n_items = self.train_matrix_.shape

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 from cornac_mle.checks import refusal
 from cornac_mle.report import _layout
-from cornac_mle.report.style import INK, POPULARITY_LOOK, REAL_LOOK
+from cornac_mle.report.style import INK, POPULARITY_LABEL, POPULARITY_LOOK, REAL_LABEL, REAL_LOOK
 from cornac_mle.report.summary import Metric, Summary, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REAL_LABEL, POPULARITY_LABEL = "real users", "independent popularity"
 ENDS = (
     ("real_users", REAL_LOOK, REAL_LABEL),
     ("popularity", POPULARITY_LOOK, POPULARITY_LABEL),

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from cornac_mle.checks import refusal
 from cornac_mle.report import _layout
 from cornac_mle.report._drawn import (
-    POPULARITY_LABEL,
-    REAL_LABEL,
     finish,
     legend_below,
     percent_tick,
 )
 from cornac_mle.report.style import (
     GRID,
+    POPULARITY_LABEL,
     POPULARITY_LOOK,
+    REAL_LABEL,
     REAL_LOOK,
     Look,
     look,
@@ -69,6 +69,7 @@ def sizes(summary: Summary, model: str | None = None, axes: "Axes | None" = None
         axes = _distributions(drawn, axes)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_xlabel("items a user (bins are wider to the right)")
         legend_below(axes)
         finish(axes, "How many items users hold")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from cornac_mle.checks import refusal
 from cornac_mle.report import _layout
 from cornac_mle.report._drawn import ENDS, finish, interval, plain_metric, reference
-from cornac_mle.report._placing import Named, place_labels
-from cornac_mle.report.style import look, new_axes, shortened, styled
+from cornac_mle.report.placing import Named, place_labels
+from cornac_mle.report.style import draw_ends, look, new_axes, shortened, styled
 from cornac_mle.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -115,10 +115,6 @@ def _scatter(summary: Summary, across: Side, up: Side, heading: str, axes: "Axes
             x = reference(summary, across.metric, key, flip=across.flip)
             y = reference(summary, up.metric, key, flip=up.flip)
             lines.append((x, y))
-            if x is not None:
-                axes.axvline(x, color=style.colour, ls=style.dash, lw=0.9, zorder=1)
-            if y is not None:
-                axes.axhline(y, color=style.colour, ls=style.dash, lw=0.9, zorder=1)
             if x is not None and y is not None:
                 points = style.points(label)
                 points["markeredgecolor"] = style.colour
@@ -126,6 +122,9 @@ def _scatter(summary: Summary, across: Side, up: Side, heading: str, axes: "Axes
                 points["markersize"], points["markeredgewidth"] = (12, 0.6) if is_star else (8, 2.2)
                 axes.plot([x], [y], **points)
                 named.append(Named(label, x, y, x, x, y, y))
+        for upright in (True, False):
+            real, floor = (x if upright else y for x, y in lines)
+            draw_ends(axes, real, floor, upright=upright, labels=(None, None), width=0.5)
         axes.set_xlabel(across.label)
         axes.set_ylabel(up.label)
         axes.margins(0.12)

@@ -5,13 +5,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cornac_mle.report import _layout
-from cornac_mle.report._drawn import POPULARITY_LABEL, REAL_LABEL, finish, interval, legend_below
+from cornac_mle.report._drawn import finish, interval, legend_below
 from cornac_mle.report._numbers import number
 from cornac_mle.report.style import (
     GRID,
-    POPULARITY_LOOK,
-    REAL_LOOK,
     Look,
+    draw_ends,
     look,
     new_axes,
     shortened,
@@ -27,7 +26,7 @@ ROW = 0.17
 """Height in inches of a model within the row of a metric."""
 SCALE_ENDS = (-0.5, 1.5)
 """Ends of the scale from popularity (0) to real users (1); what lies beyond is drawn at the end."""
-NOT_APART = "no scale: real users and popularity are not told apart"
+NOT_APART = "no scale: the two are not told apart"
 
 
 def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
@@ -58,8 +57,7 @@ def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
     lines, edges = _rows(models, metrics)
     with styled():
         axes = new_axes(axes, WIDTH, 1.4 + ROW * edges[-1] + 0.2 * (len(models) // 3))
-        axes.axvline(1.0, zorder=1, **REAL_LOOK.line(REAL_LABEL))
-        axes.axvline(0.0, zorder=1, **POPULARITY_LOOK.line(POPULARITY_LABEL))
+        draw_ends(axes, 1.0, 0.0, upright=True)
         for place, model in enumerate(models):
             offset = place - (len(models) - 1) / 2
             found = [
@@ -70,9 +68,7 @@ def scores(summary: Summary, axes: "Axes | None" = None) -> "Axes":
             _draw_model(axes, look(place), shortened(model["name"], 28), found)
         for line, metric in zip(lines, metrics, strict=True):
             if not _has_scale(models, metric):
-                axes.text(
-                    0.5, line, NOT_APART, ha="center", va="center", fontsize=7.5, style="italic"
-                )
+                axes.text(0.5, line, NOT_APART, ha="center", va="center", fontsize=7.5)
         axes.set_yticks(lines, metrics, parse_math=False)
         axes.set_ylim(edges[-1], 0)
         axes.set_xlim(SCALE_ENDS[0] - 0.05, SCALE_ENDS[1] + 0.05)

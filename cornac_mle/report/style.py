@@ -99,6 +99,7 @@ class Look(NamedTuple):
         }
 
 
+REAL_LABEL, POPULARITY_LABEL = "real users", "independent popularity"
 REAL_LOOK = Look(REAL, "*", "-", 2.0)
 POPULARITY_LOOK = Look(POPULARITY, "x", ":", 1.8)
 
@@ -144,6 +145,37 @@ def new_axes(axes: "Axes | None", width: float, height: float) -> "Axes":
     return new_figure(width, height).add_subplot(axes_class=ShownAxes) if axes is None else axes
 
 
+def draw_ends(
+    axes: "Axes",
+    real: float | None,
+    popularity: float | None,
+    *,
+    upright: bool = False,
+    labels: tuple[str | None, str | None] = (REAL_LABEL, POPULARITY_LABEL),
+    width: float = 1.0,
+) -> None:
+    """Draw ceiling and floor across axes, behind all else.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    real, popularity : float or None
+        What real users and popularity get; None draws no line.
+    upright : bool
+        Whether the lines stand, since the values are along the x axis.
+    labels : pair of str or None
+        Names in the legend; None leaves one out.
+    width : float
+        Factor on the width of the lines.
+    """
+    draw = axes.axvline if upright else axes.axhline
+    ends = zip((real, popularity), (REAL_LOOK, POPULARITY_LOOK), labels, strict=True)
+    for place, one, label in ends:
+        if place is not None:
+            draw(place, zorder=1, **{**one.line(label), "lw": one.width * width})
+
+
 def save(figure: "Figure", path: str | Path) -> None:
     """Write a picture as PNG at 200 dots an inch, and as SVG beside it.
 
@@ -154,8 +186,11 @@ def save(figure: "Figure", path: str | Path) -> None:
     path : str or Path
         Name of the PNG; that of the SVG has the other ending.
     """
+    from cornac_mle.report._shown import ShownFigure
     from cornac_mle.report._svg import as_svg
 
+    if isinstance(figure, ShownFigure):
+        figure.settle()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with styled():

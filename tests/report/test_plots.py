@@ -83,7 +83,7 @@ def shown_texts(figure):
                 if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
                     beyond |= {tick.label1, tick.label2}
     return [
-        (text.get_text(), text.get_window_extent().extents)
+        (text.get_text(), mpl.text.Text.get_window_extent(text).extents)
         for text in figure.findobj(mpl.text.Text)
         if text.get_text().strip() and text.get_visible() and text not in beyond
     ]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hand_made import summary
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from cornac_mle.report import plots
-from cornac_mle.report._placing import Named, place_labels
+from cornac_mle.report.placing import Named, place_labels
 from cornac_mle.report.style import (
     INK,
     PAPER,
@@ -234,7 +235,8 @@ def test_labels_lie_over_nothing_in_a_crowd():
             for number, (x, y) in enumerate(places)
         ]
         place_labels(axes, points)
-    boxes = [one.get_window_extent().extents for one in axes.texts if one.get_text()]
+    axes.figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(one).extents for one in axes.texts if one.get_text()]
     assert len(boxes) == 16
     frame = axes.get_window_extent().extents
     spots = axes.transData.transform(places)
@@ -252,12 +254,30 @@ def test_labels_keep_off_lines_and_intervals():
         axes = Figure((6, 5)).add_subplot()
         axes.set(xlim=(0, 1), ylim=(0, 1))
         place_labels(axes, [Named("one", 0.5, 0.5, 0.1, 0.9, 0.5, 0.5)], lines=[(0.5, 0.52)])
-    box = axes.texts[0].get_window_extent().extents
+    axes.figure.draw_without_rendering()
+    box = Text.get_window_extent(axes.texts[0]).extents
     x, y = axes.transData.transform((0.5, 0.5))
     _, line = axes.transData.transform((0.5, 0.52))
     assert not box[0] < x < box[2]
     assert not box[1] < y < box[3]
     assert not box[1] < line < box[3]
+
+
+def test_a_label_stands_nearer_to_its_own_point_than_to_another():
+    with styled():
+        axes = new_figure(6, 5).add_subplot()
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        spots = {"left": (0.5, 0.5), "right": (0.54, 0.53)}
+        place_labels(axes, [Named(name, x, y, x, x, y, y) for name, (x, y) in spots.items()])
+    axes.figure.draw_without_rendering()
+    for text in axes.texts:
+        box = Text.get_window_extent(text).extents
+        gaps = {}
+        for name, spot in spots.items():
+            x, y = axes.transData.transform(spot)
+            across = max(box[0] - x, 0, x - box[2])
+            gaps[name] = np.hypot(across, max(box[1] - y, 0, y - box[3]))
+        assert min(gaps, key=gaps.get) == text.get_text()
 
 
 def test_no_points_no_labels():
