@@ -178,7 +178,7 @@ def unknown_sentence(unknown: UnknownItems) -> str:
     """Count and name items that no real user holds."""
     listed, n_items, n_preferences = unknown["listed"], unknown["n_items"], unknown["n_preferences"]
     first = [f"{one['name'] or one['item']} ({one['n_users']:,})" for one in listed[:MOST_ITEMS]]
-    more = ", ..." if n_items > len(first) else ""
+    more = f" and {n_items - len(first):,} more" if n_items > len(first) else ""
     return (
         f"{counted(n_preferences, 'preference')} for {counted(n_items, 'item')} that no real user "
         f"holds: {', '.join(first)}{more}."
