@@ -143,7 +143,8 @@ def compare(
         Function that is called before each fit with the model's name and the number of fits done.
     report : Report, optional
         Report to fill as models finish, so that what is finished is kept where a comparison is
-        interrupted; a new one if not given. The report of an evaluation method stays as it was.
+        interrupted; a new one if not given. The report of an evaluation method stays as it was. One
+        that is given gets no users to look at: `diagnostics.gallery.look_at` adds them.
 
     Returns
     -------
@@ -196,7 +197,8 @@ def compare(
                 del filled.entries[before:]
                 filled.failed[model.name] = failure(error)
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
-            _look_at(filled, method)
+            if report is None:
+                _look_at(filled, method)
             progress.end()
         if first_error is not None and not filled.entries:
             raise first_error
