@@ -17,8 +17,10 @@ from cornac_mle.sparse import user_of
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Candidates for the ridge, in users."""
-TURNED_ROWS = 256
-"""Rows that are transposed together."""
+BLOCK_USERS = 256
+"""Users who are scored together by the dual; memory, and a little time, depend on it."""
+BLOCK_ROWS = 256
+"""Rows of a matrix that are transposed together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +90,12 @@ class EasePredictor(LeaveOneOutPredictor):
     def apply(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Map a block of profiles y to dense yP, (n_block, n_items)."""
         if self.dual:
-            shared = (self.reference @ profiles.T).toarray()  # items in common, (n_users, n_block)
-            image = _turned(self.reference.T @ (self.core @ shared), np.float32(-1 / self.setting))
+            image = np.empty(profiles.shape, dtype=np.float32)
+            for start in range(0, len(image), BLOCK_USERS):
+                block = slice(start, start + BLOCK_USERS)
+                shared = (self.reference @ profiles[block].T).toarray()  # items in common
+                _turn(self.reference.T @ (self.core @ shared), image[block])
+            image /= np.float32(-self.setting)
             image[user_of(profiles), profiles.indices] += np.float32(1 / self.setting)
         else:
             image = np.asarray(profiles @ self.core)
@@ -105,8 +111,8 @@ def _inverse(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
     shifted[np.diag_indices_from(shifted)] += ridge
     factor, _ = lapack.dpotrf(shifted, lower=True, overwrite_a=True)
     inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
-    for start in range(0, len(inverse), TURNED_ROWS):  # LAPACK fills the lower triangle only
-        stop = start + TURNED_ROWS
+    for start in range(0, len(inverse), BLOCK_ROWS):  # LAPACK fills the lower triangle only
+        stop = start + BLOCK_ROWS
         corner = np.tril(inverse[start:stop, start:stop])
         inverse[start:stop, start:stop] = corner + np.tril(corner, -1).T
         inverse[start:stop, stop:] = inverse[stop:, start:stop].T
@@ -120,10 +126,8 @@ def _explained(reference: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np
     return np.asarray([core[users[:, np.newaxis], users].sum() for users in holders])
 
 
-def _turned(matrix: NDArray[np.float32], factor: np.float32) -> NDArray[np.float32]:
-    """Transpose and multiply by a factor, a few rows at a time, which a processor's cache holds."""
-    turned = np.empty(matrix.shape[::-1], dtype=np.float32)
-    for start in range(0, len(matrix), TURNED_ROWS):
-        rows = slice(start, start + TURNED_ROWS)
-        np.multiply(matrix[rows].T, factor, out=turned[:, rows])
-    return turned
+def _turn(matrix: NDArray[np.float32], turned: NDArray[np.float32]) -> None:
+    """Transpose into `turned`, a few rows at a time, which a processor's cache holds."""
+    for start in range(0, len(matrix), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        turned[:, rows] = matrix[rows].T

@@ -41,6 +41,7 @@ from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, held_percentiles
 from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.sparse import pattern, user_of
+from cornac_mle.workers import in_threads
 
 FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
     "ease": EasePredictor,
@@ -194,13 +195,12 @@ class PlausibilityModel:
             predictor: LeaveOneOutPredictor, profiles: sp.csr_array
         ) -> NDArray[np.float64]:
             """Evidence on profiles made of each user's items, from what is blind to that user."""
-            parts = zip(folds, blind_counts, strict=True)
-            return np.concatenate(
-                [
-                    item_evidence(profiles[f], predictor.without(f), blind, n_users)
-                    for f, blind in parts
-                ]
-            )
+
+            def of_fold(part: tuple[NDArray[np.intp], NDArray[np.float64]]) -> NDArray[np.float64]:
+                fold, blind = part
+                return item_evidence(profiles[fold], predictor.without(fold), blind, n_users)
+
+            return np.concatenate(in_threads(of_fold, zip(folds, blind_counts, strict=True)))
 
         candidates = kind.candidates(users)
         judged = [
@@ -257,7 +257,8 @@ class PlausibilityModel:
             raise ValueError(refusal("profiles", rule, f"{profiles.shape[1]} items", advice))
         described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
-        for first in range(0, judged.size, BLOCK_USERS):
+
+        def describe_block(first: int) -> None:
             rows = judged[first : first + BLOCK_USERS]
             block = pattern(profiles[rows])
             log_genuine = self.log_genuine(block)
@@ -266,6 +267,8 @@ class PlausibilityModel:
             described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
             described[rows, 1] = raw
             described[rows, 2:] = _quantiles_by_user(block, log_genuine)
+
+        in_threads(describe_block, range(0, judged.size, BLOCK_USERS))
         return described
 
     def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:

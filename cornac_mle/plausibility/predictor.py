@@ -11,12 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-COUNTED_ENTRIES = 2**19
+COUNTED_ENTRIES = 2**17
 """Scores that are counted together, which should fit a processor's cache; results do not depend on
 it."""
-MOST_BIN_BITS = 15
-"""Leading bits of a float32 that make its bin: 64 bins for each power of 2. Fewer where there are
-fewer items."""
+LEFT_OUT_BITS = 16
+"""Bits of a float32 that its bin leaves out: 128 bins for each power of 2. More where there are
+fewer than 2,048 items."""
+BINNED_POWERS = 12
+"""Powers of 2 below the largest score that have bins."""
 
 
 class LeaveOneOutPredictor(ABC):
@@ -101,45 +103,67 @@ def _counts(
         Held items, in the order of users.
     """
     n_users, n_items = scores.shape
-    order = _ordered_integers(scores)
-    held = order[user, item]
-    bins = order >> (32 - min(MOST_BIN_BITS, n_items.bit_length() + 1))
-    lowest = int(bins.min())
-    n_bins = int(bins.max()) - lowest + 1
-    bins += (n_bins * np.arange(n_users, dtype=np.int32) - np.int32(lowest))[:, np.newaxis]
-    own_bin = bins[user, item]  # bins of the first user come first
-    order, bins = order.ravel(), bins.ravel()
-    below = np.append(0, np.cumsum(np.bincount(bins, minlength=n_users * n_bins)))
+    bins, middle = _bins(scores)
+    n_bins = 2 * middle + 1
+    bins += (n_bins * np.arange(n_users) + middle)[:, np.newaxis]  # those of the first user first
+    own_bin = bins[user, item]
+    bins = bins.ravel()
+    below = np.append(0, np.cumsum(np.bincount(bins, minlength=n_users * n_bins)))[own_bin]
 
     looked_at = np.zeros(n_users * n_bins, dtype=np.bool_)
     looked_at[own_bin] = True
-    # Where most scores are 0, these need no look: 0 is the least of its bin.
-    near = np.flatnonzero(looked_at[bins] & (order != 0))
-    keys = np.sort(_keys(bins[near], order[near]))
+    is_near = looked_at.take(bins, mode="clip")
+    counted = scores != 0  # where most scores are 0, these need no look
+    zeros = (n_items - np.count_nonzero(counted, axis=1))[user]
+    if zeros.any():
+        is_near &= counted.ravel()
+        zeros[own_bin - user * n_bins != middle] = 0
+    near = np.flatnonzero(is_near)
+    keys = np.sort(_keys(bins[near], scores.ravel()[near]))
+    held = scores[user, item]
     own = _keys(own_bin, held)
-    zeros = np.count_nonzero(scores == 0, axis=1)[user]
-    zeros[own_bin - user * n_bins != -lowest] = 0
-    start = below[own_bin] - user * n_items - np.searchsorted(keys, _keys(own_bin, None))
+    start = below - user * n_items - np.searchsorted(keys, _keys(own_bin))
     less = start + np.searchsorted(keys, own) + np.where(held > 0, zeros, 0)
-    at_most = start + np.searchsorted(keys, own, side="right") + zeros
+    at_most = start + np.searchsorted(keys, own, side="right") + np.where(held >= 0, zeros, 0)
 
     among = np.sort(own)  # held items are no others
-    start = np.searchsorted(among, _keys(user * n_bins, None))
+    start = np.searchsorted(among, _keys(user * n_bins))
     less -= np.searchsorted(among, own) - start
     at_most -= np.searchsorted(among, own, side="right") - start
     return less, at_most
 
 
-def _ordered_integers(scores: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Make integers that are in the order of the scores, 0 of 0."""
-    order: NDArray[np.int32] = (scores.astype(np.float32, copy=False) + np.float32(0)).view(
-        np.int32
-    )
-    order ^= (order >> 31) & np.int32(0x7FFFFFFF)  # the larger, the smaller, of negative numbers
-    return order
+def _bins(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], int]:
+    """Put scores into narrow bins, numbered from -n to n in the order of scores; and n.
+
+    Bins are the leading bits of a float32, so that their widths grow with the scores. Magnitudes
+    far below the largest share bin 0.
+    """
+    n_items = scores.shape[1]
+    left_out = min(23, LEFT_OUT_BITS + max(0, 12 - n_items.bit_length()))
+    bits = np.ascontiguousarray(scores, dtype=np.float32).view(np.int32)
+    least = scores.min()
+    largest = np.float32(max(abs(scores.max()), abs(least)))
+    top = int(largest.view(np.int32)) >> left_out
+    base = max(0, top - (BINNED_POWERS << (23 - left_out)))
+    bins = bits & np.int32(0x7FFFFFFF)  # without the sign
+    bins >>= left_out
+    bins -= np.int32(base)
+    np.maximum(bins, 0, out=bins)
+    if least < 0:
+        sign = bits >> 31  # -1 of negative numbers
+        bins ^= sign
+        bins -= sign
+    return bins.astype(np.intp), top - base
 
 
-def _keys(bins: NDArray[np.integer[Any]], order: NDArray[np.int32] | None) -> NDArray[np.int64]:
-    """Make integers in the order of bins and, within a bin, of `order`; None comes before all."""
+def _keys(
+    bins: NDArray[np.integer[Any]], scores: NDArray[np.float32] | None = None
+) -> NDArray[np.int64]:
+    """Make integers in the order of bins and, within a bin, of scores; None comes before all."""
     keys = bins.astype(np.int64) << 32
-    return keys if order is None else keys + (order.astype(np.int64) + 2**31)
+    if scores is None:
+        return keys
+    bits = (scores.astype(np.float32, copy=False) + np.float32(0)).view(np.int32)  # 0 for -0
+    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)  # the larger, the smaller, of negative numbers
+    return keys + (bits.astype(np.int64) + 2**31)

@@ -1,0 +1,39 @@
+"""Work on independent parts in threads, as many as this process may use."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+MOST_WORKERS = 4
+"""Threads at most: each holds a block of its own in memory."""
+
+
+def worker_count() -> int:
+    """Threads that may work: OMP_NUM_THREADS where it is set, else one a processor; at most 4."""
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if given.isdecimal() and int(given):
+        usable = int(given)
+    elif hasattr(os, "sched_getaffinity"):  # Linux
+        usable = len(os.sched_getaffinity(0))
+    else:
+        usable = os.cpu_count() or 1
+    return min(usable, MOST_WORKERS)
+
+
+def in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Apply a function to each part, and give the results in the order of the parts.
+
+    The function must be pure and spend its time in numpy or scipy, which let other threads run.
+
+    >>> in_threads(abs, [-1, 2])
+    [1, 2]
+    """
+    todo = list(parts)
+    count = min(worker_count(), len(todo))
+    if count <= 1:
+        return [function(part) for part in todo]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(function, todo))
