@@ -3,37 +3,51 @@
 import warnings
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.random import Generator
 from scipy import stats
+from scipy.optimize import nnls
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.neighbours.similarity import similarity_blocks
+from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.sparse import FloatArray
+from cornac_mle.sparse import BoolArray, FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT
+
+POPULARITY_USERS = 3_000
+"""Users of independent popularity who say what chance gives: many, since chance is small numbers.
+"""
 
 
 class CopiedUsers(RealismMetric):
-    r"""How much more often than a new real user a synthetic user is nearest to a training user.
+    r"""How much more often a synthetic user is nearest to a training user than chance gives.
 
-    At most 1 (every user is a copy); 0 is best; below 0, down to -n_train / n_held_out, the users
-    keep away from the training users. A value of .31 is what a set gets of which 31% are copies and
-    the others new users. Of realism it says nothing: independent popularity copies nobody. Its
-    interval is wide with few held-out users: half of it is about .15 with 550 and 1,000 training
-    users. The nearest neighbour (Jaccard, on item sets) is sought among *all* training and held-out
-    users, ties are split. With s the share of training users among the nearest neighbours of
-    synthetic users, and s_0 what it is for new real users on average,
+    At most 1 (every user is a copy); 0 is best; below 0 the users keep away from the training
+    users. A value of .31 is what a set gets of which 31% are copies and the others new users. Of
+    realism it says nothing: independent popularity copies nobody and gets about 0. The nearest
+    neighbour (Jaccard, on item sets) is sought among *all* training and held-out users, ties are
+    split. With s the share of training users among the nearest neighbours of synthetic users,
 
-    .. math:: \frac{s - s_0}{1 - s_0}, \qquad
-        s_0 = \frac{n_\text{train}}{n_\text{train} + n_\text{held-out}}.
+    .. math:: \frac{s - s_0}{1 - s_0}, \qquad s_0 = \pi + \sum_c \beta_c (s_c - \pi), \qquad
+        \pi = \frac{n_\text{train}}{n_\text{train} + n_\text{held-out}},
+
+    where s_c is what two kinds of users get who have copied nobody: *independent popularity*, which
+    knows sizes and popularity of the training users and nothing else, and the *reference users*.
+    They are there because few real users, those with the most popular items, are the nearest
+    neighbours of many: whether these few are training users is luck, the same luck for synthetic
+    users and for those who are like them; and because popularity is known of the training users,
+    and the catalogue is theirs. The weights beta (none negative, at most 1 together) are fitted by
+    least squares to how often each real user is the nearest neighbour of a synthetic one, without
+    knowing which of them are training users: copies do not hide themselves.
 
     All training users take part, because a copy shows only beside its original. *ceiling* is the
     value of the held-out users, each without that very user, *floor* that of independent
-    popularity, which copies nobody either: there is no normalised value.
+    popularity: there is no normalised value.
 
     It cannot see users that were made from the held-out or reference users themselves, who are its
     zero: a warning says where synthetic users are identical to those beyond chance. Split first,
@@ -78,9 +92,12 @@ class CopiedUsers(RealismMetric):
             raise NotMeasurableError(reason)
         for found in identical_users(evaluator, synthetic):
             warnings.warn(str(found), UserWarning, stacklevel=4)
-        value, error, shares = copying_excess(evaluator.train, evaluator.held_out, synthetic)
+        hubs = evaluator.remembered(hubs_by_chance, compute=lambda: hubs_by_chance(evaluator))
+        value, error, shares = copying_excess(
+            evaluator.train, evaluator.held_out, synthetic, by_chance=hubs
+        )
         ceiling, floor, spread = evaluator.remembered(
-            self, compute=lambda: self._ceiling_and_floor(evaluator)
+            self, compute=lambda: self._ceiling_and_floor(evaluator, hubs)
         )
         reach = float(stats.norm.ppf(0.975)) * error
         # Popularity users copy nobody either, so there is no normalised value.
@@ -97,16 +114,44 @@ class CopiedUsers(RealismMetric):
             floor=floor,
         )
 
-    def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float, float]:
+    def _ceiling_and_floor(
+        self, evaluator: Evaluator, hubs: FloatArray
+    ) -> tuple[float, float, float]:
         train, held_out = evaluator.train, evaluator.held_out
         assert train is not None  # `measure` has checked it
-        ceiling, spread, _ = copying_excess(train, held_out, held_out, themselves=True)
-        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users)
+        ceiling, spread, _ = copying_excess(
+            train, held_out, held_out, by_chance=hubs, themselves=True
+        )
+        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users, by_chance=hubs)
         return ceiling, floor, spread
 
 
+def hubs_by_chance(evaluator: Evaluator) -> FloatArray:
+    """Count how often each real user is nearest to users who copied nobody, (2, n_real).
+
+    Independent popularity, fitted on the training users, and reference users; real users are
+    training users, then held-out users.
+    """
+    assert evaluator.train is not None  # callers have checked it
+    real = evaluator.train.concat(evaluator.held_out)
+    # A fixed stream: the first model to be measured must not decide what the others see.
+    random = np.random.default_rng(evaluator.split_seeds[-1])
+    sizes = evaluator.train.sizes[evaluator.train.sizes >= evaluator.min_items]
+    drawn = popularity_draws(
+        evaluator.train.item_counts, random.choice(sizes, POPULARITY_USERS), rng=random
+    )
+    groups = drawn, evaluator.reference.matrix
+    is_train = np.arange(len(real)) < len(evaluator.train)
+    return np.array([_nearest(group, real.matrix, is_train)[0] for group in groups])
+
+
 def copying_excess(
-    train: Profiles, held_out: Profiles, users: Profiles, *, themselves: bool = False
+    train: Profiles,
+    held_out: Profiles,
+    users: Profiles,
+    *,
+    by_chance: FloatArray | None = None,
+    themselves: bool = False,
 ) -> tuple[float, float, FloatArray]:
     """Excess of training users among nearest neighbours, its standard error, and each user's share.
 
@@ -114,26 +159,53 @@ def copying_excess(
     ----------
     train, held_out, users : Profiles
         Training users, held-out users and users to judge, on the same items.
+    by_chance : ndarray, shape (n_kinds, n_train + n_held_out), optional
+        How often each training and held-out user is nearest to users who have copied nobody, of
+        several kinds; rows sum to 1.
     themselves : bool
         Whether `users` are the held-out users: a user is not its own neighbour.
 
     Notes
     -----
-    With w the share of judged users whose nearest neighbour is real user r, and t = 1 if r is a
-    training user, share = sum w t and its variance is sum w^2 (t - share)^2: judged users with the
-    same nearest neighbour are one observation.
+    With w the share of judged users whose nearest neighbour is real user r, e what `by_chance` says
+    of it, and t = 1 if r is a training user, share = sum w t and the variance of its distance from
+    what chance gives is sum (w - e)^2 (t - share)^2: judged users with the same nearest neighbour
+    are one observation.
     """
     real = train.concat(held_out)
     is_train = np.arange(len(real)) < len(train)
-    shares = np.empty(len(users))
-    weights = np.zeros(len(real))
     own = len(train) if themselves else None
-    for rows, block in similarity_blocks(users.matrix, real.matrix, themselves_from=own):
+    weights, shares = _nearest(users.matrix, real.matrix, is_train, own)
+    kinds = np.empty((0, len(real))) if by_chance is None else by_chance
+    explained = _explained(weights, kinds)
+    plain = len(train) / (len(real) - themselves)
+    neutral = plain + explained @ (kinds @ is_train - len(train) / len(real))
+    share = float(np.mean(shares))
+    left = weights - explained @ kinds
+    error = np.sqrt(np.sum(left**2 * (is_train - share) ** 2))
+    return float((share - neutral) / (1 - neutral)), float(error / (1 - neutral)), shares
+
+
+def _nearest(
+    users: sp.csr_array, real: sp.csr_array, is_train: BoolArray, own: int | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Count how often each real user is nearest, (n_real,), sum 1, and shares of training users.
+
+    The latter are of each judged user's nearest neighbours, (n_users,).
+    """
+    weights, shares = np.zeros(real.shape[0]), np.empty(users.shape[0])
+    for rows, block in similarity_blocks(users, real, themselves_from=own):
         nearest = block == block.max(axis=1, keepdims=True)
         parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
-        weights += parts.sum(axis=0) / len(users)
+        weights += parts.sum(axis=0) / users.shape[0]
         shares[rows] = parts[:, is_train].sum(axis=1)
-    neutral = len(train) / (len(real) - themselves)
-    share = float(np.mean(shares))
-    error = np.sqrt(np.sum(weights**2 * (is_train - share) ** 2))
-    return (share - neutral) / (1 - neutral), float(error) / (1 - neutral), shares
+    return weights, shares
+
+
+def _explained(weights: FloatArray, kinds: FloatArray) -> FloatArray:
+    """Fit how much of each kind there is in the weights, none negative, at most 1 together."""
+    if not len(kinds):
+        return np.empty(0)
+    centre = 1 / len(weights)
+    found, _ = nnls((kinds - centre).T, weights - centre)
+    return np.asarray(found / max(1.0, found.sum()))

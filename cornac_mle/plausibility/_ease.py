@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.sparse import user_of
@@ -56,12 +57,30 @@ class EasePredictor(LeaveOneOutPredictor):
         predictors = []
         for ridge in ridges:
             core = (vectors / (np.maximum(values, 0) + ridge)) @ vectors.T
-            diagonal = np.diag(core).copy()
-            if dual:
-                explained = (reference * (core @ reference)).sum(axis=0)
-                diagonal = (1 - explained) / ridge
-            predictors.append(cls(reference, ridge, core.astype(np.float32), diagonal, dual))
+            predictors.append(cls._of_core(core, ridge, reference, dual=dual))
         return predictors
+
+    @classmethod
+    def at(cls, ridge: float, reference: sp.csr_array) -> Self:
+        """Fit at one ridge (> 0), by a Cholesky decomposition: several times as fast."""
+        dual = reference.shape[0] < reference.shape[1]
+        gram = (reference @ reference.T if dual else reference.T @ reference).toarray()
+        gram = gram.astype(np.float64)
+        gram[np.diag_indices_from(gram)] += ridge
+        # The matrix is positive definite, so that neither call fails.
+        upper, _ = dpotri(dpotrf(gram, overwrite_a=True)[0], overwrite_c=True)
+        core = np.triu(upper) + np.triu(upper, 1).T
+        return cls._of_core(core, ridge, reference, dual=dual)
+
+    @classmethod
+    def _of_core(
+        cls, core: NDArray[np.float64], ridge: float, reference: sp.csr_array, *, dual: bool
+    ) -> Self:
+        diagonal = np.diag(core).copy()
+        if dual:
+            explained = (reference * (core @ reference)).sum(axis=0)
+            diagonal = (1 - explained) / ridge
+        return cls(reference, ridge, core.astype(np.float32), diagonal, dual)
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of X, G of them) had no part; exact.
