@@ -1,12 +1,12 @@
 """Copying: are synthetic users nearer to training users than new real users are."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.random import Generator
 from scipy import stats
-from scipy.optimize import nnls
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
@@ -24,6 +24,34 @@ POPULARITY_USERS = 3_000
 """
 
 
+class Chance(NamedTuple):
+    """How often each real user is nearest to users who have copied nobody, of two kinds."""
+
+    popularity: FloatArray  # (n_train + n_held_out,), sum 1
+    reference: FloatArray  # (n_train + n_held_out,), sum 1
+    n_popularity: int
+    n_reference: int
+
+    def popularity_weight(self, weights: FloatArray) -> float:
+        """How like popularity users are who have these weights, in [0, 1], by least squares.
+
+        The squares are freed of what the sampling of the two kinds adds to them: it would draw the
+        weight to the kind of which there are more users.
+        """
+        noise = [
+            np.sum(hubs * (1 - hubs)) / count
+            for hubs, count in (
+                (self.popularity, self.n_popularity),
+                (self.reference, self.n_reference),
+            )
+        ]
+        gap = self.popularity - self.reference
+        square = gap @ gap - noise[0] - noise[1]
+        if square <= 0:  # the two kinds cannot be told apart
+            return 0.5
+        return float(np.clip((gap @ (weights - self.reference) - noise[1]) / square, 0, 1))
+
+
 class CopiedUsers(RealismMetric):
     r"""How much more often a synthetic user is nearest to a training user than chance gives.
 
@@ -33,17 +61,16 @@ class CopiedUsers(RealismMetric):
     neighbour (Jaccard, on item sets) is sought among *all* training and held-out users, ties are
     split. With s the share of training users among the nearest neighbours of synthetic users,
 
-    .. math:: \frac{s - s_0}{1 - s_0}, \qquad s_0 = \pi + \sum_c \beta_c (s_c - \pi), \qquad
-        \pi = \frac{n_\text{train}}{n_\text{train} + n_\text{held-out}},
+    .. math:: \frac{s - s_0}{1 - s_0}, \qquad s_0 = \beta s_P + (1 - \beta) s_R,
 
-    where s_c is what two kinds of users get who have copied nobody: *independent popularity*, which
-    knows sizes and popularity of the training users and nothing else, and the *reference users*.
-    They are there because few real users, those with the most popular items, are the nearest
-    neighbours of many: whether these few are training users is luck, the same luck for synthetic
-    users and for those who are like them; and because popularity is known of the training users,
-    and the catalogue is theirs. The weights beta (none negative, at most 1 together) are fitted by
-    least squares to how often each real user is the nearest neighbour of a synthetic one, without
-    knowing which of them are training users: copies do not hide themselves.
+    where s_P and s_R are what two kinds of users get who have copied nobody: *independent
+    popularity*, which knows sizes and popularity of the training users and nothing else, and the
+    *reference users*. Neither gets the share of training users among the real ones: the catalogue
+    and the popularity are those of the training users, and the few real users with the most popular
+    items, who are the nearest neighbours of many, are training users or not by luck. The weight
+    beta, in [0, 1], is fitted by least squares to how often each real user is the nearest neighbour
+    of a synthetic one, without knowing who is a training user, so that copies do not hide
+    themselves: it says how like independent popularity the synthetic users are.
 
     All training users take part, because a copy shows only beside its original. *ceiling* is the
     value of the held-out users, each without that very user, *floor* that of independent
@@ -72,7 +99,7 @@ class CopiedUsers(RealismMetric):
     >>> CopiedUsers().measure(evaluator, evaluator.train, rng=1).value
     1.0
     >>> CopiedUsers().measure(evaluator, synthetic, rng=1).value
-    0.06
+    0.03
     """
 
     bounds = (-np.inf, 1.0)
@@ -92,12 +119,12 @@ class CopiedUsers(RealismMetric):
             raise NotMeasurableError(reason)
         for found in identical_users(evaluator, synthetic):
             warnings.warn(str(found), UserWarning, stacklevel=4)
-        hubs = evaluator.remembered(hubs_by_chance, compute=lambda: hubs_by_chance(evaluator))
+        chance = evaluator.remembered(chance_of, compute=lambda: chance_of(evaluator))
         value, error, shares = copying_excess(
-            evaluator.train, evaluator.held_out, synthetic, by_chance=hubs
+            evaluator.train, evaluator.held_out, synthetic, by_chance=chance
         )
         ceiling, floor, spread = evaluator.remembered(
-            self, compute=lambda: self._ceiling_and_floor(evaluator, hubs)
+            self, compute=lambda: self._ceiling_and_floor(evaluator, chance)
         )
         reach = float(stats.norm.ppf(0.975)) * error
         # Popularity users copy nobody either, so there is no normalised value.
@@ -115,22 +142,21 @@ class CopiedUsers(RealismMetric):
         )
 
     def _ceiling_and_floor(
-        self, evaluator: Evaluator, hubs: FloatArray
+        self, evaluator: Evaluator, chance: Chance
     ) -> tuple[float, float, float]:
         train, held_out = evaluator.train, evaluator.held_out
         assert train is not None  # `measure` has checked it
         ceiling, spread, _ = copying_excess(
-            train, held_out, held_out, by_chance=hubs, themselves=True
+            train, held_out, held_out, by_chance=chance, themselves=True
         )
-        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users, by_chance=hubs)
+        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users, by_chance=chance)
         return ceiling, floor, spread
 
 
-def hubs_by_chance(evaluator: Evaluator) -> FloatArray:
-    """Count how often each real user is nearest to users who copied nobody, (2, n_real).
+def chance_of(evaluator: Evaluator) -> Chance:
+    """Find whom popularity users, fitted on training users, and reference users are nearest to.
 
-    Independent popularity, fitted on the training users, and reference users; real users are
-    training users, then held-out users.
+    Real users are training users, then held-out users.
     """
     assert evaluator.train is not None  # callers have checked it
     real = evaluator.train.concat(evaluator.held_out)
@@ -140,9 +166,11 @@ def hubs_by_chance(evaluator: Evaluator) -> FloatArray:
     drawn = popularity_draws(
         evaluator.train.item_counts, random.choice(sizes, POPULARITY_USERS), rng=random
     )
-    groups = drawn, evaluator.reference.matrix
     is_train = np.arange(len(real)) < len(evaluator.train)
-    return np.array([_nearest(group, real.matrix, is_train)[0] for group in groups])
+    hubs = [
+        _nearest(group, real.matrix, is_train)[0] for group in (drawn, evaluator.reference.matrix)
+    ]
+    return Chance(hubs[0], hubs[1], POPULARITY_USERS, len(evaluator.reference))
 
 
 def copying_excess(
@@ -150,7 +178,7 @@ def copying_excess(
     held_out: Profiles,
     users: Profiles,
     *,
-    by_chance: FloatArray | None = None,
+    by_chance: Chance | None = None,
     themselves: bool = False,
 ) -> tuple[float, float, FloatArray]:
     """Excess of training users among nearest neighbours, its standard error, and each user's share.
@@ -159,29 +187,30 @@ def copying_excess(
     ----------
     train, held_out, users : Profiles
         Training users, held-out users and users to judge, on the same items.
-    by_chance : ndarray, shape (n_kinds, n_train + n_held_out), optional
-        How often each training and held-out user is nearest to users who have copied nobody, of
-        several kinds; rows sum to 1.
+    by_chance : Chance, optional
+        What users get who have copied nobody; without it the share of training users among the
+        real ones.
     themselves : bool
         Whether `users` are the held-out users: a user is not its own neighbour.
 
     Notes
     -----
-    With w the share of judged users whose nearest neighbour is real user r, e what `by_chance` says
-    of it, and t = 1 if r is a training user, share = sum w t and the variance of its distance from
-    what chance gives is sum (w - e)^2 (t - share)^2: judged users with the same nearest neighbour
-    are one observation.
+    With w the share of judged users whose nearest neighbour is real user r, e what chance gives it,
+    and t = 1 if r is a training user, share = sum w t, and the variance of its distance from what
+    chance gives is sum (w - e)^2 (t - share)^2: judged users with the same nearest neighbour are
+    one observation.
     """
     real = train.concat(held_out)
     is_train = np.arange(len(real)) < len(train)
     own = len(train) if themselves else None
     weights, shares = _nearest(users.matrix, real.matrix, is_train, own)
-    kinds = np.empty((0, len(real))) if by_chance is None else by_chance
-    explained = _explained(weights, kinds)
-    plain = len(train) / (len(real) - themselves)
-    neutral = plain + explained @ (kinds @ is_train - len(train) / len(real))
-    share = float(np.mean(shares))
-    left = weights - explained @ kinds
+    neutral = len(train) / (len(real) - themselves)
+    share, left = float(np.mean(shares)), weights
+    if by_chance is not None:
+        popularity = by_chance.popularity_weight(weights)
+        expected = popularity * by_chance.popularity + (1 - popularity) * by_chance.reference
+        neutral += float(expected @ is_train) - len(train) / len(real)
+        left = weights - expected
     error = np.sqrt(np.sum(left**2 * (is_train - share) ** 2))
     return float((share - neutral) / (1 - neutral)), float(error / (1 - neutral)), shares
 
@@ -200,12 +229,3 @@ def _nearest(
         weights += parts.sum(axis=0) / users.shape[0]
         shares[rows] = parts[:, is_train].sum(axis=1)
     return weights, shares
-
-
-def _explained(weights: FloatArray, kinds: FloatArray) -> FloatArray:
-    """Fit how much of each kind there is in the weights, none negative, at most 1 together."""
-    if not len(kinds):
-        return np.empty(0)
-    centre = 1 / len(weights)
-    found, _ = nnls((kinds - centre).T, weights - centre)
-    return np.asarray(found / max(1.0, found.sum()))

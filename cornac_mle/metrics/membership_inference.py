@@ -91,6 +91,9 @@ class MembershipInference(ModelMetric):
     *ceiling* is .5 by construction, held-out users against held-out users; *floor* that of
     independent popularity, as many users, fitted on the training users.
 
+    Popularity itself leaks where the training users are few: independent popularity, fitted on
+    some hundred users, gets up to .55, and that is no error.
+
     It is a lower bound on what leaks, by these attacks: somebody may know a better one. A value of
     .5 is no guarantee, and certainly not differential privacy. `membership_attack` gives the
     true-positive rates at low false-positive rates, a lower bound on epsilon, and the scores;
