@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cornac_mle.auditing import audit
     from cornac_mle.comparison import all_metrics, compare, default_metrics
+    from cornac_mle.diagnostics.exposed_users import exposed_users
     from cornac_mle.diagnostics.flagged_users import flagged_users
     from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.diagnostics.rare_pairs import LowPairs
@@ -69,6 +70,7 @@ _HOMES = {
     "default_metrics": "cornac_mle.comparison",
     "LowPairs": "cornac_mle.diagnostics.rare_pairs",
     "curveball": "cornac_mle.null_models.curveball",
+    "exposed_users": "cornac_mle.diagnostics.exposed_users",
     "forbidden_pairs": "cornac_mle.diagnostics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.diagnostics.forbidden_pairs",
     "flagged_users": "cornac_mle.diagnostics.flagged_users",
@@ -107,6 +109,7 @@ __all__ = [
     "compare",
     "curveball",
     "default_metrics",
+    "exposed_users",
     "flagged_users",
     "forbidden_pairs",
     "implausible_pairs",

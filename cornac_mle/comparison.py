@@ -23,6 +23,7 @@ from cornac_mle.metrics import (
     FrontierMissing,
     FrontierUnrealistic,
     HeldOutLogLikelihood,
+    MembershipInference,
     MissingShare,
     NeighbourCoverage,
     NeighbourDensity,
@@ -46,7 +47,7 @@ logger = logging.getLogger("cornac_mle")
 
 
 def default_metrics() -> list[Any]:
-    """Metrics of `compare`: six of realism, two more judges, two of Cornac's own.
+    """Metrics of `compare`: seven of realism, two more judges, two of Cornac's own.
 
     Examples
     --------
@@ -59,6 +60,7 @@ def default_metrics() -> list[Any]:
         UnrealisticUsers(alpha=0.05, judge="svd"),
         PlausibilityKS(),
         NeighbourCoverage(k=5),
+        MembershipInference(),
         CopiedUsers(),
         PopularityJS(),
         ProfileSizeKS(),
@@ -94,6 +96,7 @@ def all_metrics() -> list[RealismMetric]:
         FrontierUnrealistic(),
         FrontierMissing(),
         MMD(),
+        MembershipInference(),
         CopiedUsers(),
         Authenticity(),
         PopularityJS(),

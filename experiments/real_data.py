@@ -43,6 +43,9 @@ def load(name: str, data: Path) -> sp.csr_array:
         case "ta_feng":
             pairs = pd.read_csv(data / "ta_feng" / "transactions.csv.gz")
             pairs = _some_users(pairs[["customer_id", "product_subclass"]], 6000)
+        case "citeulike":
+            pairs = pd.read_csv(data / "citeulike_a" / "interactions.csv.gz")
+            pairs = _some_users(pairs, 1200)
         case "gowalla":
             pairs = _some_users(
                 pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000

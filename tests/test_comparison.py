@@ -84,6 +84,7 @@ def test_default_metrics_are_realism_and_accuracy():
         "UnrealisticUsers@0.05 (svd)",
         "PlausibilityKS",
         "NeighbourCoverage@5",
+        "MembershipInference",
         "CopiedUsers",
         "PopularityJS",
         "ProfileSizeKS",

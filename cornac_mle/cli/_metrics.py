@@ -9,8 +9,8 @@ from cornac_mle.cli._calls import calls, made, near, plain
 # Spelt out, because `--help` must not import Cornac and the metrics.
 DEFAULT_METRICS = (
     "UnrealisticUsers,UnrealisticUsers(judge='item-knn'),UnrealisticUsers(judge='svd'),"
-    "PlausibilityKS,NeighbourCoverage,CopiedUsers,PopularityJS,ProfileSizeKS,"
-    "Recall(k=20),NDCG(k=100)"
+    "PlausibilityKS,NeighbourCoverage,MembershipInference,CopiedUsers,PopularityJS,"
+    "ProfileSizeKS,Recall(k=20),NDCG(k=100)"
 )
 """Those of `cornac_mle.comparison.default_metrics`."""
 

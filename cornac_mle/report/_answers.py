@@ -7,10 +7,11 @@ from cornac_mle.report._numbers import number, percent
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.report.summary import Answer, Value
 
+MEMBERSHIP = "MembershipInference"
 QUESTIONS = {
     "believable": ("UnrealisticUsers", "PlausibilityKS"),
     "complete": ("NeighbourCoverage", "NeighbourRecall"),
-    "nobodys": ("CopiedUsers",),
+    "nobodys": (MEMBERSHIP, "CopiedUsers"),
 }
 """Metrics that answer each question; the first that was measured does."""
 POWER_SHIFT = 2.8
@@ -39,20 +40,22 @@ def _answer(
             if name.split("@")[0] == stem and plain and not note.second_opinion:
                 if value["value"] is None:
                     continue
-                verdict = verdict_of(question, value)
-                sentence = f"{_SENTENCES[stem](value, note)} {_VERDICTS[question, verdict]}"
+                verdict = verdict_of(question, value, is_known=stem == MEMBERSHIP)
+                asked = stem if stem == MEMBERSHIP else question
+                sentence = f"{_SENTENCES[stem](value, note)} {_VERDICTS[asked, verdict]}"
                 return Answer(metric=name, verdict=verdict, sentence=sentence)
         if stem in cautions:
             return Answer(metric=None, verdict="not asked", sentence=_ended(cautions[stem]))
     return Answer(metric=None, verdict="not asked", sentence=_ended(DEFAULT_REASON))
 
 
-def verdict_of(question: str, value: Value) -> str:
+def verdict_of(question: str, value: Value, *, is_known: bool = False) -> str:
     """Say whether an interval shows synthetic users to be worse than real ones.
 
     The distance from what real users get must exceed 1.96 standard errors, those of the value and
     of the ceiling together. A measure of copying is 0 by its definition where nobody was copied, so
-    that a ceiling which came out below 0 counts as 0.
+    that a ceiling which came out below 0 counts as 0. Where the ceiling `is_known` by construction
+    it has no standard error.
     """
     mean, real = value["value"], value["real_users"]
     if mean is None or real is None or value["low"] is None or value["high"] is None:
@@ -60,7 +63,7 @@ def verdict_of(question: str, value: Value) -> str:
     if question == "nobodys":
         real = max(real, 0.0)
     own = (value["high"] - value["low"]) / (2 * NORMAL_REACH)
-    others = (value["minimum_detectable"] or 0.0) / POWER_SHIFT
+    others = 0.0 if is_known else (value["minimum_detectable"] or 0.0) / POWER_SHIFT
     excess = real - mean if question == "complete" else mean - real
     return "worse" if excess > NORMAL_REACH * math.hypot(own, others) else "as real users"
 
@@ -92,6 +95,13 @@ def _covered(value: Value, _note: MetricNote) -> str:
     )
 
 
+def _told(value: Value, _note: MetricNote) -> str:
+    return (
+        f"Training users can be told from new users with an AUC of {number(value['value'])} "
+        f"({number(value['real_users'])} would be by chance)."
+    )
+
+
 def _copied(value: Value, _note: MetricNote) -> str:
     return (
         f"Users lie nearest to a training user {number(value['value'])} more often than chance "
@@ -109,6 +119,7 @@ _SENTENCES = {
     "PlausibilityKS": _plausibility,
     "NeighbourCoverage": _covered,
     "NeighbourRecall": _covered,
+    MEMBERSHIP: _told,
     "CopiedUsers": _copied,
 }
 _VERDICTS = {
@@ -121,4 +132,7 @@ _VERDICTS = {
     ("nobodys", "worse"): "Nearer to the training users than new real users are.",
     ("nobodys", "as real users"): "No copying beyond that of new real users was found.",
     ("nobodys", "open"): "Whether users were copied is open.",
+    (MEMBERSHIP, "worse"): "The synthetic users give training users away.",
+    (MEMBERSHIP, "as real users"): "No leak was found by these attacks, which is no guarantee.",
+    (MEMBERSHIP, "open"): "Whether training users are given away is open.",
 }

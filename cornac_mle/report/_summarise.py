@@ -24,6 +24,7 @@ FIRST = (
     "UnrealisticUsers",
     "PlausibilityKS",
     "NeighbourCoverage",
+    "MembershipInference",
     "CopiedUsers",
     "PopularityJS",
     "ProfileSizeKS",

@@ -24,6 +24,7 @@ HEADINGS = {
     "UnrealisticUsers": "unreal.\nusers",
     "PlausibilityKS": "plausib.\nKS",
     "NeighbourCoverage": "neighb.\ncoverage",
+    "MembershipInference": "member-\nship",
     "CopiedUsers": "copied\nusers",
     "PopularityJS": "popul.\nJS",
     "ProfileSizeKS": "size\nKS",

@@ -24,8 +24,14 @@ EXPLANATIONS = {
     ),
     "NeighbourPrecision": "The share of synthetic users who are near a real one.",
     "NeighbourDensity": "How many real users a synthetic user is near, on average.",
+    "MembershipInference": (
+        "How often somebody who sees synthetic users alone, and other real users for comparison, "
+        "puts a training user before a new one when asked which of the two was trained on: .5 is "
+        "chance, 1 always. It is a lower bound on what leaks, by two attacks, and no guarantee: "
+        "not differential privacy."
+    ),
     "CopiedUsers": (
-        "How much more often than a new real user a synthetic user lies nearest to a training "
+        "How much more often than chance gives a synthetic user lies nearest to a training "
         "user: .31 is what a set gets of which 31% are copies, 1 is copies only. About 0, or "
         "below, is right. It says nothing about realism."
     ),

@@ -25,6 +25,7 @@ COUNTED = {
     "PlausibilityKS": "away from real users",
     "NeighbourCoverage": "covered",
     "NeighbourRecall": "covered",
+    "MembershipInference": "AUC of telling members",
     "CopiedUsers": "copied",
 }
 """What a number counts: .58 beside "Believable?" is not how believable the users are."""
