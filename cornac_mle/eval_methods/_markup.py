@@ -1,6 +1,6 @@
 """What a notebook shows of an evaluation method."""
 
-from cornac_mle.markup import block, note
+from cornac_mle.files.markup import block, note
 from cornac_mle.report.report import Report
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cornac_mle.markup import block, named_values, shortened, table
+from cornac_mle.files.markup import block, named_values, shortened, table
 
 FIRST_USERS, FIRST_ITEMS = 5, 5
 """Users that are shown, and items of each."""

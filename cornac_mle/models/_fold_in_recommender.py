@@ -13,7 +13,7 @@ from cornac.models import Recommender
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_flag, check_name, refusal
-from cornac_mle.markup import block, named_values, note
+from cornac_mle.files.markup import block, named_values, note
 from cornac_mle.models._saved import load_model, rename_attributes
 from cornac_mle.models._spelling import spelled
 from cornac_mle.models._training_matrix import check_dataset, training_matrix

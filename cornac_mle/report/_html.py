@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cornac_mle.markup import block, named_values, note, table
+from cornac_mle.files.markup import block, named_values, note, table
 from cornac_mle.report import _layout
 from cornac_mle.report._numbers import number
 from cornac_mle.report.summary import Summary, Value

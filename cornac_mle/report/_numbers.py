@@ -2,7 +2,7 @@
 
 import math
 
-from cornac_mle.markup import printable as printable
+from cornac_mle.files.markup import printable as printable
 
 NO_VALUE = "-"
 

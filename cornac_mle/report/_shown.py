@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cornac_mle.markup import NO_FORMULAS
+from cornac_mle.files.markup import NO_FORMULAS
 from cornac_mle.report._svg import as_svg
 
 if TYPE_CHECKING:

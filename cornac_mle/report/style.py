@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cornac_mle.markup import shortened as shortened
+from cornac_mle.files.markup import shortened as shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,9 +22,9 @@ from cornac_mle.adapters._positive_factors import poisson_fold_in
 from cornac_mle.adapters._probable_points import likely_points, ridge, temperature
 from cornac_mle.adapters._rows import nearest_users
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
-from cornac_mle.item_holdout import hold_out_share
 from cornac_mle.models.fold_in import fold_in_scores
 from cornac_mle.profiles import Profiles
+from cornac_mle.sampling.item_holdout import hold_out_share
 from worlds import profiles, rated, taste_world
 
 # Cornac says that a model is fitted again.

@@ -12,7 +12,6 @@ from cornac_mle.adapters.adapter import Adapter
 from cornac_mle.adapters.table import adapter_of, check_samplable
 from cornac_mle.adapters.unseen import unseen_scores
 from cornac_mle.checks import check_seed, refusal, written
-from cornac_mle.item_holdout import hold_out_share
 from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
 from cornac_mle.models.cloning import finite, fitted_or_refused, fresh_clone, frozen, to_evaluation
 from cornac_mle.models.sampled._calibrated_link import fit_inverse_temperature, fit_offsets
@@ -24,6 +23,7 @@ from cornac_mle.models.sampled._user_densities import (
 )
 from cornac_mle.models.validation import Validation
 from cornac_mle.profiles import dataset_items, dataset_users
+from cornac_mle.sampling.item_holdout import hold_out_share
 from cornac_mle.sampling.latent_densities import size_scores
 from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
 from cornac_mle.sampling.sizes import draw_sizes, size_distribution

@@ -21,7 +21,7 @@ from cornac_mle import (
     compare,
 )
 from cornac_mle.eval_methods import RatioSplit
-from cornac_mle.markup import CLASS, block, table
+from cornac_mle.files.markup import CLASS, block, table
 from cornac_mle.metrics import PlausibilityKS, PopularityJS, UnrealisticUsers
 from cornac_mle.report import progress as progress_module
 from cornac_mle.report.measurement import Measurement
