@@ -12,13 +12,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
+from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, Scorer
 from cornac_mle.sparse import user_of
+from cornac_mle.workers import in_threads
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Candidates for the ridge, in users."""
 BLOCK_USERS = 256
-"""Users who are scored together by the dual; memory, and a little time, depend on it."""
+"""Users of one dense product of the dual."""
+SPARSE_COST = 30
+"""Time of a multiplication in a product with a sparse array, in those of a dense product."""
 BLOCK_ROWS = 256
 """Rows of a matrix that are transposed together."""
 
@@ -80,28 +83,72 @@ class EasePredictor(LeaveOneOutPredictor):
         diagonal = self.diagonal + np.einsum("gi,gi->i", mapped, solved, dtype=np.float64)
         return replace(self, diagonal=diagonal, left_out=(mapped, solved))
 
-    def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
-        """Score all items: (yB)_j = y_j - (yP)_j / P_jj, (n_block, n_items)."""
-        scores = self.apply(profiles)
-        scores /= -self.diagonal.astype(np.float32)
-        scores[user_of(profiles), profiles.indices] += 1
+    def scorer(self, profiles: sp.csr_array) -> Scorer:
+        """Prepare to score all items: (yB)_j = y_j - (yP)_j / P_jj, (n_block, n_items)."""
+        image = self.applier(profiles)
+        divisor = -self.diagonal.astype(np.float32)
+
+        def scores(rows: slice) -> NDArray[np.float32]:
+            found, block = image(rows), profiles[rows]
+            found /= divisor
+            found[user_of(block), block.indices] += 1
+            return found
+
         return scores
 
     def apply(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Map a block of profiles y to dense yP, (n_block, n_items)."""
-        if self.dual:
-            image = np.empty(profiles.shape, dtype=np.float32)
-            for start in range(0, len(image), BLOCK_USERS):
-                block = slice(start, start + BLOCK_USERS)
-                shared = (self.reference @ profiles[block].T).toarray()  # items in common
-                _turn(self.reference.T @ (self.core @ shared), image[block])
-            image /= np.float32(-self.setting)
-            image[user_of(profiles), profiles.indices] += np.float32(1 / self.setting)
+        return self.applier(profiles)(slice(0, profiles.shape[0]))
+
+    def applier(self, profiles: sp.csr_array) -> Scorer:
+        """Prepare to map blocks of profiles y to dense yP, (n_block, n_items)."""
+        duals = self._duals(profiles) if self.dual else None
+
+        def image(rows: slice) -> NDArray[np.float32]:
+            block = profiles[rows]
+            if duals is None:
+                found = np.asarray(block @ self.core)
+            else:
+                found = self._from_duals(duals[rows])
+                found[user_of(block), block.indices] += np.float32(1 / self.setting)
+            if self.left_out is not None:
+                mapped, solved = self.left_out
+                found += (block @ mapped.T) @ solved
+            return found
+
+        return image
+
+    def _duals(self, profiles: sp.csr_array) -> NDArray[np.float32]:
+        """Compute yX'M, (n_profiles, n_users), in the order of products that takes less time."""
+        n_users, n_profiles = self.reference.shape[0], profiles.shape[0]
+        duals = np.empty((n_profiles, n_users), dtype=np.float32)
+
+        def by_users(start: int) -> None:
+            some = slice(start, start + BLOCK_USERS)
+            weights = self.reference.T @ self.core[:, some]  # (n_items, n_block)
+            duals[:, some] = profiles @ weights
+
+        def by_profiles(start: int) -> None:
+            some = slice(start, start + BLOCK_USERS)
+            shared = (profiles[some] @ self.reference.T).toarray()  # items in common
+            duals[some] = shared @ self.core
+
+        if (self.reference.nnz + profiles.nnz) * SPARSE_COST < n_users * n_profiles:
+            in_threads(by_users, range(0, n_users, BLOCK_USERS))
         else:
-            image = np.asarray(profiles @ self.core)
-        if self.left_out is not None:
-            mapped, solved = self.left_out
-            image += (profiles @ mapped.T) @ solved
+            in_threads(by_profiles, range(0, n_profiles, BLOCK_USERS))
+        return duals
+
+    def _from_duals(self, duals: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute -yX'MX / ridge, (n_block, n_items)."""
+        image = np.empty((len(duals), self.reference.shape[1]), dtype=np.float32)
+        for start in range(0, len(image), BLOCK_USERS):
+            some = slice(start, start + BLOCK_USERS)
+            turned = self.reference.T @ duals[some].T  # (n_items, n_block)
+            for first in range(0, len(turned), BLOCK_ROWS):
+                rows = slice(first, first + BLOCK_ROWS)
+                image[some, rows] = turned[rows].T
+        image /= np.float32(-self.setting)
         return image
 
 
@@ -124,10 +171,3 @@ def _explained(reference: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np
     by_item = reference.T.tocsr()
     holders = np.split(by_item.indices, by_item.indptr[1:-1])
     return np.asarray([core[users[:, np.newaxis], users].sum() for users in holders])
-
-
-def _turn(matrix: NDArray[np.float32], turned: NDArray[np.float32]) -> None:
-    """Transpose into `turned`, a few rows at a time, which a processor's cache holds."""
-    for start in range(0, len(matrix), BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        turned[:, rows] = matrix[rows].T

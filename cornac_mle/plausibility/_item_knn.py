@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
+from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, Scorer
 from cornac_mle.sparse import user_of
 
 NEIGHBOURS = (50, 200)
@@ -63,21 +63,27 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         kept = np.setdiff1d(np.arange(self.reference.shape[0]), users)
         return type(self).fit(self.reference[kept], int(self.setting))
 
-    def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
-        """Sum the similarities to the items held, (n_block, n_items)."""
-        n_users, n_items = profiles.shape
-        votes = np.diff(self.weights.indptr)  # items that each item votes for, (n_items,)
-        scores = np.zeros((n_users, n_items), dtype=np.float32)
-        for first in range(0, n_users, BLOCK_USERS):
-            block = profiles[first : first + BLOCK_USERS]
-            counts = votes[block.indices]
-            starts = self.weights.indptr[block.indices] - (np.cumsum(counts) - counts)
-            place = np.repeat(starts, counts) + np.arange(counts.sum())
-            target = np.repeat(n_items * user_of(block), counts) + self.weights.indices[place]
-            # Faster than a sparse product, of which every item has a score, or nearly so.
-            own = scores[first : first + BLOCK_USERS].reshape(-1)
-            np.add.at(own, target, self.weights.data[place])
+    def scorer(self, profiles: sp.csr_array) -> Scorer:
+        """Prepare to sum the similarities to the items held, (n_block, n_items)."""
+
+        def scores(rows: slice) -> NDArray[np.float32]:
+            block = profiles[rows]
+            found = np.zeros(block.shape, dtype=np.float32)
+            for first in range(0, len(found), BLOCK_USERS):
+                some = slice(first, first + BLOCK_USERS)
+                self._add_votes(block[some], found[some].reshape(-1))
+            return found
+
         return scores
+
+    def _add_votes(self, profiles: sp.csr_array, scores: NDArray[np.float32]) -> None:
+        """Add the votes for each item to the scores, (n_block * n_items,).
+
+        Faster than a sparse product, of which every item has a score, or nearly so.
+        """
+        votes = self.weights[profiles.indices]  # (nnz, n_items)
+        first = profiles.shape[1] * user_of(profiles)
+        np.add.at(scores, np.repeat(first, np.diff(votes.indptr)) + votes.indices, votes.data)
 
 
 def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:

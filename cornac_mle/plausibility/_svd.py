@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
+from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, Scorer
 from cornac_mle.sparse import user_of
 
 RANKS = (8, 16, 32)
@@ -53,9 +53,14 @@ class SvdPredictor(LeaveOneOutPredictor):
         kept = np.setdiff1d(np.arange(self.reference.shape[0]), users)
         return type(self).fit(self.reference[kept], int(self.setting))
 
-    def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
-        """Score all items: (yVV')_j - y_j (VV')_jj, (n_block, n_items)."""
-        scores = np.asarray((profiles @ self.components.T) @ self.components)
+    def scorer(self, profiles: sp.csr_array) -> Scorer:
+        """Prepare to score all items: (yVV')_j - y_j (VV')_jj, (n_block, n_items)."""
         diagonal = np.einsum("ki,ki->i", self.components, self.components)
-        scores[user_of(profiles), profiles.indices] -= diagonal[profiles.indices]
+
+        def scores(rows: slice) -> NDArray[np.float32]:
+            block = profiles[rows]
+            found = np.asarray((block @ self.components.T) @ self.components)
+            found[user_of(block), block.indices] -= diagonal[block.indices]
+            return found
+
         return scores

@@ -51,6 +51,8 @@ FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
 """Families of judges; the first is the primary one."""
 BLOCK_USERS = 1024
 """Profiles scored together: the largest dense array is one of 1,024 users x all items."""
+PREPARED_USERS = 8192
+"""Profiles that a predictor is prepared for at a time, by arrays of them x reference users."""
 FOLDS = 10
 """Groups of reference users; each is scored by weights fitted on the others."""
 PLANTED_SHARE = 0.25
@@ -93,7 +95,16 @@ def item_evidence(
     n_users : int
         Number of reference users that the counts are of; the predictor may know fewer.
     """
-    scores = predictor.scores(profiles)
+    return _evidence(profiles, predictor.scores(profiles), user_counts, n_users)
+
+
+def _evidence(
+    profiles: sp.csr_array,
+    scores: NDArray[np.float32],
+    user_counts: NDArray[np.float64],
+    n_users: int,
+) -> NDArray[np.float64]:
+    """Collect the evidence of `item_evidence` from the scores of all items, (n_block, n_items)."""
     user, item = user_of(profiles), profiles.indices
     percentile = held_percentiles(profiles, scores)
     predicted = n_users * np.maximum(scores[user, item].astype(np.float64), 0)  # users
@@ -258,17 +269,27 @@ class PlausibilityModel:
         described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
 
-        def describe_block(first: int) -> None:
-            rows = judged[first : first + BLOCK_USERS]
-            block = pattern(profiles[rows])
-            log_genuine = self.log_genuine(block)
+        for first in range(0, judged.size, PREPARED_USERS):
+            rows = judged[first : first + PREPARED_USERS]
+            described[rows] = self._described(pattern(profiles[rows]))
+        return described
+
+    def _described(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+        """Describe profiles of at least 2 items, block by block."""
+        described = np.empty((profiles.shape[0], 2 + len(QUANTILES)))
+        scorer = self.predictor.scorer(profiles)
+
+        def describe_block(start: int) -> None:
+            rows = slice(start, start + BLOCK_USERS)
+            block = profiles[rows]
+            log_genuine = self._log_genuine(block, scorer(rows))
             raw = _mean_by_user(block, log_genuine)
             within = _circumstances(block, self.user_counts).clip(*self.bounds)
             described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
             described[rows, 1] = raw
             described[rows, 2:] = _quantiles_by_user(block, log_genuine)
 
-        in_threads(describe_block, range(0, judged.size, BLOCK_USERS))
+        in_threads(describe_block, range(0, profiles.shape[0], BLOCK_USERS))
         return described
 
     def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:
@@ -276,8 +297,14 @@ class PlausibilityModel:
 
         Profiles hold 1 wherever something is stored, and every user has an item.
         """
+        return self._log_genuine(profiles, self.predictor.scores(profiles))
+
+    def _log_genuine(
+        self, profiles: sp.csr_array, scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Log probability that each held item is genuine, from the scores of all items."""
         n_users = self.predictor.reference.shape[0]
-        evidence = item_evidence(profiles, self.predictor, self.user_counts, n_users)
+        evidence = _evidence(profiles, scores, self.user_counts, n_users)
         return _log_genuine(self.regression, evidence, self.log_unseen)
 
 

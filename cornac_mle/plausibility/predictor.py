@@ -5,7 +5,8 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,8 +18,11 @@ it."""
 LEFT_OUT_BITS = 16
 """Bits of a float32 that its bin leaves out: 128 bins for each power of 2. More where there are
 fewer than 2,048 items."""
-BINNED_POWERS = 12
+BINNED_POWERS = 20
 """Powers of 2 below the largest score that have bins."""
+
+
+Scorer: TypeAlias = Callable[[slice], NDArray[np.float32]]
 
 
 class LeaveOneOutPredictor(ABC):
@@ -41,8 +45,19 @@ class LeaveOneOutPredictor(ABC):
         """Fit the predictor at each setting that is worth a try."""
 
     @abstractmethod
+    def scorer(self, profiles: sp.csr_array) -> Scorer:
+        """Prepare to score all items for profiles (float32 ones), block by block.
+
+        Returns
+        -------
+        callable
+            Maps a slice of the rows of `profiles` to their yB, (n_block, n_items).
+        """
+
+    @final
     def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Score all items for a block of profiles (float32 ones): yB, (n_block, n_items)."""
+        return self.scorer(profiles)(slice(0, profiles.shape[0]))
 
     @abstractmethod
     def without(self, users: NDArray[np.intp]) -> Self:
