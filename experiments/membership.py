@@ -56,7 +56,7 @@ from cornac_mle.metrics import (
 )
 from cornac_mle.metrics.membership_attacks import nearest
 from cornac_mle.null_models.corruption import popularity_draws, swap
-from cornac_mle.report.style import SYNTHETIC, new_figure, save
+from cornac_mle.report.style import MARKERS, REAL, SYNTHETIC, new_figure, save, styled
 from cornac_mle.stats.conformal import conformal_p_values
 
 NULL_SETS = (
@@ -265,27 +265,35 @@ def curve_rows(name: str, data: Path, seed: int) -> Rows:
 
 def draw(table: pd.DataFrame, file: Path) -> None:
     """Draw flagged against membership, a panel each data set: below left is where to be."""
-    sets = list(dict.fromkeys(table["dataset"]))
-    figure = new_figure(3.2 * len(sets), 3.6)
-    names = list(dict.fromkeys(table["model"]))
-    for place, name in enumerate(sets):
-        axes = figure.add_subplot(1, len(sets), place + 1)
-        own = table[table["dataset"] == name].pivot_table(
-            index="model", columns="metric", values=["value", "ceiling"]
-        )
-        for number, model in enumerate(names):
-            if model in own.index:
-                x, y = (
-                    own.loc[model, ("value", FLAGGED)],
-                    own.loc[model, ("value", "MembershipInference")],
+    sets, names = (list(dict.fromkeys(table[column])) for column in ("dataset", "model"))
+    figure = new_figure(2.7 * len(sets), 3.6)
+    with styled():
+        for place, name in enumerate(sets):
+            axes = figure.add_subplot(1, len(sets), place + 1)
+            own = table[table["dataset"] == name].set_index(["metric", "model"])
+            flagged, told = own.loc[FLAGGED], own.loc["MembershipInference"]
+            for number, model in enumerate(names):
+                axes.errorbar(
+                    flagged.loc[model, "value"],
+                    told.loc[model, "value"],
+                    xerr=[
+                        [flagged.loc[model, "value"] - flagged.loc[model, "low"]],
+                        [flagged.loc[model, "high"] - flagged.loc[model, "value"]],
+                    ],
+                    yerr=[
+                        [told.loc[model, "value"] - told.loc[model, "low"]],
+                        [told.loc[model, "high"] - told.loc[model, "value"]],
+                    ],
+                    fmt=MARKERS[number],
+                    color=SYNTHETIC[number % len(SYNTHETIC)],
+                    label=model if not place else None,
                 )
-                axes.plot(x, y, "o", color=SYNTHETIC[number % len(SYNTHETIC)])
-                axes.annotate(model, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
-        axes.axvline(own[("ceiling", FLAGGED)].iloc[0], color="#1b1b1b", lw=0.8)
-        axes.axhline(0.5, color="#1b1b1b", lw=0.8)
-        axes.set(title=name, xlabel="flagged by the worst judge", xlim=(0, 1), ylim=(0.45, 1.02))
-        if not place:
-            axes.set_ylabel("AUC of membership")
+            axes.axvline(flagged["ceiling"].iloc[0], color=REAL, lw=1, zorder=0)
+            axes.axhline(0.5, color=REAL, lw=1, zorder=0)
+            axes.set(title=name, xlim=(-0.02, 1.02), ylim=(0.45, 1.01))
+        figure.supxlabel("users flagged by the worst judge (line: real users)")
+        figure.supylabel("AUC of membership (line: chance)")
+        figure.legend(loc="outside upper center", ncols=len(names))
     save(figure, file)
 
 

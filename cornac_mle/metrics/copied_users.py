@@ -196,23 +196,25 @@ def copying_excess(
     Notes
     -----
     With w the share of judged users whose nearest neighbour is real user r, e what chance gives it,
-    and t = 1 if r is a training user, share = sum w t, and the variance of its distance from what
-    chance gives is sum (w - e)^2 (t - share)^2: judged users with the same nearest neighbour are
-    one observation.
+    t = 1 if r is a training user, s = sum w t and s_0 = sum e t, the variance of the excess v is
+    that of s - (1 - v) s_0, divided by (1 - s_0)^2: sum (w (t - s) - (1 - v) e (t - s_0))^2. Judged
+    users with the same nearest neighbour are one observation.
     """
     real = train.concat(held_out)
     is_train = np.arange(len(real)) < len(train)
     own = len(train) if themselves else None
     weights, shares = _nearest(users.matrix, real.matrix, is_train, own)
     neutral = len(train) / (len(real) - themselves)
-    share, left = float(np.mean(shares)), weights
+    share = float(np.mean(shares))
+    expected, by_luck = np.zeros(len(real)), 0.0
     if by_chance is not None:
         popularity = by_chance.popularity_weight(weights)
         expected = popularity * by_chance.popularity + (1 - popularity) * by_chance.reference
-        neutral += float(expected @ is_train) - len(train) / len(real)
-        left = weights - expected
-    error = np.sqrt(np.sum(left**2 * (is_train - share) ** 2))
-    return float((share - neutral) / (1 - neutral)), float(error / (1 - neutral)), shares
+        by_luck = float(expected @ is_train)
+        neutral += by_luck - len(train) / len(real)
+    value = (share - neutral) / (1 - neutral)
+    left = weights * (is_train - share) - (1 - value) * expected * (is_train - by_luck)
+    return value, float(np.sqrt(np.sum(left**2))) / (1 - neutral), shares
 
 
 def _nearest(
