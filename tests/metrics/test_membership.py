@@ -16,7 +16,6 @@ from cornac_mle.metrics.membership_attacks import ATTACKS, exposure, nearest
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.null_models.corruption import popularity_draws, swap
-from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.profiles import Profiles
 from cornac_mle.stats.auc import area, auc_with_error, null_auc_error
 from cornac_mle.stats.privacy import epsilon_lower_bound
@@ -90,14 +89,6 @@ def test_epsilon_by_hand():
 
 
 # -------------------------------------------------------------------------------------- attacks
-
-
-def test_one_ridge_is_that_of_all_ridges(world):
-    for users in (world.matrix[:60], world.matrix):  # dual and primal
-        one, other = EasePredictor.at(100.0, users), EasePredictor.at_each([100.0], users)[0]
-        assert one.dual == other.dual
-        assert np.allclose(one.core, other.core, atol=1e-6)
-        assert np.allclose(one.diagonal, other.diagonal)
 
 
 def test_nearest_is_the_naive_one(world):
