@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cornac_mle.auditing import audit
     from cornac_mle.comparison import all_metrics, compare, default_metrics
+    from cornac_mle.diagnostics.exposed_users import exposed_users
     from cornac_mle.diagnostics.flagged_users import flagged_users
     from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs, implausible_pairs
     from cornac_mle.diagnostics.rare_pairs import LowPairs
@@ -63,10 +65,12 @@ _HOMES = {
     "TrainingUsers": "cornac_mle.models.training_users",
     "VAE": "cornac_mle.models.vae.model",
     "all_metrics": "cornac_mle.comparison",
+    "audit": "cornac_mle.auditing",
     "compare": "cornac_mle.comparison",
     "default_metrics": "cornac_mle.comparison",
     "LowPairs": "cornac_mle.diagnostics.rare_pairs",
     "curveball": "cornac_mle.null_models.curveball",
+    "exposed_users": "cornac_mle.diagnostics.exposed_users",
     "forbidden_pairs": "cornac_mle.diagnostics.forbidden_pairs",
     "implausible_pairs": "cornac_mle.diagnostics.forbidden_pairs",
     "flagged_users": "cornac_mle.diagnostics.flagged_users",
@@ -101,9 +105,11 @@ __all__ = [
     "SplitMetric",
     "TrainingUsers",
     "all_metrics",
+    "audit",
     "compare",
     "curveball",
     "default_metrics",
+    "exposed_users",
     "flagged_users",
     "forbidden_pairs",
     "implausible_pairs",

@@ -12,6 +12,8 @@ LARGEST_COUNT = 2**32 - 1
 scikit-learn and PyTorch all take."""
 MOST_BITS = 1024
 """Longest integer that is spelled out in a message; floats end there."""
+LEAST_SHARE = 1e-12
+"""Smallest level or share: far below it limits have no digits left, and 1 / share overflows."""
 MOST_CHARACTERS = 500
 """Longest value in a message; what is longer is cut."""
 
@@ -119,8 +121,11 @@ def check_reals(name: str, values: object) -> npt.NDArray[np.float64]:
 
 
 def check_share(name: str, value: object) -> float:
-    """Return `value` as a float in the open interval (0, 1), or raise."""
-    return check_number(name, value, above=0.0, below=1.0)
+    """Return `value` as a float in the open interval (0, 1), at least `LEAST_SHARE`, or raise."""
+    share = check_number(name, value, above=0.0, below=1.0)
+    if share < LEAST_SHARE:
+        raise ValueError(refusal(name, f"be at least {LEAST_SHARE:g}", share))
+    return share
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from cornac.metrics import NDCG, RankingMetric, RatingMetric, Recall
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_different_names, check_entries, refusal
+from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
     MMD,
@@ -21,6 +23,7 @@ from cornac_mle.metrics import (
     FrontierMissing,
     FrontierUnrealistic,
     HeldOutLogLikelihood,
+    MembershipInference,
     MissingShare,
     NeighbourCoverage,
     NeighbourDensity,
@@ -35,14 +38,16 @@ from cornac_mle.metrics import (
     UnrealisticShare,
     UnrealisticUsers,
 )
-from cornac_mle.models.cloning import fresh_clone, is_fixed
+from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
+from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
+from cornac_mle.report.run_folder import made_now
 
 logger = logging.getLogger("cornac_mle")
 
 
 def default_metrics() -> list[Any]:
-    """Metrics of `compare`: six of realism, two more judges, two of Cornac's own.
+    """Metrics of `compare`: seven of realism, two more judges, two of Cornac's own.
 
     Examples
     --------
@@ -55,6 +60,7 @@ def default_metrics() -> list[Any]:
         UnrealisticUsers(alpha=0.05, judge="svd"),
         PlausibilityKS(),
         NeighbourCoverage(k=5),
+        MembershipInference(),
         CopiedUsers(),
         PopularityJS(),
         ProfileSizeKS(),
@@ -90,6 +96,7 @@ def all_metrics() -> list[RealismMetric]:
         FrontierUnrealistic(),
         FrontierMissing(),
         MMD(),
+        MembershipInference(),
         CopiedUsers(),
         Authenticity(),
         PopularityJS(),
@@ -114,7 +121,8 @@ def compare(
     """Compare models by the users they make up, and as recommenders of unseen users.
 
     A model whose fit or measurement raises an error costs its own rows: `Report.failed` says why,
-    and the others stand.
+    and the others stand. What takes longer than two seconds shows its progress in a terminal or a
+    notebook, unless `on_fit` is given.
 
     Parameters
     ----------
@@ -138,7 +146,8 @@ def compare(
         Function that is called before each fit with the model's name and the number of fits done.
     report : Report, optional
         Report to fill as models finish, so that what is finished is kept where a comparison is
-        interrupted; a new one if not given. The report of an evaluation method stays as it was.
+        interrupted; a new one if not given. The report of an evaluation method stays as it was. One
+        that is given gets no users to look at: `diagnostics.gallery.look_at` adds them.
 
     Returns
     -------
@@ -166,11 +175,16 @@ def compare(
     chosen = default_metrics() if metrics is None else checked_metrics(metrics)
     for fit_seed in fit_seeds:
         check_count("fit_seeds", fit_seed, minimum=0)
+    started = time.monotonic()
     method = _method(data, rating_threshold, seed)
     fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
     first_error: Exception | None = None
-    with method.report.redirected(Report() if report is None else report) as filled:
+    with (
+        method.report.redirected(Report() if report is None else report) as filled,
+        Progress(len(fits), is_shown=on_fit is None) as progress,
+    ):
         for number, (model, parameters) in enumerate(fits):
+            progress.begin(model.name)
             if on_fit is not None:
                 on_fit(model.name, number)
             before = len(filled.entries)
@@ -184,11 +198,26 @@ def compare(
             except Exception as error:  # whatever a model does, the others stand
                 first_error = first_error or error
                 del filled.entries[before:]
-                filled.failed[model.name] = f"{type(error).__name__}: {error}"
+                filled.failed[model.name] = failure(error)
                 logger.warning("%s failed: %s", model.name, filled.failed[model.name])
+            if report is None:
+                _look_at(filled, method)
+            progress.end()
         if first_error is not None and not filled.entries:
             raise first_error
-    return filled
+        filled.made = filled.made or made_now(started, {"seed": method.seed}, "")
+    compared: Report = filled
+    return compared
+
+
+def _look_at(report: Report, method: HeldOutUsers) -> None:
+    """Choose users to look at, and take note of the judge; scores stand without it."""
+    if report.synthetic:  # else no metric has asked the judge
+        report.evaluator = method.evaluator
+        try:
+            look_at(report, method.evaluator)
+        except Exception as error:
+            report.notes.append(f"no users to look at: {type(error).__name__}: {error}")
 
 
 def checked_models(models: object) -> list[Recommender]:

@@ -14,6 +14,12 @@ from cornac.data import Dataset
 from cornac.models import Recommender
 
 from cornac_mle.checks import refusal
+from cornac_mle.files.ids import Ids, as_ids, known_ids
+from cornac_mle.files.ids import check_alike as check_alike
+from cornac_mle.files.ids import check_one_type as check_one_type
+from cornac_mle.files.ids import ids_index as ids_index
+from cornac_mle.files.ids import sorted_ids as sorted_ids
+from cornac_mle.files.ids import spelled_id as spelled_id
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import existing_file
@@ -27,13 +33,8 @@ from cornac_mle.files.profile_layouts import (
     to_arrays,
     to_table,
 )
+from cornac_mle.files.profile_markup import profiles_html
 from cornac_mle.files.refusals import naming_file
-from cornac_mle.ids import Ids, as_ids, known_ids
-from cornac_mle.ids import check_alike as check_alike
-from cornac_mle.ids import check_one_type as check_one_type
-from cornac_mle.ids import ids_index as ids_index
-from cornac_mle.ids import sorted_ids as sorted_ids
-from cornac_mle.ids import spelled_id as spelled_id
 from cornac_mle.sparse import (
     FloatArray,
     IndexArray,
@@ -271,6 +272,9 @@ class Profiles:
     def __repr__(self) -> str:
         size = f"{len(self):,} users x {len(self.item_ids):,} items"
         return f"Profiles({size}, {self.matrix.nnz:,} preferences)"
+
+    def _repr_html_(self) -> str:
+        return profiles_html(self.matrix, self.user_ids, self.item_ids)
 
     def __len__(self) -> int:
         """Count the users."""

@@ -57,7 +57,8 @@ def measure(variant: str, seeds: list[int], split_seed: int) -> None:
             copy = fitted.with_latent(latent)
             copy.name, copy.trainable = f"VAE {latent}", False
             method.evaluate(copy, default_metrics(), user_based=True, show_validation=False)
-    output_console().print(score_table(method.report))
+    console = output_console()
+    console.print(score_table(method.report.summary(), console.width))
     for metric in ("UnrealisticUsers@0.05", "PlausibilityKS"):
         for other in ("VAE mixture", "VAE posterior"):
             one = method.report.difference(metric, "VAE prior", other)

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from cornac import models as cornac
@@ -48,6 +47,8 @@ from cornac_mle.metrics import (
     ProfileSizeKS,
     UnrealisticUsers,
 )
+from cornac_mle.report.placing import Named, place_labels
+from cornac_mle.report.style import draw_ends, look
 
 RANKING = "NDCG@100"
 TIMED_USERS = 1_000
@@ -57,12 +58,6 @@ DENSITY, OWN_DISTRIBUTION, OURS, TUNED = (
     "ours",
     "ours, tuned",
 )
-KINDS = {
-    DENSITY: ("tab:blue", "o"),
-    OWN_DISTRIBUTION: ("tab:orange", "s"),
-    OURS: ("tab:green", "D"),
-    TUNED: ("tab:green", "*"),
-}
 
 
 def cornacs(seed: int) -> dict[str, Any]:
@@ -167,92 +162,45 @@ def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
     figure, axes = panels(1, len(sets), (8.2 * len(sets), 7.6), sharey=True)
+    kinds = list(dict.fromkeys(table["kind"]))
     for axis, name in zip(axes[0], sets, strict=True):
-        own = table[table["dataset"] == name]
-        flagged = own[own["metric"] == FLAGGED].set_index("model")
-        ranking = own[own["metric"] == RANKING].set_index("model")["value"]
-        axis.axhline(flagged["floor"].iloc[0], color="tab:red", ls="--", lw=1, zorder=0)
-        axis.axhline(flagged["ceiling"].iloc[0], color="tab:gray", ls="--", lw=1, zorder=0)
-        for kind, (color, marker) in KINDS.items():
+        flagged, ranking = flagged_and_ranking(table, name)
+        draw_ends(axis, flagged["ceiling"].iloc[0], flagged["floor"].iloc[0])
+        for place, kind in enumerate(kinds):
             some = flagged[flagged["kind"] == kind]
             errors = [some["value"] - some["low"], some["high"] - some["value"]]
             axis.errorbar(
                 ranking[some.index],
                 some["value"],
                 errors,
-                fmt=marker,
-                color=color,
-                ms=13 if marker == "*" else 8,
                 elinewidth=0.8,
-                ecolor=mpl.colors.to_rgba(color, 0.45),
-                label=kind,
-                mec="white",
+                **look(place).points(kind) | {"markersize": 7.5},
             )
         axis.set(xlim=(-0.02, ranking.max() * 1.13), ylim=(-0.03, 1.06))
-        axis.set_xlabel("NDCG@100 of unseen users  (better to the right)", fontsize=11)
-        axis.set_title(name.replace("_", " "), loc="left", weight="bold")
-        left, right = axis.get_xlim()
-        for height, text, across, side in (
-            (flagged["floor"].iloc[0], "independent popularity", right - 0.003, "right"),
-            (flagged["ceiling"].iloc[0], "real users", left + 0.003, "left"),
-        ):
-            axis.text(across, height + 0.008, text, fontsize=9, color="dimgray", ha=side)
-        figure.canvas.draw()
-        label(axis, ranking, flagged["value"])
+        axis.set_xlabel("NDCG@100 of unseen users  (better to the right)")
+        axis.set_title(name.replace("_", " "))
     axes[0][0].set_ylabel(
         "made-up users that no real user is like  (better below)\n"
-        "flagged at .05, worst of three judges, 95% interval",
-        fontsize=11,
+        "flagged at .05, worst of three judges, 95% interval"
     )
-    axes[0][-1].legend(loc="lower left", fontsize=10, frameon=False, bbox_to_anchor=(0, 0.1))
+    handles = axes[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=6, frameon=False)
+    for axis, name in zip(axes[0], sets, strict=True):
+        flagged, ranking = flagged_and_ranking(table, name)
+        points = [
+            Named(str(row.Index), across, row.value, across, across, row.low, row.high)
+            for row, across in zip(flagged.itertuples(), ranking, strict=True)
+        ]
+        lines = [(None, flagged["ceiling"].iloc[0]), (None, flagged["floor"].iloc[0])]
+        place_labels(axis, points, lines=lines)
     return figure
 
 
-def label(axis: Any, across: pd.Series, height: pd.Series) -> None:
-    """Write each name beside its point, where it meets the fewest names and points."""
-    renderer = axis.figure.canvas.get_renderer()
-    points = axis.transData.transform(np.column_stack([across, height[across.index]]))
-    taken: list[Any] = []
-    for (x, y), name in zip(points, across.index, strict=True):
-        best, fewest = None, np.inf
-        for distance in (9, 20, 34, 50):
-            for angle in np.arange(0, 360, 30):
-                dx, dy = distance * np.cos(np.radians(angle)), distance * np.sin(np.radians(angle))
-                ha = "left" if dx > 1 else "right" if dx < -1 else "center"
-                note = axis.annotate(
-                    name,
-                    (x, y),
-                    (dx, dy),
-                    xycoords="figure pixels",
-                    textcoords="offset points",
-                    fontsize=9,
-                    ha=ha,
-                    va="center",
-                )
-                box = note.get_window_extent(renderer).expanded(1.03, 1.1)
-                note.remove()
-                meets = sum(box.overlaps(other) for other in taken)
-                meets += sum(box.contains(*point) for point in points)
-                meets += 0 if axis.bbox.x0 < box.x0 and box.x1 < axis.bbox.x1 else 5
-                if meets + distance / 1000 < fewest:
-                    best, fewest = (dx, dy, ha, box), meets + distance / 1000
-        dx, dy, ha, box = best
-        taken.append(box)
-        arrow = (
-            {"arrowstyle": "-", "lw": 0.5, "color": "gray", "shrinkB": 4}
-            if fewest > 0.015
-            else None
-        )
-        axis.annotate(
-            name,
-            (across[name], height[name]),
-            (dx, dy),
-            textcoords="offset points",
-            fontsize=9,
-            ha=ha,
-            va="center",
-            arrowprops=arrow,
-        )
+def flagged_and_ranking(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Share of users flagged, with all columns, and ranking of one data set, by model."""
+    own = table[table["dataset"] == name]
+    ranking = own[own["metric"] == RANKING].set_index("model")["value"]
+    return own[own["metric"] == FLAGGED].set_index("model").loc[ranking.index], ranking
 
 
 if __name__ == "__main__":

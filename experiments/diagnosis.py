@@ -22,6 +22,7 @@ from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import PMF, VAE, Filtered, GenerativeRecommender, HeldOutUsers, MMDTuning
 from cornac_mle.metrics import ClassifierTest, CopiedUsers, NeighbourCoverage, UnrealisticUsers
+from cornac_mle.report.style import draw_ends, look
 
 SETS = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 FLAGGED = "UnrealisticUsers@0.05 (worst)"
@@ -79,24 +80,21 @@ def draw(table: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(table["dataset"]))
     labels = list(dict.fromkeys(table["model"]))
     height = {label: -place for place, label in enumerate(labels)}
-    colours = {"ladder": "tab:blue", "remedy": "tab:orange", "other model": "tab:purple"}
-    figure, axes = panels(1, len(sets), (2.6 + 2.5 * len(sets), 4.6), sharey=True)
+    looks = {kind: look(place) for place, kind in enumerate(dict.fromkeys(table["kind"]))}
+    figure, axes = panels(1, len(sets), (2.6 + 2.5 * len(sets), 4.8), sharey=True)
     for axis, name in zip(axes[0], sets, strict=True):
         own = table[(table["dataset"] == name) & (table["metric"] == FLAGGED)]
         for row in own.itertuples():
             error = [[row.value - row.low], [row.high - row.value]]
-            axis.errorbar(
-                row.value, height[row.model], xerr=error, fmt="o", color=colours[row.kind], ms=5
-            )
-        axis.axvline(own["ceiling"].iloc[0], color="tab:green", ls="--", label="real users")
-        axis.axvline(own["floor"].iloc[0], color="tab:red", ls="--", label="popularity")
+            known = axis.get_legend_handles_labels()[1]
+            points = looks[row.kind].points(None if row.kind in known else row.kind)
+            axis.errorbar(row.value, height[row.model], xerr=error, **points)
+        draw_ends(axis, own["ceiling"].iloc[0], own["floor"].iloc[0], upright=True)
         axis.set(xlim=(0, 1.03), title=name.replace("_", " "))
-        axis.grid(axis="y", alpha=0.3)
     axes[0, 0].set_yticks(list(height.values()), labels)
-    axes[0, -1].legend(loc="lower right", fontsize=8)
-    figure.supxlabel(
-        "share of made-up users flagged at .05 by the worst of three judges", fontsize=10
-    )
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=5, frameon=False)
+    figure.supxlabel("share of made-up users flagged at .05 by the worst of three judges")
     return figure
 
 

@@ -29,7 +29,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from gaussian_distributions import (
     FloatArray,
@@ -39,10 +38,24 @@ from gaussian_distributions import (
     wasserstein_1,
     wasserstein_2,
 )
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import minimize
 from sklearn.mixture import GaussianMixture
+
+from cornac_mle.report.style import (
+    GRID,
+    INK,
+    PAPER,
+    POPULARITY,
+    REAL,
+    look,
+    new_figure,
+    save,
+    styled,
+)
 
 START_MEANS, START_DEVIATIONS = (-4, 0, 4, 8, 12, 16, 20), (0.5, 2, 8)
 N_STARTS = len(START_MEANS) * len(START_DEVIATIONS)
@@ -167,68 +180,74 @@ def shares(model: Gaussians) -> Shares:
 
 # ---------------------------------------------------------------------------------------- output
 
-STYLES = {  # colours of Okabe and Ito, which colour-blind readers tell apart; and dashes
-    "data": ("#B8B8B8", "solid"),
-    "maximum likelihood": ("#D55E00", "solid"),
-    "Wasserstein 1": ("#CC79A7", (0, (6, 1.5))),
-    "Wasserstein 2": ("#E69F00", (0, (2, 1))),
-    "reverse KL": ("#0072B2", "solid"),
-    "Jensen-Shannon": ("#009E73", (0, (6, 1.5))),
-    TWO: ("#000000", (0, (1.2, 1.2))),
-}
+FITS = (
+    "maximum likelihood",
+    "reverse KL",
+    "Jensen-Shannon",
+    "Wasserstein 1",
+    "Wasserstein 2",
+    TWO,
+)
+"""Drawn from the second colour of the style on, which is the strongest."""
 BIMODAL = ("reverse KL", "Jensen-Shannon")
 """What is as good at either mode."""
 
 
 def draw(models: dict[str, Gaussians], path: Path) -> None:
     """Draw the densities of data and fits, and beside them what is unrealistic and missed."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    with styled():
+        drawn = new_figure(9.5, 5.4)
+        densities, bars = drawn.subplots(1, 2, width_ratios=(1.4, 1))
+        draw_densities(densities, models)
+        draw_shares(bars, models)
+        handles = densities.get_legend_handles_labels()
+        drawn.legend(*handles, frameon=False, loc="outside upper center", ncols=2)
+        drawn.set_label(__doc__.splitlines()[0])
+        save(drawn, path)
 
-    drawn, (densities, bars) = plt.subplots(
-        1, 2, figsize=(9, 5), width_ratios=(1.4, 1), layout="constrained"
-    )
+
+def draw_densities(axes: Axes, models: dict[str, Gaussians]) -> None:
+    """Draw the data filled, each fit as a line of its own dash."""
     x = np.arange(-14, 30, 0.02)
-    for name, (colour, dashes) in STYLES.items():
-        density = np.exp(models[name].log_density(x))
-        if name == "data":
-            densities.fill_between(x, density, color=colour, label="data", lw=0)
-        else:
-            label = name if name == TWO else f"{name}: {models[name]}"
-            label += ", or the other mode" if name in BIMODAL else ""
-            densities.plot(x, density, color=colour, ls=dashes, lw=1.8, label=label)
+    axes.fill_between(x, np.exp(models["data"].log_density(x)), color=GRID, label="data", lw=0)
+    for place, name in enumerate(FITS, 1):
+        label = name if name == TWO else f"{name}: {models[name]}"
+        label += ", or the other mode" if name in BIMODAL else ""
+        line = look(place).line(label) | {"lw": 1.8}
+        axes.plot(x, np.exp(models[name].log_density(x)), **line)
     for left, right in DATA.region(0.95):
-        line = densities.plot([left, right], [-0.008] * 2, "#606060", lw=4, solid_capstyle="butt")
-    line[0].set_label("95% of the data")
-    densities.set(xlabel="x", ylabel="density", xlim=(x[0], x[-1]), ylim=(-0.016, 0.42))
-    drawn.legend(frameon=False, loc="outside upper center", fontsize=9, ncols=3)
+        ends = axes.plot([left, right], [-0.008] * 2, REAL, lw=4, solid_capstyle="butt")
+    ends[0].set_label("95% of the data")
+    axes.set(xlabel="x", ylabel="density", xlim=(x[0], x[-1]), ylim=(-0.016, 0.42))
 
-    rows = range(len(STYLES))
-    for row, (name, (colour, _)) in zip(rows, STYLES.items(), strict=True):
+
+def draw_shares(axes: Axes, models: dict[str, Gaussians]) -> None:
+    """Draw what is unrealistic, filled, and what is missed, hatched."""
+    names = ("data", *FITS)
+    for row, name in enumerate(names):
         found = shares(models[name])
+        colour = look(row).colour if row else GRID
         upper, lower = row - 0.2, row + 0.2
-        bars.barh(upper, found.unrealistic_05, 0.36, color=colour)
-        bars.barh(lower, found.missed_05, 0.36, color="none", edgecolor=colour, hatch="////")
+        axes.barh(upper, found.unrealistic_05, 0.36, color=colour)
+        axes.barh(lower, found.missed_05, 0.36, color=PAPER, edgecolor=colour, hatch="////")
         for height, share in ((upper, found.unrealistic_05), (lower, found.missed_05)):
-            # Beside the dotted line, not on it.
-            bars.text(max(share, 0.05) + 0.02, height, f"{share:.3f}", va="center", fontsize=9)
+            # Beside the line of real data, not on it.
+            axes.text(max(share, 0.05) + 0.02, height, f"{share:.3f}", va="center")
         if found.between > 0.1:
-            bars.text(
-                0.08, upper, f"{found.between:.3f} between the modes", va="center", fontsize=8
-            )
-    bars.axvline(0.05, color="#606060", lw=0.8, ls="dotted")
-    bars.set_yticks(rows, [name.replace(" likelihood", "\nlikelihood") for name in STYLES])
-    bars.set(xlim=(0, 1), ylim=(len(STYLES) + 0.9, -0.6), xlabel="share (dotted: real data, .05)")
+            inside = {"va": "center", "fontsize": 8, "color": INK}
+            box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+            words = f"{found.between:.3f} between the modes"
+            axes.text(0.08, upper, words, bbox=box, **inside)
+    axes.axvline(0.05, color=REAL, lw=0.8)
+    labels = [name.replace(" likelihood", "\nlikelihood").replace(", ", ",\n") for name in names]
+    axes.set_yticks(range(len(names)), labels)
+    axes.set(xlim=(0, 1), ylim=(len(names) + 0.9, -0.6), xlabel="share (line: real data, .05)")
+    axes.grid(visible=False, axis="y")
     handles = [
-        mpl.patches.Patch(color="#606060", label="of the samples: unrealistic"),
-        mpl.patches.Patch(fc="none", ec="#606060", hatch="////", label="of the data: missed"),
+        Patch(color=POPULARITY, label="of the samples: unrealistic"),
+        Patch(fc=PAPER, ec=POPULARITY, hatch="////", label="of the data: missed"),
     ]
-    bars.legend(handles=handles, loc="lower right", frameon=False, fontsize=9)
-    for axis in (densities, bars):
-        axis.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.savefig(path, dpi=150)
-    plt.close(drawn)
+    axes.legend(handles=handles, loc="lower right", frameon=False)
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 from cornac.metrics import NDCG
 from diagnosis import FLAGGED
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from real_data import evaluate, held_out_users, panels, run
 from scipy.stats import kendalltau
@@ -37,6 +38,8 @@ from cornac_mle.metrics import (
     NeighbourCoverage,
     UnrealisticUsers,
 )
+from cornac_mle.report.placing import Named, place_labels
+from cornac_mle.report.style import draw_ends, look
 
 NATS, RANKING = "HeldOutLogLikelihood", "NDCG@100"
 
@@ -88,35 +91,45 @@ def draw(table: pd.DataFrame) -> Figure:
         flagged = own[own["metric"] == FLAGGED].set_index("model")
         for axis, metric in zip(row, (NATS, RANKING), strict=True):
             found = own[(own["metric"] == metric) & (own["value"] > -1e9)].set_index("model")
-            # Labels to the right and to the left in turn, from top to bottom, so that few overlap.
-            heights = flagged.loc[found.index, "value"].sort_values(ascending=False)
-            for number, (model, height) in enumerate(heights.items()):
-                score, share = found.loc[model], flagged.loc[model]
+            for model, score in found.iterrows():
+                share = flagged.loc[model]
+                is_bound = pd.notna(score["effective_sample_size"])
                 axis.errorbar(
                     score["value"],
-                    height,
-                    [[height - share["low"]], [share["high"] - height]],
-                    fmt=">" if pd.notna(score["effective_sample_size"]) else "o",
-                    color=f"C{list(flagged.index).index(model) % 10}",
-                    ms=6,
+                    share["value"],
+                    [[share["value"] - share["low"]], [share["high"] - share["value"]]],
+                    **look(int(is_bound)).points() | {"marker": ">" if is_bound else "o"},
                 )
-                axis.annotate(
-                    model,
-                    (score["value"], height),
-                    (-7 if number % 2 else 7, -2),
-                    textcoords="offset points",
-                    ha="right" if number % 2 else "left",
-                    fontsize=7.5,
-                )
-            axis.axhline(flagged["ceiling"].iloc[0], color="tab:green", ls="--", lw=1)
-            axis.axhline(flagged["floor"].iloc[0], color="tab:red", ls="--", lw=1)
+            draw_ends(axis, flagged["ceiling"].iloc[0], flagged["floor"].iloc[0])
             axis.set(ylim=(0, 1.05))
-            axis.margins(x=0.22)
-        row[0].set_title(name.replace("_", " "), loc="left", weight="bold")
-        row[0].set_ylabel("flagged at .05, worst of three judges\n(dashed: real users, popularity)")
-        row[0].set_xlabel("log-likelihood of held-out users, nats a user (>: at least)")
+            axis.margins(x=0.12)
+        row[0].set_title(name.replace("_", " "))
+        row[0].set_ylabel("flagged at .05, worst of three judges")
+        row[0].set_xlabel("log-likelihood of held-out users, nats a user")
         row[1].set_xlabel("NDCG@100 of unseen users")
+    for place, label in enumerate(("exact", "at least (likelihood is estimated)")):
+        marks = look(place).points(label) | {"marker": "o>"[place]}
+        axes[0, 0].plot([], [], **marks)
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
+    for row, name in zip(axes, sets, strict=True):
+        own = table[table["dataset"] == name]
+        for axis, metric in zip(row, (NATS, RANKING), strict=True):
+            name_points(axis, own, metric)
     return figure
+
+
+def name_points(axis: Axes, own: pd.DataFrame, metric: str) -> None:
+    """Write the model beside each point."""
+    flagged = own[own["metric"] == FLAGGED].set_index("model")
+    found = own[(own["metric"] == metric) & (own["value"] > -1e9)].set_index("model")["value"]
+    shares = flagged.loc[found.index]
+    points = [
+        Named(str(model), across, share.value, across, across, share.low, share.high)
+        for (model, across), share in zip(found.items(), shares.itertuples(), strict=True)
+    ]
+    lines = [(None, flagged["ceiling"].iloc[0]), (None, flagged["floor"].iloc[0])]
+    place_labels(axis, points, lines=lines, size=7.5)
 
 
 if __name__ == "__main__":

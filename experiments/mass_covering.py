@@ -19,6 +19,7 @@ from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import Mixture
 from cornac_mle.metrics import HeldOutLogLikelihood, NeighbourCoverage, UnrealisticUsers
+from cornac_mle.report.style import draw_ends, look
 
 KINDS = (1, 2, 5, 10, 20, 50, 100)
 SMOOTHING = {20.0: "much smoothing (20 users)", 1.0: "little smoothing (1 user)"}
@@ -55,25 +56,22 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = panels(2, len(sets), (3.1 * len(sets), 5.4), sharex=True)
     for column, name in enumerate(sets):
         likelihood, flagged = axes[0, column], axes[1, column]
-        for (smoothing, label), colour in zip(
-            SMOOTHING.items(), ("tab:blue", "tab:orange"), strict=True
-        ):
+        for place, (smoothing, label) in enumerate(SMOOTHING.items()):
+            style = look(place).line(label) | {"marker": look(place).marker, "ms": 4}
             own = table[(table["dataset"] == name) & (table["smoothing"] == smoothing)]
             nats = own[own["metric"] == "HeldOutLogLikelihood"]
             share = own[own["metric"].str.startswith("UnrealisticUsers")]
-            likelihood.plot(nats["kinds"], nats["value"], "o-", color=colour, label=label, ms=4)
+            likelihood.plot(nats["kinds"], nats["value"], **style)
             errors = [share["value"] - share["low"], share["high"] - share["value"]]
-            flagged.errorbar(share["kinds"], share["value"], errors, fmt="o-", color=colour, ms=4)
-        flagged.axhline(share["ceiling"].iloc[0], color="tab:green", ls="--", label="real users")
-        flagged.axhline(share["floor"].iloc[0], color="tab:red", ls="--", label="popularity")
+            flagged.errorbar(share["kinds"], share["value"], errors, **style)
+        draw_ends(flagged, share["ceiling"].iloc[0], share["floor"].iloc[0])
         likelihood.set_title(name.replace("_", " "))
         flagged.set(xscale="log", ylim=(0, 1.05), xlabel="kinds of users, K")
         flagged.set_xticks([1, 10, 100], ["1", "10", "100"])
     axes[0, 0].set_ylabel("log-likelihood of held-out users\n(nats a user, higher is better)")
     axes[1, 0].set_ylabel("share of made-up users flagged\nat .05 (lower is better)")
-    lines = [*axes[0, 0].get_lines(), *axes[1, 0].get_lines()[-2:]]
-    names = [str(line.get_label()) for line in lines]
-    figure.legend(lines, names, loc="outside upper center", ncols=4, frameon=False)
+    handles = axes[1, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 

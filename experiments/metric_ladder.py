@@ -8,7 +8,6 @@ Used by `validity.py`.
 from functools import partial
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -25,6 +24,7 @@ from cornac_mle.metrics import (
 from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.profiles import Profiles, ids_index
 from cornac_mle.report.measurement import Measurement
+from cornac_mle.report.style import PAPER, REAL, new_figure, save, styled
 from cornac_mle.sampling.plackett_luce import plackett_luce
 
 POOLS = (
@@ -130,29 +130,31 @@ def draw_ladder(tables: dict[str, pd.DataFrame], path: Path) -> None:
 
     The median over data sets; 1 is just seen (with probability .8), 0 is blind.
     """
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     distances = []
     for table in tables.values():
         away = table[list(POOLS)].sub(table["ceiling"], axis=0).abs()
         distances.append(away.div(table["detectable"].where(table["detectable"] > 0), axis=0))
     seen = pd.concat(distances).groupby(level=0, sort=False).median()
-    drawn, axis = plt.subplots(figsize=(9.5, 8.5), layout="constrained")
-    image = axis.imshow(np.clip(seen, 0, 5), cmap="viridis", aspect="auto", vmin=0, vmax=5)
-    axis.set_xticks(range(len(POOLS)), POOLS, rotation=35, ha="right")
-    axis.set_yticks(range(len(seen)), seen.index)
-    for row, column in np.ndindex(*seen.shape):
-        value = float(seen.iloc[row, column])
-        if np.isfinite(value):
-            text = f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-            colour = "white" if value < 3 else "black"
-            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
-    axis.set_xlabel("users measured")
-    axis.set_ylabel("metric")
-    bar = drawn.colorbar(image, extend="max")
-    bar.set_label(f"distance from the ceiling / smallest detectable, median of {len(tables)} sets")
-    drawn.savefig(path, dpi=100)
+    with styled():
+        drawn = new_figure(9.5, 8.5)
+        axis = drawn.add_subplot()
+        image = axis.imshow(np.clip(seen, 0, 5), cmap="cividis", aspect="auto", vmin=0, vmax=5)
+        axis.grid(visible=False)
+        axis.set_xticks(range(len(POOLS)), POOLS, rotation=35, ha="right")
+        axis.set_yticks(range(len(seen)), seen.index)
+        for row, column in np.ndindex(*seen.shape):
+            value = float(seen.iloc[row, column])
+            if np.isfinite(value):
+                text = f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+                colour = PAPER if value < 2.5 else REAL
+                axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        axis.set_xlabel("users measured")
+        axis.set_ylabel("metric")
+        bar = drawn.colorbar(image, extend="max")
+        name = "distance from the ceiling / smallest detectable"
+        bar.set_label(f"{name}, median of {len(tables)} sets")
+        drawn.set_label("What each metric sees of each corruption")
+        save(drawn, path)
 
 
 class KnownDistribution:

@@ -22,6 +22,7 @@ from scipy.stats import kendalltau
 from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture, Popularity, Profiles, TrainingUsers
 from cornac_mle.metrics import NeighbourCoverage, RealismMetric, UnrealisticUsers
 from cornac_mle.null_models.corruption import swap
+from cornac_mle.report.style import draw_ends, look
 from cornac_mle.utility.ranking_agreement import RankingAgreement
 
 TAU, REGRET = RankingAgreement(), RankingAgreement(statistic="regret")
@@ -104,18 +105,15 @@ def draw(table: pd.DataFrame) -> Figure:
                 across = means.loc[name, FLAGGED.name, model]["value"]
                 found = means.loc[name, metric.name, model]
                 spread = np.abs(found[["low", "high"]].to_numpy() - found["value"])[:, None]
-                marker = "s" if "swapped" in model else "o"
-                axis.errorbar(
-                    across, found["value"], spread, fmt=marker, color=f"C{place}", label=model
-                )
-            axis.axhline(bounds.loc[name, metric.name]["ceiling"], color="tab:green", ls="--", lw=1)
-            axis.axhline(bounds.loc[name, metric.name]["floor"], color="tab:red", ls="--", lw=1)
+                axis.errorbar(across, found["value"], spread, **look(place).points(model))
+            draw_ends(axis, *bounds.loc[name, metric.name][["ceiling", "floor"]])
             axis.set(xlim=(-0.03, 1.03))
-        column[0].set_title(name.replace("_", " "), loc="left", weight="bold")
+        column[0].set_title(name.replace("_", " "))
         column[1].set_xlabel("flagged at .05, worst of three judges")
     axes[0, 0].set_ylabel("Kendall's tau of the orders of recommenders")
     axes[1, 0].set_ylabel("regret of the pick, NDCG@100")
-    axes[0, 0].legend(fontsize=8, loc="lower left")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=6, frameon=False)
     return figure
 
 

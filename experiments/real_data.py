@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from matplotlib.figure import Figure
 
 from cornac_mle import GenerativeRecommender, HeldOutUsers
+from cornac_mle.report.style import new_figure, save, styled
 from cornac_mle.sparse import user_of
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
@@ -43,6 +43,9 @@ def load(name: str, data: Path) -> sp.csr_array:
         case "ta_feng":
             pairs = pd.read_csv(data / "ta_feng" / "transactions.csv.gz")
             pairs = _some_users(pairs[["customer_id", "product_subclass"]], 6000)
+        case "citeulike":
+            pairs = pd.read_csv(data / "citeulike_a" / "interactions.csv.gz")
+            pairs = _some_users(pairs, 1200)
         case "gowalla":
             pairs = _some_users(
                 pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000
@@ -90,27 +93,32 @@ def run(
     """Measure each data set, write the table and the picture, named after the script."""
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
+    parser.add_argument("--data", type=Path, help="folder of the real data sets")
+    parser.add_argument("--draw", action="store_true", help="draw the table of an earlier run only")
     parser.add_argument("--sets", nargs="+", default=sets)
     parser.add_argument("--seed", type=int, default=123)
     parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")
     arguments = parser.parse_args()
-    table = pd.concat([measure(name, arguments.data, arguments.seed) for name in arguments.sets])
     name = Path(parser.prog).stem
-    for folder in ("results", "pictures"):
-        (arguments.out / folder).mkdir(parents=True, exist_ok=True)
     file = arguments.out / "results" / f"{name}.csv"
-    table.to_csv(file, index=False, float_format="%.4f")
-    draw(table).savefig(arguments.out / "pictures" / f"{name}.png", dpi=110)
+    if not arguments.draw:
+        if arguments.data is None:
+            parser.error("--data is needed, unless with --draw")
+        parts = [measure(one, arguments.data, arguments.seed) for one in arguments.sets]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pd.concat(parts).to_csv(file, index=False, float_format="%.4f")
+    table = pd.read_csv(file)
+    with styled():
+        figure = draw(table)
+        figure.set_label(description.splitlines()[0])
+        save(figure, arguments.out / "pictures" / f"{name}.png")
     return table
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], **shared: bool) -> tuple[Any, Any]:
-    """Make a figure that opens no window, and its axes, (rows, columns)."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **shared)
+    """Make a figure and its axes, (rows, columns)."""
+    figure = new_figure(*size)
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 def _core(pairs: pd.DataFrame, least: int) -> pd.DataFrame:

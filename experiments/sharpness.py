@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 from real_data import evaluate, held_out_users, panels, run
 
 from cornac_mle import VAE
 from cornac_mle.metrics import UnrealisticUsers
 from cornac_mle.remedies._expected_mmd import Kernel
 from cornac_mle.remedies._tuning import CHECK_USERS, Monitor
+from cornac_mle.report.style import draw_ends, look
 from cornac_mle.sparse import pattern
 
 FACTORS = (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
@@ -59,16 +61,18 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = panels(2, len(sets), (3.1 * len(sets), 5), sharex=True)
     for (flagged, discrepancy), name in zip(axes.T, sets, strict=True):
         own = table[table["dataset"] == name]
-        for latent, part in own.groupby("latent", sort=False):
+        for place, (latent, part) in enumerate(own.groupby("latent", sort=False)):
+            style = look(place).line(f"latent {latent}") | {"marker": look(place).marker, "ms": 4}
             errors = [part["value"] - part["low"], part["high"] - part["value"]]
-            flagged.errorbar(part["factor"], part["value"], errors, fmt="o-", ms=4, label=latent)
-            discrepancy.plot(part["factor"], 1e3 * part["discrepancy"], "o-", ms=4)
-        flagged.axhline(own["ceiling"].iloc[0], color="tab:green", ls="--", label="real users")
-        flagged.axhline(own["floor"].iloc[0], color="tab:red", ls="--", label="popularity")
+            flagged.errorbar(part["factor"], part["value"], errors, **style)
+            discrepancy.plot(part["factor"], 1e3 * part["discrepancy"], **style)
+        draw_ends(flagged, own["ceiling"].iloc[0], own["floor"].iloc[0])
         flagged.set(title=name.replace("_", " "), ylim=(0, 1.05))
         discrepancy.set(xlabel="factor on the decoder's outputs", yscale="symlog")
+        discrepancy.yaxis.set_major_locator(FixedLocator((0, 1, 3, 10, 30)))
+        discrepancy.yaxis.set_major_formatter("{x:g}")
     axes[0, 0].set_ylabel("share of users flagged at .05\n(EASE judge)")
-    axes[1, 0].set_ylabel("MMD\N{SUPERSCRIPT TWO} from training users, x 1000")
+    axes[1, 0].set_ylabel("MMD\N{SUPERSCRIPT TWO} from training\nusers, x 1000")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
     return figure

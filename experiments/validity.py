@@ -10,7 +10,7 @@
 
 Command: python experiments/validity.py --data ../shared/data --out docs/validity
 Minutes: about 25 on two cores. --quick takes a tenth of the repeats, to see that it runs; --draw
-computes nothing, and draws validity.png from the tables in the folder.
+computes nothing, and draws the pictures from the tables in the folder.
 """
 
 import argparse
@@ -271,6 +271,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.draw:
         draw(options.out)
+        files = [options.out / f"ladder_{name}.csv" for name in SETS]
+        tables = {
+            file.stem: pd.read_csv(file, index_col="metric") for file in files if file.is_file()
+        }
+        draw_ladder(tables, options.out / "ladder.png")
         return
     if options.data is None:
         parser.error("--data is needed, unless with --draw")

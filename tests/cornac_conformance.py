@@ -123,6 +123,7 @@ def run_file(run: Run, tests: Path) -> Outcomes:
     """
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
+    sys.dont_write_bytecode = True  # the checkout stays as it was
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         _lay_out(Path("tests"), tests, many_users=run.many_users)
         Path("pytest.ini").write_text("[pytest]\n", encoding="utf-8")

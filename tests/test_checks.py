@@ -177,3 +177,10 @@ def test_arrays_hold_real_numbers(wrong):
         return
     with pytest.raises(TypeError, match="`scores` must be an array of real numbers; got "):
         check_reals("scores", wrong)
+
+
+def test_a_share_has_an_inverse():
+    """Of 5e-324 it is infinite, and no integer."""
+    with pytest.raises(ValueError, match="`alpha` must be at least 1e-12; got 5e-324"):
+        check_share("alpha", 5e-324)
+    assert check_share("alpha", 1e-12) == 1e-12

@@ -48,10 +48,10 @@ def test_every_metric_in_one_report_and_one_table():
     assert values.index[values["TrainingUsers"].isna()].tolist() == ["HeldOutLogLikelihood"]
     assert "no power" in report.cautions["NeighbourRecall@5"]
     console = Console(width=WIDTH, file=io.StringIO())
-    console.print(score_table(report))
+    console.print(score_table(report.summary(), WIDTH))
     lines = console.file.getvalue().splitlines()
     row = next(line for line in lines if line.strip().startswith("CopiedUsers"))
-    assert row.split()[-1] == "1.00"
+    assert row.split()[-1] == "1.00±.00"
     row = next(line for line in lines if line.strip().startswith("HeldOutLogLikelihood"))
     assert row.split()[-1] == "-"
     assert all(len(line) <= WIDTH for line in lines)
@@ -84,6 +84,7 @@ def test_default_metrics_are_realism_and_accuracy():
         "UnrealisticUsers@0.05 (svd)",
         "PlausibilityKS",
         "NeighbourCoverage@5",
+        "MembershipInference",
         "CopiedUsers",
         "PopularityJS",
         "ProfileSizeKS",

@@ -9,7 +9,9 @@ from cornac_mle.comparison import compare
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.eval_methods.rating_splits import CrossValidation, RatioSplit
 from cornac_mle.metrics import PopularityJS
+from cornac_mle.models.cloning import model_parameters
 from cornac_mle.models.popularity import Popularity
+from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.report.report import Report
 from worlds import rated, taste_world
 
@@ -124,3 +126,10 @@ def test_settings_beside_a_method_are_refused(method, setting):
 def test_what_is_no_model_or_metric_is_named(models, metrics, message):
     with pytest.raises(TypeError, match=message):
         compare(models, FRAME, metrics=metrics)
+
+
+def test_parameters_of_a_model_in_a_model_are_spelled_alike_in_every_run():
+    """An address in the memory stood there, another one in each run."""
+    text = model_parameters(Sampled(EASE(lamb=100.0, verbose=False)))
+    assert "lamb=100.0" in text
+    assert "0x" not in text

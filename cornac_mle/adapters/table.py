@@ -20,6 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 from cornac.models import NextBasketRecommender, NextItemRecommender, Recommender
 
+from cornac_mle.adapters import _knn as knn
 from cornac_mle.adapters import _like_factors as likes
 from cornac_mle.adapters import _networks as networks
 from cornac_mle.adapters import _positive_factors as positive
@@ -109,14 +110,14 @@ ADAPTERS: list[Adapter] = [
     Adapter(
         family="item neighbours (ItemKNN)",
         holds=("sim_mat", "ui_mat"),
-        row_scores=rows.item_knn_scores,
+        row_scores=knn.item_knn_scores,
         values=True,
         judge_family="item-knn",
     ),
     Adapter(
         family="user neighbours (UserKNN)",
         holds=("sim_mat", "iu_mat"),
-        row_scores=rows.user_knn_scores,
+        row_scores=knn.user_knn_scores,
         values=True,
     ),
     Adapter(

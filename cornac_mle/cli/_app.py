@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from cornac_mle.cli._asked import Asked, given_options
+from cornac_mle.cli._metrics import DEFAULT_METRICS
 from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS
-from cornac_mle.cli._terminal import NOT_PRINTED, OneLineGroup, say, write
+from cornac_mle.cli._terminal import NOT_PRINTED, OneLine, OneLineGroup, write
 
 app = typer.Typer(
     cls=OneLineGroup,
     help="Are the users that a recommender model makes up believable?",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -31,6 +32,15 @@ ThresholdOption = Annotated[
 ]
 SeedOption = Annotated[
     int, typer.Option(help="Random seed of the split, the fits and the sampling.")
+]
+ColumnOption = Annotated[
+    str | None, typer.Option(help="Name or number (from 1) of a column, if it cannot be known.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the summary for programs instead of the table.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Print the path of the run folder, and errors, alone.")
 ]
 
 
@@ -61,10 +71,18 @@ def compare(
     models: Annotated[
         str,
         typer.Option(
-            help=f"Comma-separated, of {KNOWN_MODELS}.",
+            help=f"Comma-separated, of {KNOWN_MODELS}, and Cornac's (bpr, wmf, vaecf, ...). "
+            "Parameters in parentheses: PMF(k=50).",
             show_default=DEFAULT_MODELS.replace(",", ", "),  # so that help can break the line
         ),
     ] = DEFAULT_MODELS,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: metrics of cornac_mle and Cornac, such as NDCG(k=20).",
+            show_default=DEFAULT_METRICS.replace(",", ", "),
+        ),
+    ] = DEFAULT_METRICS,
     seed: SeedOption = 123,
     fits: Annotated[int, typer.Option(help="Fits of each model, with consecutive seeds.")] = 1,
     samples: Annotated[int, typer.Option(help="Sets of users drawn from each fit.")] = 1,
@@ -73,6 +91,12 @@ def compare(
         Path | None,
         typer.Option(help="Run folder that was cut short: go on with it, with its settings."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of settings, such as RUN/config.yaml; options win over it."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Fit models, let them make up users, hold those against real users, write a run folder."""
     from cornac_mle.cli import _compare
@@ -82,11 +106,15 @@ def compare(
         data=data,
         rating_threshold=rating_threshold,
         models=models,
+        metrics=metrics,
         seed=seed,
         fits=fits,
         samples=samples,
+        out=out,
+        quiet=quiet,
+        as_json=as_json,
     )
-    raise typer.Exit(_compare.compare(asked, out, given_options(context), resume))
+    raise typer.Exit(_compare.compare(asked, given_options(context), resume, config))
 
 
 @app.command()
@@ -119,6 +147,75 @@ def sample(
 
 
 @app.command()
+def audit(
+    real: Annotated[Path, typer.Option(help="File of real users whom the generator has not seen.")],
+    synthetic: Annotated[
+        list[Path], typer.Option(help="File of synthetic users; may be given several times.")
+    ],
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the users that the generator learnt from; else copies are not asked."
+        ),
+    ] = None,
+    names: Annotated[Path | None, typer.Option(help="File with names of the items.")] = None,
+    user_column: ColumnOption = None,
+    item_column: ColumnOption = None,
+    rating_column: ColumnOption = None,
+    time_column: ColumnOption = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A line holds all items of a user (matrix or basket).")
+    ] = False,
+    rating_threshold: ThresholdOption = None,
+    min_items: Annotated[int, typer.Option(help="Fewest items of a user who is compared.")] = 2,
+    unknown_items: Annotated[
+        str, typer.Option(help="Items that no real user holds: evidence, or drop.")
+    ] = "evidence",
+    seed: SeedOption = 123,
+    out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold files of synthetic users, from whatever tool, against a file of real users.
+
+    Files: CSV, TSV, JSON lines (also packed), Parquet (also a folder of parts), with a user and an
+    item in each row.
+    """
+    from cornac_mle.cli import _audit
+
+    columns = {"user": user_column, "item": item_column}
+    columns |= {"rating": rating_column, "time": time_column}
+    status = _audit.audit(
+        real,
+        synthetic,
+        train,
+        names,
+        columns,
+        out,
+        wide=wide,
+        rating_threshold=rating_threshold,
+        min_items=min_items,
+        unknown_items=unknown_items,
+        seed=seed,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make the page and the other faces of a run folder again, and print its table."""
+    from cornac_mle.cli import _audit
+
+    raise typer.Exit(_audit.rebuild(run, as_json=as_json, quiet=quiet))
+
+
+@app.command()
 def datasets() -> None:
     """List data sets by name, with sizes, licences and whether they are on this machine."""
     from cornac_mle.datasets import DATASETS
@@ -130,12 +227,5 @@ def datasets() -> None:
     raise typer.Exit(0 if write(captured.get()) else NOT_PRINTED)
 
 
-class _OneLine(logging.Handler):
-    """Log to standard error, a line a message."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
-
-
 def _log_in_one_line() -> None:
-    logging.basicConfig(handlers=[_OneLine()], level=logging.WARNING)
+    logging.basicConfig(handlers=[OneLine()], level=logging.WARNING)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cornac_mle.checks import check_count, refusal
+from cornac_mle.cli._calls import calls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,12 @@ MOST_FITS = 1000
 MOST_SEED = 2**32 - 1
 """Largest random seed of numpy's and Cornac's older generators."""
 SECONDS_PER_YEAR = 31_556_952
-OPTIONS = {"seed": "--seed", "samples": "--samples", "rating_threshold": "--rating-threshold"}
+OPTIONS = {
+    "seed": "--seed",
+    "samples": "--samples",
+    "metrics": "--metrics",
+    "rating_threshold": "--rating-threshold",
+}
 """Settings that a run which is gone on with cannot change."""
 
 
@@ -28,11 +34,37 @@ class Asked:
     data: Path | None
     rating_threshold: float | None
     models: str
+    metrics: str
     seed: int
     fits: int
     samples: int
+    out: Path
+    quiet: bool = False
+    as_json: bool = False
 
-    def going_on(self, kept: dict[str, Any], given: Collection[str]) -> "Asked":
+    def configured(self, settings: dict[str, Any], given: Collection[str]) -> "Asked":
+        """Take the settings of a configuration, but for what is given beside it."""
+        told = {name: value for name, value in settings.items() if name not in given}
+        if "data" in given or "dataset" in given:  # one source takes the place of another
+            told.pop("data", None)
+            told.pop("dataset", None)
+        return replace(self, **told)
+
+    def spelled(self) -> "Asked":
+        """Spell the lists of models and metrics in one way.
+
+        Raises
+        ------
+        ValueError
+            If they are no such lists.
+        """
+        return replace(
+            self,
+            models=",".join(map(str, calls("models", self.models))),
+            metrics=",".join(map(str, calls("metrics", self.metrics))),
+        )
+
+    def going_on(self, kept: dict[str, Any], given: Collection[str], out: Path) -> "Asked":
         """Take the settings of a run that was cut short; what is given must not contradict them.
 
         Models and fits may be added, and the data may have moved.
@@ -55,7 +87,7 @@ class Asked:
             del told["data"], told["dataset"]
         told = {name: value for name, value in told.items() if name not in given}
         fixed = {name: kept[name] for name in OPTIONS}
-        return replace(self, **told, **fixed)
+        return replace(self, **told, **fixed, out=out)
 
 
 def given_options(context: typer.Context) -> frozenset[str]:
@@ -78,7 +110,7 @@ def check_one_source(given: Collection[str]) -> None:
         raise ValueError(refusal("--dataset", "be left out beside --data", "both"))
 
 
-def check_amounts(asked: Asked, n_models: int) -> None:
+def check_amounts(asked: Asked) -> None:
     """Refuse so many fits or samples that nobody would wait for them.
 
     Raises
@@ -86,6 +118,7 @@ def check_amounts(asked: Asked, n_models: int) -> None:
     ValueError
         Naming the time that they would take.
     """
+    n_models = len(calls("models", asked.models))
     for option, count in (("--fits", asked.fits), ("--samples", asked.samples)):
         if count > MOST_FITS:
             years = f"{count * n_models / SECONDS_PER_YEAR:,.1f} years"

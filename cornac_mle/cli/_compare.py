@@ -1,6 +1,8 @@
 """`cornac-mle compare`: fit models, sample, measure; keep what is finished, whatever happens."""
 
+import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,36 +15,49 @@ from cornac_mle.cli._asked import (
     check_one_source,
     feedback,
 )
-from cornac_mle.cli._models import model_of
-from cornac_mle.cli._progress import Steps, progress
+from cornac_mle.cli._config_text import CONFIG, config_text
+from cornac_mle.cli._faces import show
+from cornac_mle.cli._metrics import metrics_of
+from cornac_mle.cli._models import models_of
+from cornac_mle.cli._progress import Steps, finished_line, progress
+from cornac_mle.cli._settings import arguments_of, check_format, check_same, settings_of
 from cornac_mle.cli._terminal import (
     BAD_INPUT,
     MODEL_FAILED,
-    NOT_PRINTED,
     STOP,
-    one_line,
+    hushed,
+    output_dropped,
     say,
-    write,
 )
 from cornac_mle.comparison import checked_models
 from cornac_mle.comparison import compare as compare_models
+from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.report.partial_run import PartialRun, left_runs
-from cornac_mle.report.run_folder import hash_feedback, versions
-from cornac_mle.report.table import output_console, score_table
+from cornac_mle.report.run_folder import hash_feedback, made_now
 
 if TYPE_CHECKING:
     from cornac_mle.report.report import Report
-SETTINGS = (
-    *("name", "dataset", "data", "rating_threshold", "models", "seed", "fits", "samples"),
-    *("data_sha256", "versions"),
-)
-FORMAT = 1
-"""Of what is written of a run in the making; another one is not gone on with."""
 
 
-def compare(asked: Asked, out: Path, given: Collection[str], resume: Path | None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """What was asked for, made ready: everything but the run that takes the results."""
+
+    asked: Asked
+    models: Sequence[Any]
+    metrics: Sequence[Any]
+    method: HeldOutUsers
+    frame: pd.DataFrame
+    settings: dict[str, Any]
+    place: Path
+    started: float
+
+
+def compare(
+    asked: Asked, given: Collection[str], resume: Path | None, config: Path | None = None
+) -> int:
     """Compare models and write a run folder; gives the exit status.
 
     Raises
@@ -51,70 +66,91 @@ def compare(asked: Asked, out: Path, given: Collection[str], resume: Path | None
         If something that was asked for cannot be.
     """
     check_one_source(given)
-    if resume is None:
-        return _compare(asked, out, None)
-    with PartialRun.resume(resume) as run:
-        _check_format(run.settings)
-        asked = asked.going_on(run.settings, given)
-        out = out if "out" in given else resume.absolute().parent
-        return _compare(asked, out, run)
+    with hushed(asked.quiet):
+        if resume is None:
+            if config is not None:
+                asked = asked.configured(_configuration(config), given)
+            return _compare(asked.spelled(), None)
+        if config is not None:
+            advice = "A run that is gone on with has its own settings."
+            raise ValueError(refusal("--config", "be left out beside --resume", "both", advice))
+        with PartialRun.resume(resume) as run:
+            check_format(run.settings)
+            out = asked.out if "out" in given else resume.absolute().parent
+            return _compare(asked.spelled().going_on(run.settings, given, out), run)
 
 
-def _compare(asked: Asked, out: Path, run: PartialRun | None) -> int:
-    """Compare models in a new run (None) or one that was cut short."""
-    names = [name.strip() for name in asked.models.split(",")]
-    check_amounts(asked, len(names))
-    models = checked_models([model_of(name, asked.seed) for name in names])
-    name, frame, threshold = feedback(asked.dataset, asked.data, asked.rating_threshold)
-    method = HeldOutUsers(
-        frame,
-        rating_threshold=threshold,
-        seed=asked.seed,
-        n_samples=asked.samples,
-        dataset_name=name,
-    )
-    settings = _settings(asked, name, threshold, hash_feedback(frame))
-    for folder, finished in left_runs(out):
-        say(
-            f"{folder} was cut short; it has {', '.join(finished)}. "
-            f"Go on with --resume, or remove it."
+def _configuration(path: Path) -> dict[str, Any]:
+    """Read a configuration, or say which libraries that needs.
+
+    Raises
+    ------
+    ValueError, OSError, ImportError
+        If it cannot be read.
+    """
+    try:
+        from cornac_mle.cli._config import read_config
+    except ImportError as error:
+        msg = (
+            f"--config needs PyYAML and pydantic ({error}). "
+            "Install them: pip install cornac-mle[report]"
         )
-    place = out / f"{name}-{asked.seed}"
+        raise ImportError(msg) from error
+    return read_config(path)
+
+
+def _compare(asked: Asked, run: PartialRun | None) -> int:
+    """Compare models in a new run (None) or one that was cut short."""
+    started = time.monotonic()
+    check_amounts(asked)
+    models = checked_models(models_of(asked.models, asked.seed))
+    metrics = metrics_of(asked.metrics)
+    name, frame, threshold = feedback(asked.dataset, asked.data, asked.rating_threshold)
+    task = _Task(
+        asked=asked,
+        models=models,
+        metrics=metrics,
+        method=HeldOutUsers(
+            frame,
+            rating_threshold=threshold,
+            seed=asked.seed,
+            n_samples=asked.samples,
+            dataset_name=name,
+        ),
+        frame=frame,
+        settings=settings_of(asked, name, threshold, hash_feedback(frame)),
+        place=asked.out / f"{name}-{asked.seed}",
+        started=started,
+    )
+    for folder, finished in left_runs(asked.out):
+        models_ = ", ".join(finished)
+        if not asked.quiet:
+            say(f"{folder} was cut short; it has {models_}. Go on with --resume, or remove it.")
     if run is not None:
-        _check_same(run.settings, settings)
-        return _work(asked, models, method, run, place, settings, frame)
-    with PartialRun.begin(place, settings) as new:
-        return _work(asked, models, method, new, place, settings, frame)
+        check_same(run.settings, task.settings)
+        return _work(task, run)
+    with PartialRun.begin(task.place, task.settings) as new:
+        return _work(task, new)
 
 
-def _work(
-    asked: Asked,
-    models: Sequence[Any],
-    method: HeldOutUsers,
-    run: PartialRun,
-    place: Path,
-    settings: dict[str, Any],
-    frame: pd.DataFrame,
-) -> int:
+def _work(task: _Task, run: PartialRun) -> int:
     """Fit, write, print, in this order; gives the exit status."""
-    seeds = range(asked.seed, asked.seed + asked.fits)
     interrupted = False
     try:
         try:
-            _fit(models, method, run, seeds)
+            _fit(task, run)
         except KeyboardInterrupt:
             interrupted = True
             run.drop_unfinished()
         try:
-            _list_preferences(method, run)
+            _list_preferences(task.method, run)
         except KeyboardInterrupt:  # a second Ctrl-C does without
             interrupted = True
         with STOP.deferred():
-            _complete(run.report, method, models, frame)
+            _complete(run.report, task)
             status = STOP.status if interrupted else MODEL_FAILED if run.report.failed else 0
             if run.report.entries:
-                arguments = _arguments(asked, settings) | {"interrupted": interrupted}
-                status = _write_and_print(run, place, arguments, status)
+                status = _write_and_print(run, task, interrupted, status)
             _say_ending(run, interrupted)
     finally:
         if run.is_left:
@@ -123,42 +159,50 @@ def _work(
     return status
 
 
-def _fit(
-    models: Sequence[Any], method: HeldOutUsers, run: PartialRun, seeds: Sequence[int]
-) -> None:
+def _fit(task: _Task, run: PartialRun) -> None:
     """Fit and measure what is not finished yet; each finished fit goes to the disk at once."""
+    seeds = range(task.asked.seed, task.asked.seed + task.asked.fits)
     open_seeds = {
         model.name: run.open_seeds(model.name, "seed" in model._get_init_params(), seeds)
-        for model in models
+        for model in task.models
     }
-    total = sum(map(len, open_seeds.values()))
-    with progress(total, "judge of plausibility") as steps:
-        _ = method.evaluator
-        for model in models:
-            if not open_seeds[model.name]:
-                continue
+    total, is_shown = sum(map(len, open_seeds.values())), not task.asked.quiet
+    with progress(total, "judge of plausibility", is_shown=is_shown) as steps, output_dropped():
+        _ = task.method.evaluator
+        for model in task.models:
+            if open_seeds[model.name]:
+                _fit_model(model, task, run, open_seeds[model.name], steps)
 
-            def on_fit(name: str, _done: int) -> None:
-                _keep(run)
-                STOP.check()
-                steps.next(f"{name}: fit, sample, measure")
 
-            try:
-                compare_models(
-                    [model],
-                    method,
-                    fit_seeds=open_seeds[model.name],
-                    on_fit=on_fit,
-                    report=run.report,
-                )
-            except Exception:
-                if model.name not in run.report.failed:
-                    raise  # not of this model alone
-            _keep(run)
-            if STOP.signal:
-                run.report.failed.pop(model.name, None)
-            STOP.check()
-            _list_preferences(method, run, steps)
+def _fit_model(
+    model: Any, task: _Task, run: PartialRun, seeds: Sequence[int], steps: Steps
+) -> None:
+    """Fit and measure one model with several random seeds."""
+    begun = time.monotonic()
+
+    def on_fit(name: str, _done: int) -> None:
+        _keep(run)
+        STOP.check()
+        steps.next(f"{name}: fit, sample, measure")
+
+    try:
+        compare_models(
+            [model],
+            task.method,
+            metrics=task.metrics,
+            fit_seeds=seeds,
+            on_fit=on_fit,
+            report=run.report,
+        )
+    except Exception:
+        if model.name not in run.report.failed:
+            raise  # not of this model alone
+    _keep(run)
+    if STOP.signal:
+        run.report.failed.pop(model.name, None)
+    STOP.check()
+    steps.tell(finished_line(run.report, model.name, time.monotonic() - begun))
+    _list_preferences(task.method, run, steps)
 
 
 def _keep(run: PartialRun) -> None:
@@ -186,45 +230,43 @@ def _list_preferences(method: HeldOutUsers, run: PartialRun, steps: Steps | None
             run.keep_preferences(model, table)
         except OSError as error:
             say(f"warning: what is finished cannot be kept yet: {error}")
+    if steps is None and run.report.synthetic:  # of models that were finished in another run
+        look_at(run.report, method.evaluator)
 
 
-def _complete(
-    report: "Report", method: HeldOutUsers, models: Sequence[Any], frame: pd.DataFrame
-) -> None:
+def _complete(report: "Report", task: _Task) -> None:
     """Bring a report into the order of the models, and say what was left out."""
-    places = {model.name: place for place, model in enumerate(models)}
+    places = {model.name: place for place, model in enumerate(task.models)}
     report.entries.sort(key=lambda entry: places.get(entry.model, len(places)))
     users = sorted(report.synthetic.items(), key=lambda pair: places.get(pair[0], len(places)))
     report.synthetic = dict(users)
-    report.dataset = method.report.dataset
-    report.groups, report.dropped = dict(method.report.groups), dict(method.report.dropped)
-    if left_out := frame.attrs.get("dropped_rows", 0):
+    own = task.method.report
+    report.dataset = own.dataset
+    report.groups, report.dropped = dict(own.groups), dict(own.dropped)
+    if left_out := task.frame.attrs.get("dropped_rows", 0):
         report.dropped["rows, users or items that are no interactions, on reading"] = left_out
 
 
-def _write_and_print(run: PartialRun, place: Path, arguments: dict[str, Any], status: int) -> int:
+def _write_and_print(run: PartialRun, task: _Task, interrupted: bool, status: int) -> int:
     """Write the run folder, then print; what cannot be printed is in the folder."""
-    report = run.report
+    report, asked = run.report, task.asked
     tables = [run.preferences[model] for model in report.synthetic if model in run.preferences]
-    preferences = pd.concat(tables or [pd.DataFrame(columns=["model"])], ignore_index=True)
-    is_whole = not (arguments["interrupted"] or report.failed)
+    report.preferences = pd.concat(tables or [pd.DataFrame(columns=["model"])], ignore_index=True)
+    arguments = arguments_of(asked, task.settings) | {"interrupted": interrupted}
+    report.made = made_now(task.started, arguments, task.settings["data_sha256"])
+    folder = None
     try:
         _keep(run)
-        line = f"Written: {run.finish(place, arguments, preferences, is_whole=is_whole)}"
+        folder = run.finish(
+            task.place,
+            is_whole=not (interrupted or report.failed),
+            extra_files={CONFIG: config_text(asked, task.settings["rating_threshold"])},
+        )
     except OSError as error:
         say(f"error: the run folder cannot be written: {error}")
-        line, status = "", BAD_INPUT
-    try:
-        console = output_console()
-        with console.capture() as captured:
-            console.print(score_table(report))
-        printed = write(captured.get())
-    except Exception as error:  # the files are there
-        say(f"could not print the table: {type(error).__name__}: {error}")
-        printed = False
-    if line and not (printed and write(f"{one_line(line)}\n")):
-        say(line)
-    return status or (0 if printed else NOT_PRINTED)
+        status = BAD_INPUT
+    printed = show(report, folder, as_json=asked.as_json, quiet=asked.quiet)
+    return status or printed
 
 
 def _say_ending(run: PartialRun, interrupted: bool) -> None:
@@ -235,54 +277,3 @@ def _say_ending(run: PartialRun, interrupted: bool) -> None:
     if interrupted:
         kept = "models that were not finished are not in the table"
         say(f"{STOP.word}: {kept if run.report.entries else 'nothing was written'}")
-
-
-def _settings(asked: Asked, name: str, threshold: float | None, data_hash: str) -> dict[str, Any]:
-    """Give what a run must know to be gone on with."""
-    return {
-        "format": FORMAT,
-        "name": name,
-        "dataset": asked.dataset,
-        "data": None if asked.data is None else str(asked.data.absolute()),
-        "rating_threshold": threshold,
-        "models": asked.models,
-        "seed": asked.seed,
-        "fits": asked.fits,
-        "samples": asked.samples,
-        "data_sha256": data_hash,
-        "versions": versions(),
-    }
-
-
-def _arguments(asked: Asked, settings: dict[str, Any]) -> dict[str, Any]:
-    """Give what the manifest says was asked for."""
-    names = ("rating_threshold", "models", "seed", "fits", "samples")
-    return {"dataset": settings["name"]} | {name: settings[name] for name in names}
-
-
-def _check_format(kept: dict[str, Any]) -> None:
-    """Refuse records of another version of this file."""
-    if kept.get("format") != FORMAT:
-        rule = f"be written in format {FORMAT}"
-        raise ValueError(refusal("--resume", rule, kept.get("format"), "Start anew."))
-    missing = [name for name in SETTINGS if name not in kept]
-    if missing or not isinstance(kept["versions"], dict):
-        got = f"no {', '.join(missing) or 'versions'}"
-        raise ValueError(refusal("--resume", "say what was asked for", got, "Start anew."))
-
-
-def _check_same(kept: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse other data than those of the run that is gone on with; say what else differs."""
-    if kept["data_sha256"] != now["data_sha256"]:
-        got = f"others (SHA-256 {now['data_sha256'][:8]}, not {kept['data_sha256'][:8]})"
-        raise ValueError(refusal("--data", "be those of the run that --resume names", got))
-    if kept["rating_threshold"] != now["rating_threshold"]:
-        rule = f"be {kept['rating_threshold']}, as in the run that --resume names"
-        raise ValueError(refusal("--rating-threshold", rule, now["rating_threshold"]))
-    changed = [
-        f"{package} {kept['versions'].get(package)} -> {version}"
-        for package, version in now["versions"].items()
-        if kept["versions"].get(package) != version
-    ]
-    if changed:
-        say(f"warning: what is finished was measured with other versions: {', '.join(changed)}")

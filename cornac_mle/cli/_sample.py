@@ -8,7 +8,7 @@ from cornac_mle.checks import check_count, refusal
 from cornac_mle.cli._asked import check_one_source, check_seed, feedback
 from cornac_mle.cli._models import model_of
 from cornac_mle.cli._progress import status
-from cornac_mle.cli._terminal import NOT_PRINTED, one_line, say, write
+from cornac_mle.cli._terminal import NOT_PRINTED, one_line, output_dropped, say, write
 
 MOST_PREFERENCES, MOST_USERS = 10**8, 10**7
 """Preferences that are drawn at once: they are held in memory, as text too for a table."""
@@ -34,17 +34,17 @@ def sample(
         If something that was asked for cannot be.
     """
     from cornac_mle.eval_methods.user_splits import feedback_frame, whole_data
-    from cornac_mle.models import GenerativeRecommender
+    from cornac_mle.models import GenerativeRecommender, Sampled
 
     check_one_source(given)
     check_seed(seed)
-    check_count("--n", n)
+    n = check_count("--n", n)
     fresh = model_of(model, seed)
     if not isinstance(fresh, GenerativeRecommender):
-        raise ValueError(refusal("model", "be one that can be sampled", repr(model)))  # noqa: TRY004  # the name is wrong
+        fresh = Sampled(fresh, name=fresh.name, seed=seed)
     _check_out(out, dataset, data, force)
     _, frame, threshold = feedback(dataset, data, rating_threshold)
-    with status(f"{fresh.name}: fitting"):
+    with status(f"{fresh.name}: fitting"), output_dropped():
         train_set, val_set = whole_data(feedback_frame(frame), threshold, seed=seed)
         _check_amount(n, train_set)
         fresh.fit(train_set, val_set)

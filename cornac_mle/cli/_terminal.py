@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import logging
 import os
 import signal
 import sys
@@ -9,7 +10,8 @@ import traceback
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
@@ -71,6 +73,33 @@ def _silence_output() -> None:
     """Let what is left in the buffer of standard output go nowhere when Python ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def hushed(is_quiet: bool) -> Iterator[None]:
+    """Leave out warnings, of the log and of Python, where only errors are wanted."""
+    if not is_quiet:
+        yield
+        return
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
+def output_dropped() -> Iterator[None]:
+    """Let what a library prints go nowhere: standard output is for results.
+
+    Some of Cornac's models print each epoch, whether they are told to or not.
+    """
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 class Stop:
@@ -139,6 +168,13 @@ class Stop:
 
 
 STOP = Stop()
+
+
+class OneLine(logging.Handler):
+    """Log to standard error, a line a message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 class OneLineGroup(TyperGroup):

@@ -61,7 +61,7 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
     101  s101         0.005          0.08     True
     102  s102         0.005          0.08     True
     """
-    check_share("q", q)
+    q = check_share("q", q)
     users = evaluator.comparable("synthetic", synthetic)
     n_users, n_calibration = len(users), len(evaluator.held_out)
     if n_users == 0:

@@ -107,7 +107,7 @@ class LowPairs:
         .. [1] Jogdeo & Samuels (1968), "Monotone convergence of binomial probabilities and a
            generalization of Ramanujan's equation", Annals of Mathematical Statistics 39(4).
         """
-        check_number("q", q, above=0.0, below=0.5)
+        q = check_number("q", q, above=0.0, below=0.5)
         null = fit_two_margin_null(real.matrix)
         mean, deviation, testable, n_testable = _distributions(null, q)
         item, other_item, counts = _candidates(real.matrix, null, mean, deviation, testable, q)

@@ -1,8 +1,10 @@
 """Which preferences make a synthetic user unrealistic, and which held items speak against them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
@@ -107,17 +109,11 @@ def unrealistic_preferences(
     101  s101  jam 35       0.009     0.02
     102  s102  tea 19       0.009     0.04
     """
-    check_share("q", q)
+    q = check_share("q", q)
     most = None if worst is None else check_count("worst", worst)
     users = flagged_users(evaluator, synthetic, q=q)
     synthetic = evaluator.comparable("synthetic", synthetic)
-    cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
-    parts = []
-    for first in range(0, len(synthetic), BLOCK_USERS):
-        block = pattern(synthetic.matrix[first : first + BLOCK_USERS])
-        table = _listed(evaluator, synthetic.item_ids, block, cells, calibration, most)
-        parts.append(table.assign(row=table["row"] + first))
-    table = pd.concat(parts, ignore_index=True)
+    table = listed_preferences(evaluator, synthetic, most)
     of_user = users.iloc[table["row"]].reset_index(drop=True)
     table = pd.concat([of_user[["user"]], table, of_user.drop(columns="user")], axis=1)
     columns = ["user", "item", "rank", "percentile", "p_value"]
@@ -148,6 +144,27 @@ def preferences_by_model(evaluator: Evaluator, synthetic: Mapping[str, Profiles]
     ]
     table = pd.concat(parts or [pd.DataFrame(columns=["model"])])
     return table[["model", *table.columns.drop("model")]]
+
+
+def listed_preferences(
+    evaluator: Evaluator, users: Profiles, worst: int | None = None
+) -> pd.DataFrame:
+    """List the least believable preferences of users over the evaluator's items.
+
+    Returns
+    -------
+    DataFrame
+        A row for each listed preference, users in their order, worst first: ``row`` of the user,
+        ``item``, ``rank``, ``percentile``, ``p_value``, ``why`` as in `unrealistic_preferences`,
+        and ``against``, a list of the held items that ``why`` names.
+    """
+    cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
+    parts = []
+    for first in range(0, len(users), BLOCK_USERS):
+        block = pattern(users.matrix[first : first + BLOCK_USERS])
+        table = _listed(evaluator, users.item_ids, block, cells, calibration, worst)
+        parts.append(table.assign(row=table["row"] + first))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _calibration(evaluator: Evaluator) -> tuple[PreferenceCells, JudgedPreferences]:
@@ -185,6 +202,7 @@ def _listed(
     order = np.lexsort((scores, rounds, user))
     ranks = np.arange(block.nnz) - block.indptr[user] + 1  # of the preferences in `order`
     listed = order if worst is None else order[ranks <= worst]
+    against, is_supported = _against(evaluator, item_ids, block, listed, rounds)
     return pd.DataFrame(
         {
             "row": user[listed],
@@ -192,19 +210,28 @@ def _listed(
             "rank": ranks if worst is None else ranks[ranks <= worst],
             "percentile": percentiles[listed],
             "p_value": p_values[listed],
-            "why": _reasons(evaluator, item_ids, block, listed, rounds),
+            "why": [_reason(*pair) for pair in zip(against, is_supported, strict=True)],
+            "against": [[item for item, _ in held] for held in against],
         }
     )
 
 
-def _reasons(
+def _against(
     evaluator: Evaluator,
     item_ids: pd.Index,
     block: sp.csr_array,
     listed: IndexArray,
     rounds: IndexArray,
-) -> list[str]:
-    """Say what speaks against each listed preference (places among the stored entries)."""
+) -> tuple[list[list[tuple[Any, float]]], npt.NDArray[np.bool_]]:
+    """Held items, with weights, that speak most against each listed preference (stored entries).
+
+    Returns
+    -------
+    against : list of lists, of length n_listed
+        Pairs of id and weight, the strongest first.
+    is_supported : ndarray, shape (n_listed,)
+        Whether any held item speaks for the preference.
+    """
     preference, other = _contexts(block, listed, rounds)
     weights = _weights(evaluator, block.indices[other], block.indices[listed[preference]])
 
@@ -212,17 +239,19 @@ def _reasons(
     against = worst_first[weights[worst_first] <= -NEGLIGIBLE_WEIGHT]
     of = preference[against]
     against = against[np.arange(of.size) - np.searchsorted(of, of) < REASONS]
-    named: list[list[str]] = [[] for _ in range(listed.size)]
+    held: list[list[tuple[Any, float]]] = [[] for _ in range(listed.size)]
     for pair in against:
-        weight = f"{weights[pair]:.2g}".replace("-0.", "-.")
-        named[preference[pair]].append(f"{item_ids[block.indices[other[pair]]]} {weight}")
-    supported = np.zeros(listed.size, dtype=np.bool_)
-    supported[preference[weights >= NEGLIGIBLE_WEIGHT]] = True
-    nothing = ("no held item supports it", "no held item speaks against it")
-    return [
-        "; ".join(names) if names else nothing[support]
-        for names, support in zip(named, supported.astype(int), strict=True)
-    ]
+        held[preference[pair]].append((item_ids[block.indices[other[pair]]], float(weights[pair])))
+    is_supported = np.zeros(listed.size, dtype=np.bool_)
+    is_supported[preference[weights >= NEGLIGIBLE_WEIGHT]] = True
+    return held, is_supported
+
+
+def _reason(against: Sequence[tuple[Any, float]], is_supported: bool) -> str:
+    """Say what speaks against a preference."""
+    if not against:
+        return "no held item speaks against it" if is_supported else "no held item supports it"
+    return "; ".join(f"{item} {weight:.2g}".replace("-0.", "-.") for item, weight in against)
 
 
 def _contexts(

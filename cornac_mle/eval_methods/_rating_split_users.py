@@ -1,5 +1,6 @@
 """Users set aside from a split of ratings, as profiles over the items of its training set."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -71,6 +72,21 @@ def checked_shares(shares: tuple[float, float]) -> tuple[float, float]:
     if not (reference > 0 and held_out > 0 and reference + held_out < 1):
         raise ValueError(refusal("held_out_share", rule, repr(shares), advice))
     return reference, held_out
+
+
+def set_aside_note(groups: Iterable[str]) -> str:
+    """Say in one line how many users are set aside, given the group of each, "" of the others.
+
+    >>> set_aside_note(["", "reference", "held_out", "", "", ""])[:30]
+    '2 of 6 users are set aside for'
+    """
+    counts = Counter(groups)
+    everyone, left = sum(counts.values()), counts[""]
+    return (
+        f"{everyone - left:,} of {everyone:,} users are set aside for realism metrics, so accuracy "
+        f'is of models of the other {left:,}; against="test" keeps Cornac\'s numbers exactly, but '
+        "realism then has little power"
+    )
 
 
 def check_apart(train_rows: Iterable[Row], aside: Mapping[str, Iterable[Row]]) -> None:

@@ -9,6 +9,7 @@ from cornac.eval_methods import BaseMethod
 from cornac.experiment.result import Result
 from cornac.models import Recommender
 
+from cornac_mle.eval_methods._markup import method_html
 from cornac_mle.eval_methods._realism_evaluation import RealismEvaluation, realism_apart
 from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, ordered_result
 from cornac_mle.metrics.base import RealismMetric
@@ -18,6 +19,9 @@ from cornac_mle.models.cloning import check_fixed, is_fixed
 
 class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
     """An evaluation method that measures accuracy its own way, and realism like all others."""
+
+    report: Any
+    """Report of everything measured so far; of all folds where there are several."""
 
     @abstractmethod
     def _evaluation(self) -> RealismEvaluation:
@@ -37,6 +41,9 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
     ) -> ResultsByName:
         return self._evaluation().measure(model, users, metrics)
+
+    def _repr_html_(self) -> str:
+        return method_html(repr(self), self.report)
 
     @property
     def evaluator(self) -> Evaluator:

@@ -18,6 +18,7 @@ from cornac_mle.eval_methods._rating_split_users import (
     checked_shares,
     groups_beside,
     halves_of_test,
+    set_aside_note,
     split_settings,
 )
 from cornac_mle.eval_methods._realism_evaluation import (
@@ -31,6 +32,7 @@ from cornac_mle.eval_methods._report_entries import (
     merged_report,
     no_realism,
     note_accuracy,
+    say_once,
 )
 from cornac_mle.eval_methods.user_splits import Groups
 from cornac_mle.metrics.base import RealismMetric
@@ -48,7 +50,8 @@ class RealismMixin(RealismMethod):
     Realism needs real users that no model has seen. So whole users are set aside at random, as
     reference and as held-out users, before Cornac splits the ratings of the others. Whether a
     realism metric is asked for makes no difference to the split: accuracy is that of Cornac's own
-    method on the ratings of the users who are left.
+    method on the ratings of the users who are left. The first realism metric logs one line that
+    says how many are set aside, which is among the `notes` of the report, too.
 
     **What a profile is.** Cornac's models are fitted on all training pairs, whatever the rating,
     and `rating_threshold` concerns the ranking metrics only. So a profile, real or synthetic, is
@@ -94,6 +97,8 @@ class RealismMixin(RealismMethod):
         self._group_rows: dict[str, list[Row]] = {}
         self._group_places: dict[str, npt.NDArray[np.intp]] = {}
         self._is_own_split = False
+        self._set_aside = ""
+        self._said: set[str] = set()
         return self._hold_out_users(as_rows(data)), of_cornac
 
     def _check_settings(
@@ -132,6 +137,7 @@ class RealismMixin(RealismMethod):
         self._group_rows = {
             name: [rows[place] for place in places] for name, places in self._group_places.items()
         }
+        self._set_aside = set_aside_note(group_of.values())
         self._kept = np.flatnonzero(groups == "")
         return [rows[place] for place in self._kept]
 
@@ -312,6 +318,8 @@ class RealismMixin(RealismMethod):
     def _realism(
         self, model: Recommender, users: str, metrics: Sequence[RealismMetric]
     ) -> ResultsByName:
+        if self._set_aside and users == "held-out":  # nothing is measured on validation users
+            say_once(self._reports[self._fold], self._set_aside, self._said)
         try:
             _ = self.evaluator  # fits it
         except ValueError as error:  # too few users, or no profiles: accuracy need not suffer

@@ -109,11 +109,21 @@ def no_realism(
     return {metric.name: (float("nan"), {}) for metric in metrics}
 
 
+def say_once(report: Report, text: str, said: set[str]) -> None:
+    """Note in a report what the caller must know of its data, and log what was not `said` yet."""
+    if text not in report.notes:
+        report.notes.append(text)
+    if text not in said:
+        said.add(text)
+        logger.warning(text)
+
+
 def merged_report(reports: Sequence[Report], dataset: str) -> Report:
     """One report of all folds of a cross-validation.
 
     Rows say their fold in `dataset`. `Report.difference` and `Report.compare` average over folds.
-    Sizes of groups, what was dropped and the synthetic users are those of the first fold.
+    What folds have noted is there once. Sizes of groups, what was dropped and the synthetic users
+    are those of the first fold.
     """
     report = Report(dataset, groups=dict(reports[0].groups), dropped=dict(reports[0].dropped))
     for part in reports:
@@ -123,5 +133,6 @@ def merged_report(reports: Sequence[Report], dataset: str) -> Report:
         report.synthetic = part.synthetic | report.synthetic
         report.cautions = part.cautions | report.cautions
         report.alerts = part.alerts | report.alerts
+        report.notes = list(dict.fromkeys([*report.notes, *part.notes]))
         report.failed = part.failed | report.failed
     return report

@@ -27,11 +27,11 @@ from cornac_mle.eval_methods.user_splits import (
     keep_likes,
     split_users,
 )
-from cornac_mle.item_holdout import hold_out_items
 from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.fold_in import UnseenUsers, searched
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.report import Report
+from cornac_mle.sampling.item_holdout import hold_out_items
 
 logger = logging.getLogger("cornac_mle")
 

@@ -12,6 +12,7 @@ from cornac.experiment.result import CVResult, Result
 from cornac.models import Recommender
 
 from cornac_mle.checks import check_count, check_number, check_share, refusal
+from cornac_mle.eval_methods._markup import method_html
 from cornac_mle.eval_methods._realism_evaluation import random_stream
 from cornac_mle.eval_methods._report_entries import merged_report
 from cornac_mle.eval_methods._user_folds import Folds, Splitter, labelled_folds, split_by
@@ -88,7 +89,7 @@ dataset_name, verbose
         frame, dropped, min_items = self._begin(data, settings)
         users = np.asarray(users_with(frame, min_items), dtype=object)
         if cv is None:
-            check_count("n_folds", n_folds, minimum=2)
+            n_folds = check_count("n_folds", n_folds, minimum=2)
             if n_folds > len(users):
                 got = f"{n_folds} for {len(users)} users"
                 raise ValueError(refusal("n_folds", "be at most the number of users", got))
@@ -183,8 +184,8 @@ dataset_name, verbose
         settings: dict[str, Any],
     ) -> None:
         """Make a `HeldOutUsers` of each fold."""
-        check_share("reference_share", reference_share)
-        check_number("validation_share", validation_share, minimum=0, below=1)
+        reference_share = check_share("reference_share", reference_share)
+        validation_share = check_number("validation_share", validation_share, minimum=0, below=1)
         small = frame["user"].nunique() - len(users)
         self._dropped = dropped | {"users with too few items": small}
         seeds = children(random_stream(self.seed, "sample"), len(held_out))
@@ -218,6 +219,9 @@ dataset_name, verbose
             f"HeldOutUsersCV({self.dataset_name!r}: {self.n_folds} folds of "
             f"{min(sizes):,} to {max(sizes):,} held-out users)"
         )
+
+    def _repr_html_(self) -> str:
+        return method_html(repr(self), self.report)
 
     def _take_folds(self, folds: list[HeldOutUsers]) -> None:
         self.folds = folds

@@ -2,13 +2,15 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from cornac.data import Dataset
 
-from cornac_mle.checks import check_choice, check_count, check_number, refusal
-from cornac_mle.ids import factorised
+from cornac_mle.checks import check_choice, check_count, check_number, refusal, written
+from cornac_mle.files.ids import factorised
+from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
     Profiles,
     check_alike,
@@ -60,10 +62,13 @@ class Groups:
         return self.train.item_ids[: int(np.count_nonzero(self.train.item_counts))]
 
 
-def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.DataFrame:
-    """Long table (user, item, rating[, timestamp]) from a DataFrame or from Cornac's tuples.
+def feedback_frame(
+    data: pd.DataFrame | SupportsArrow | SupportsInterchange | Iterable[tuple[object, ...]],
+) -> pd.DataFrame:
+    """Long table (user, item, rating[, timestamp]) from a table or from Cornac's tuples.
 
-    A DataFrame without a rating column gets 1 everywhere; further columns are left out.
+    A table may be of another library that speaks Arrow or the interchange protocol. One without a
+    rating column gets 1 everywhere; further columns are left out.
 
     Raises
     ------
@@ -71,10 +76,15 @@ def feedback_frame(data: pd.DataFrame | Iterable[tuple[object, ...]]) -> pd.Data
         If it is neither, is empty, lacks a column or has ratings under another name, if an id or a
         rating is missing or no number, or if ids of two types look alike.
     """
-    if isinstance(data, pd.DataFrame):
-        frame = _named_columns(data)
+    table = frame_of(data)
+    if table is not None:
+        frame = _named_columns(table)
     else:
-        rows = [tuple(row)[:4] for row in data]
+        if not isinstance(data, Iterable) or isinstance(data, str | bytes | Mapping):
+            rule = "be a table or (user, item, rating) tuples"
+            raise TypeError(refusal("data", rule, written(data)))
+        triplets: Iterable[Any] = data
+        rows = [tuple(row)[:4] for row in triplets]
         if any(len(row) < 3 for row in rows):
             short = next(row for row in rows if len(row) < 3)
             raise ValueError(refusal("data", "hold (user, item, rating) triplets", repr(short)))
@@ -154,7 +164,7 @@ def keep_likes(
     """
     check_choice("feedback", feedback, ("likes", "ratings"))
     if rating_threshold is not None:
-        check_number("rating_threshold", rating_threshold)
+        rating_threshold = check_number("rating_threshold", rating_threshold)
     if duplicates is None:
         duplicates = "max" if feedback == "likes" else "first"
     check_choice("duplicates", duplicates, DUPLICATES)
@@ -212,7 +222,7 @@ def split_users(
         raise ValueError(refusal("shares", "be three numbers above 0", repr(shares), advice))
     if not 0 <= validation_share < 1:
         raise ValueError(refusal("validation_share", "be in [0, 1)", validation_share))
-    check_count("min_items", min_items)
+    min_items = check_count("min_items", min_items)
     users = users_with(frame, min_items)
     small = frame["user"].nunique() - len(users)
     edges = np.round(np.cumsum(shares) / np.sum(shares) * len(users)).astype(int)

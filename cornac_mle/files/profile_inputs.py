@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import refusal, short, written
-from cornac_mle.ids import Ids, as_ids, check_one_type, factorised, spelled_id
+from cornac_mle.files.ids import Ids, as_ids, check_one_type, factorised, spelled_id
 from cornac_mle.sparse import LARGEST_VALUE, LEAST_VALUE, IndexArray
 
 

@@ -12,6 +12,11 @@ from cornac_mle.metrics.copied_users import CopiedUsers
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
 from cornac_mle.metrics.marginals import PopularityJS, ProfileSizeKS
+from cornac_mle.metrics.membership_inference import (
+    MembershipAttack,
+    MembershipInference,
+    membership_attack,
+)
 from cornac_mle.metrics.missing_share import MissingShare
 from cornac_mle.metrics.mmd import MMD
 from cornac_mle.metrics.neighbours import (
@@ -42,6 +47,8 @@ __all__ = [
     "FrontierMissing",
     "FrontierUnrealistic",
     "HeldOutLogLikelihood",
+    "MembershipAttack",
+    "MembershipInference",
     "MetricNote",
     "MissingShare",
     "ModelMetric",
@@ -61,5 +68,6 @@ __all__ = [
     "UnrealisticShare",
     "UnrealisticUsers",
     "conformal_fidelity",
+    "membership_attack",
     "prdc",
 ]

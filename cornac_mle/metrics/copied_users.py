@@ -1,8 +1,10 @@
 """Copying: are synthetic users nearer to training users than new real users are."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.random import Generator
 from scipy import stats
 
@@ -12,29 +14,68 @@ from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.neighbours.balls import pairs_from
 from cornac_mle.neighbours.similarity import similarity_blocks
+from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.sparse import FloatArray
+from cornac_mle.sparse import BoolArray, FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT
+
+POPULARITY_USERS = 3_000
+"""Users of independent popularity who say what chance gives: many, since chance is small numbers.
+"""
+
+
+class Chance(NamedTuple):
+    """How often each real user is nearest to users who have copied nobody, of two kinds."""
+
+    popularity: FloatArray  # (n_train + n_held_out,), sum 1
+    reference: FloatArray  # (n_train + n_held_out,), sum 1
+    n_popularity: int
+    n_reference: int
+
+    def popularity_weight(self, weights: FloatArray) -> float:
+        """How like popularity users are who have these weights, in [0, 1], by least squares.
+
+        The squares are freed of what the sampling of the two kinds adds to them: it would draw the
+        weight to the kind of which there are more users.
+        """
+        noise = [
+            np.sum(hubs * (1 - hubs)) / count
+            for hubs, count in (
+                (self.popularity, self.n_popularity),
+                (self.reference, self.n_reference),
+            )
+        ]
+        gap = self.popularity - self.reference
+        square = gap @ gap - noise[0] - noise[1]
+        if square <= 0:  # the two kinds cannot be told apart
+            return 0.5
+        return float(np.clip((gap @ (weights - self.reference) - noise[1]) / square, 0, 1))
 
 
 class CopiedUsers(RealismMetric):
-    r"""How much more often than a new real user a synthetic user is nearest to a training user.
+    r"""How much more often a synthetic user is nearest to a training user than chance gives.
 
-    At most 1 (every user is a copy); 0 is best; below 0, down to -n_train / n_held_out, the users
-    keep away from the training users. A value of .31 is what a set gets of which 31% are copies and
-    the others new users. Of realism it says nothing: independent popularity copies nobody. Its
-    interval is wide with few held-out users: half of it is about .15 with 550 and 1,000 training
-    users. The nearest neighbour (Jaccard, on item sets) is sought among *all* training and held-out
-    users, ties are split. With s the share of training users among the nearest neighbours of
-    synthetic users, and s_0 what it is for new real users on average,
+    At most 1 (every user is a copy); 0 is best; below 0 the users keep away from the training
+    users. A value of .31 is what a set gets of which 31% are copies and the others new users. Of
+    realism it says nothing: independent popularity copies nobody and gets about 0. The nearest
+    neighbour (Jaccard, on item sets) is sought among *all* training and held-out users, ties are
+    split. With s the share of training users among the nearest neighbours of synthetic users,
 
-    .. math:: \frac{s - s_0}{1 - s_0}, \qquad
-        s_0 = \frac{n_\text{train}}{n_\text{train} + n_\text{held-out}}.
+    .. math:: \frac{s - s_0}{1 - s_0}, \qquad s_0 = \beta s_P + (1 - \beta) s_R,
+
+    where s_P and s_R are what two kinds of users get who have copied nobody: *independent
+    popularity*, which knows sizes and popularity of the training users and nothing else, and the
+    *reference users*. Neither gets the share of training users among the real ones: the catalogue
+    and the popularity are those of the training users, and the few real users with the most popular
+    items, who are the nearest neighbours of many, are training users or not by luck. The weight
+    beta, in [0, 1], is fitted by least squares to how often each real user is the nearest neighbour
+    of a synthetic one, without knowing who is a training user, so that copies do not hide
+    themselves: it says how like independent popularity the synthetic users are.
 
     All training users take part, because a copy shows only beside its original. *ceiling* is the
     value of the held-out users, each without that very user, *floor* that of independent
-    popularity, which copies nobody either: there is no normalised value.
+    popularity: there is no normalised value.
 
     It cannot see users that were made from the held-out or reference users themselves, who are its
     zero: a warning says where synthetic users are identical to those beyond chance. Split first,
@@ -59,7 +100,7 @@ class CopiedUsers(RealismMetric):
     >>> CopiedUsers().measure(evaluator, evaluator.train, rng=1).value
     1.0
     >>> CopiedUsers().measure(evaluator, synthetic, rng=1).value
-    0.06
+    0.03
     """
 
     bounds = (-np.inf, 1.0)
@@ -79,9 +120,12 @@ class CopiedUsers(RealismMetric):
             raise NotMeasurableError(reason)
         for found in identical_users(evaluator, synthetic):
             warnings.warn(str(found), UserWarning, stacklevel=4)
-        value, error, shares = copying_excess(evaluator.train, evaluator.held_out, synthetic)
+        chance = evaluator.remembered(chance_of, compute=lambda: chance_of(evaluator))
+        value, error, shares = copying_excess(
+            evaluator.train, evaluator.held_out, synthetic, by_chance=chance
+        )
         ceiling, floor, spread = evaluator.remembered(
-            self, compute=lambda: self._ceiling_and_floor(evaluator)
+            self, compute=lambda: self._ceiling_and_floor(evaluator, chance)
         )
         reach = float(stats.norm.ppf(0.975)) * error
         # Popularity users copy nobody either, so there is no normalised value.
@@ -98,16 +142,45 @@ class CopiedUsers(RealismMetric):
             floor=floor,
         )
 
-    def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float, float]:
+    def _ceiling_and_floor(
+        self, evaluator: Evaluator, chance: Chance
+    ) -> tuple[float, float, float]:
         train, held_out = evaluator.train, evaluator.held_out
         assert train is not None  # `measure` has checked it
-        ceiling, spread, _ = copying_excess(train, held_out, held_out, themselves=True)
-        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users)
+        ceiling, spread, _ = copying_excess(
+            train, held_out, held_out, by_chance=chance, themselves=True
+        )
+        floor, _, _ = copying_excess(train, held_out, evaluator.floor_users, by_chance=chance)
         return ceiling, floor, spread
 
 
+def chance_of(evaluator: Evaluator) -> Chance:
+    """Find whom popularity users, fitted on training users, and reference users are nearest to.
+
+    Real users are training users, then held-out users.
+    """
+    assert evaluator.train is not None  # callers have checked it
+    real = evaluator.train.concat(evaluator.held_out)
+    # A fixed stream: the first model to be measured must not decide what the others see.
+    random = np.random.default_rng(evaluator.split_seeds[-1])
+    sizes = evaluator.train.sizes[evaluator.train.sizes >= evaluator.min_items]
+    drawn = popularity_draws(
+        evaluator.train.item_counts, random.choice(sizes, POPULARITY_USERS), rng=random
+    )
+    is_train = np.arange(len(real)) < len(evaluator.train)
+    hubs = [
+        _nearest(group, real.matrix, is_train)[0] for group in (drawn, evaluator.reference.matrix)
+    ]
+    return Chance(hubs[0], hubs[1], POPULARITY_USERS, len(evaluator.reference))
+
+
 def copying_excess(
-    train: Profiles, held_out: Profiles, users: Profiles, *, themselves: bool = False
+    train: Profiles,
+    held_out: Profiles,
+    users: Profiles,
+    *,
+    by_chance: Chance | None = None,
+    themselves: bool = False,
 ) -> tuple[float, float, FloatArray]:
     """Excess of training users among nearest neighbours, its standard error, and each user's share.
 
@@ -115,26 +188,47 @@ def copying_excess(
     ----------
     train, held_out, users : Profiles
         Training users, held-out users and users to judge, on the same items.
+    by_chance : Chance, optional
+        What users get who have copied nobody; without it the share of training users among the
+        real ones.
     themselves : bool
         Whether `users` are the held-out users: a user is not its own neighbour.
 
     Notes
     -----
-    With w the share of judged users whose nearest neighbour is real user r, and t = 1 if r is a
-    training user, share = sum w t and its variance is sum w^2 (t - share)^2: judged users with the
-    same nearest neighbour are one observation.
+    With w the share of judged users whose nearest neighbour is real user r, e what chance gives it,
+    t = 1 if r is a training user, s = sum w t and s_0 = sum e t, the variance of the excess v is
+    that of s - (1 - v) s_0, divided by (1 - s_0)^2: sum (w (t - s) - (1 - v) e (t - s_0))^2. Judged
+    users with the same nearest neighbour are one observation.
     """
     real = train.concat(held_out)
     is_train = np.arange(len(real)) < len(train)
-    shares = np.empty(len(users))
-    weights = np.zeros(len(real))
     own = len(train) if themselves else None
-    for rows, block in similarity_blocks(users.matrix, real.matrix, themselves_from=own):
-        row, nearest = pairs_from(block, block.max(axis=1, keepdims=True))
-        parts = 1 / np.bincount(row)[row]  # ties are split, (n_pairs,)
-        weights += np.bincount(nearest, parts, minlength=len(real)) / len(users)
-        shares[rows] = np.bincount(row, parts * is_train[nearest], minlength=len(block))
+    weights, shares = _nearest(users.matrix, real.matrix, is_train, own)
     neutral = len(train) / (len(real) - themselves)
     share = float(np.mean(shares))
-    error = np.sqrt(np.sum(weights**2 * (is_train - share) ** 2))
-    return (share - neutral) / (1 - neutral), float(error) / (1 - neutral), shares
+    expected, by_luck = np.zeros(len(real)), 0.0
+    if by_chance is not None:
+        popularity = by_chance.popularity_weight(weights)
+        expected = popularity * by_chance.popularity + (1 - popularity) * by_chance.reference
+        by_luck = float(expected @ is_train)
+        neutral += by_luck - len(train) / len(real)
+    value = (share - neutral) / (1 - neutral)
+    left = weights * (is_train - share) - (1 - value) * expected * (is_train - by_luck)
+    return value, float(np.sqrt(np.sum(left**2))) / (1 - neutral), shares
+
+
+def _nearest(
+    users: sp.csr_array, real: sp.csr_array, is_train: BoolArray, own: int | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Count how often each real user is nearest, (n_real,), sum 1, and shares of training users.
+
+    The latter are of each judged user's nearest neighbours, (n_users,).
+    """
+    weights, shares = np.zeros(real.shape[0]), np.empty(users.shape[0])
+    for rows, block in similarity_blocks(users, real, themselves_from=own):
+        row, nearest = pairs_from(block, block.max(axis=1, keepdims=True))
+        parts = 1 / np.bincount(row)[row]  # ties are split, (n_pairs,)
+        weights += np.bincount(nearest, parts, minlength=len(weights)) / len(shares)
+        shares[rows] = np.bincount(row, parts * is_train[nearest], minlength=len(block))
+    return weights, shares

@@ -127,8 +127,8 @@ class Evaluator:
         ValueError
             If groups share a user or differ in items, or a group has fewer than 2 users.
         """
-        check_count("n_splits", n_splits, minimum=2)
-        check_count("min_items", min_items, minimum=0)
+        n_splits = check_count("n_splits", n_splits, minimum=2)
+        min_items = check_count("min_items", min_items, minimum=0)
         groups = {"reference": reference, "held_out": held_out}
         if train is not None:
             groups = {"train": train, **groups}

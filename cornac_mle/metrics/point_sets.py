@@ -128,7 +128,7 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     >>> found.precision, found.recall, found.density, found.coverage
     (0.67, 0.67, 1.5, 0.67)
     """
-    check_count("k", k)
+    k = check_count("k", k)
     one, two = _checked(real, synthetic, least=k + 1)
     needed, own_counts = own_balls(_closeness(one, one), k)
     needed_of_synthetic = kth_closeness(_closeness(two, two), k, themselves=True)

@@ -1,5 +1,6 @@
 """What a recommender of whole users is in Cornac: fitted, scored, spelt, saved and loaded."""
 
+import inspect
 from abc import ABC, abstractmethod
 from typing import Any, Self, final
 
@@ -12,6 +13,7 @@ from cornac.models import Recommender
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import check_flag, check_name, refusal
+from cornac_mle.files.markup import block, named_values, note
 from cornac_mle.models._saved import load_model, rename_attributes
 from cornac_mle.models._spelling import spelled
 from cornac_mle.models._training_matrix import check_dataset, training_matrix
@@ -52,6 +54,15 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
             return spelled(self)
         n_users, n_items = self.train_matrix_.shape
         return f"{spelled(self)} fitted to {n_users:,} users x {n_items:,} items"
+
+    def _repr_html_(self) -> str:
+        said = (inspect.getdoc(type(self)) or "").split("\n")[0].replace("`", "")
+        fitted = "nothing yet"
+        if self.train_matrix_ is not None:
+            n_users, n_items = self.train_matrix_.shape
+            fitted = f"{n_users:,} users x {n_items:,} items"
+        values = {"made by": spelled(self), "fitted to": fitted}
+        return block(self.name, note(said), named_values(values))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

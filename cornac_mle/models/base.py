@@ -127,7 +127,7 @@ class GenerativeRecommender(FoldInRecommender):
         self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1
     ) -> Iterator[sp.csr_array]:
         """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
-        check_count("n_users", n_users)
+        n_users = check_count("n_users", n_users)
         check_jobs(n_jobs)
         self._fitted_catalogue()
         sizes = chunk_sizes(n_users)
@@ -192,7 +192,7 @@ class GenerativeRecommender(FoldInRecommender):
             makes a difference only to models with a distribution of values (`PMF`), and makes them
             comparable with the others.
         """
-        check_count("n_draws", n_draws)
+        n_draws = check_count("n_draws", n_draws)
         estimate = self._log_likelihood if values else self._item_set_log_likelihood
         matrix, random = self._checked(profiles).matrix, generator(rng)
         blocks = [

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from cornac.data import Dataset
 from cornac.models import CVAECF, Recommender, RecVAE
 
 from cornac_mle.checks import refusal
+from cornac_mle.models._spelling import spelled
 from cornac_mle.profiles import dataset_items, dataset_users
 from cornac_mle.sparse import FloatArray
 
@@ -32,6 +34,8 @@ FAILURES = (
 """What data that a model is not made for may raise; want of memory is no such thing."""
 MODALITIES = {CVAECF: "user_graph"}
 """Families that can be sampled, and what of a Dataset they need beside ratings."""
+MODALITY = re.compile("'Dataset' object has no attribute '([a-z]+_?[a-z]*)'")
+"""What Cornac's models say of data that they lack."""
 
 
 def fresh_clone(model: Recommender, new_params: dict[str, Any] | None = None) -> Recommender:
@@ -107,6 +111,20 @@ def is_refusal(error: BaseException) -> bool:
     return str(error).startswith("`")
 
 
+def failure(error: BaseException) -> str:
+    """Say why a model failed: the error, or what it lacks, where that is known.
+
+    >>> failure(ModuleNotFoundError("No module named 'dgl'", name="dgl"))
+    'it needs the library dgl, which is not installed'
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"it needs the library {error.name}, which is not installed"
+    wanted = MODALITY.fullmatch(str(error))
+    if wanted:
+        return f"it needs {wanted[1]} data beside interactions, and there are none"
+    return f"{type(error).__name__}: {error}"
+
+
 def frozen(model: Recommender) -> bool:
     """Whether a user wants the model as it is; GlobalAvg is never trainable, and never frozen."""
     return not model.trainable and "trainable" in inspect.signature(type(model)).parameters
@@ -178,4 +196,7 @@ def model_parameters(model: Recommender, *, leave_out: Sequence[str] = ()) -> st
     hidden = ("name", "verbose", *leave_out)
     names = [name for name in model._get_init_params() if name not in hidden]
     pairs = [(name, getattr(model, name, None)) for name in names]
-    return ", ".join(f"{name}={value!r}" for name, value in pairs)
+    return ", ".join(
+        f"{name}={spelled(value) if isinstance(value, Recommender) else repr(value)}"
+        for name, value in pairs
+    )

@@ -1,7 +1,7 @@
 """Records of finished fits: what a report needs of each, in JSON and plain arrays."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,8 @@ def write_record(
 ) -> None:
     """Write what was measured of one fit into a folder, with the users that it made up."""
     folder.mkdir()
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    rows = []
-    for number, entry in enumerate(entries):
-        rows.append(entry.row())
-        for name in ARRAY_FIELDS:
-            values = getattr(entry.measurement, name)
-            if values is not None:
-                arrays[f"{name}_{number}"] = _plain_array(values)
+    arrays = measured_arrays(entries)
+    rows = [entry.row() for entry in entries]
     metrics = {entry.metric for entry in entries}
     record = {
         "model": fit.model,
@@ -78,13 +72,7 @@ def read_record(folder: Path, report: Report) -> Fit:
     """
     record = read_json(folder / ENTRIES)
     arrays = read_arrays(folder / ARRAYS, record["arrays"])
-    entries = []
-    for number, row in enumerate(record["entries"]):
-        numbers = {name: row.pop(name) for name in NUMBER_FIELDS}
-        per_user, on_splits, ids = (arrays.get(f"{name}_{number}") for name in ARRAY_FIELDS)
-        index = None if ids is None else pd.Index(ids.astype(object), dtype=object)
-        measurement = Measurement(**numbers, per_user=per_user, on_splits=on_splits, user_ids=index)
-        entries.append(Score(**row, measurement=measurement))
+    entries = [entry_of(number, row, arrays) for number, row in enumerate(record["entries"])]
     fit = Fit(record["model"], record["fit_seed"])
     notes = {name: MetricNote(**note) for name, note in record["metrics"].items()}
     users = Profiles.read(folder / USERS) if (folder / USERS).exists() else None
@@ -95,6 +83,27 @@ def read_record(folder: Path, report: Report) -> Fit:
     if users is not None:
         report.synthetic.setdefault(fit.model, users)
     return fit
+
+
+def measured_arrays(entries: Sequence[Score]) -> dict[str, npt.NDArray[Any]]:
+    """Give the arrays of measurements, under names that number the entries."""
+    arrays = {}
+    for number, entry in enumerate(entries):
+        for name in ARRAY_FIELDS:
+            values = getattr(entry.measurement, name)
+            if values is not None:
+                arrays[f"{name}_{number}"] = _plain_array(values)
+    return arrays
+
+
+def entry_of(number: int, row: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Score:
+    """Make an entry of its row and of the arrays that are named after its number."""
+    numbers = {name: row[name] for name in NUMBER_FIELDS}
+    others = {name: value for name, value in row.items() if name not in numbers}
+    per_user, on_splits, ids = (arrays.get(f"{name}_{number}") for name in ARRAY_FIELDS)
+    index = None if ids is None else pd.Index(ids.astype(object), dtype=object)
+    measurement = Measurement(**numbers, per_user=per_user, on_splits=on_splits, user_ids=index)
+    return Score(**others, measurement=measurement)
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -118,7 +127,7 @@ def read_frame(path: Path) -> pd.DataFrame:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON, whole or not at all; what is neither its own nor numpy's becomes text."""
     with atomic_path(path) as temporary:
-        text = json.dumps(content, indent=2, sort_keys=True, default=_plain_value)
+        text = json.dumps(content, indent=2, default=_plain_value)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

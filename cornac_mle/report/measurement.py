@@ -78,6 +78,11 @@ class Measurement:
     user_ids: pd.Index | None = None
     on_splits: FloatArray | None = None
 
+    def _repr_html_(self) -> str:
+        from cornac_mle.report._html import measurement_html
+
+        return measurement_html(self)
+
 
 @dataclass(frozen=True)
 class MetricNote:

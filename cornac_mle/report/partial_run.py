@@ -13,7 +13,7 @@ which a model failed, becomes a run folder with it.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -211,10 +211,9 @@ class PartialRun:
     def finish(
         self,
         place: Path,
-        arguments: dict[str, Any],
-        preferences: pd.DataFrame,
         *,
         is_whole: bool,
+        extra_files: Mapping[str, str] | None = None,
     ) -> Path:
         """Write the run folder, with the records too unless the run is whole; give its path.
 
@@ -224,8 +223,7 @@ class PartialRun:
             If it cannot be written; the hidden folder stays.
         """
         records = None if is_whole else self.folder / FINISHED
-        data_hash = self.settings["data_sha256"]
-        written = write_run(self.report, place, arguments, data_hash, preferences, records=records)
+        written = write_run(self.report, place, records=records, extra_files=extra_files)
         self._is_worth_keeping = False
         with suppress(OSError):  # else a kill while it is removed would make it look unfinished
             (self.folder / FINISHED / RUN).unlink()

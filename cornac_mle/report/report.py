@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,6 +12,10 @@ from cornac_mle.checks import check_share
 from cornac_mle.profiles import Profiles, synthetic_ids
 from cornac_mle.report import _comparisons
 from cornac_mle.report.measurement import SCORE_COLUMNS, Measurement, MetricNote, Score
+from cornac_mle.report.summary import Summary
+
+if TYPE_CHECKING:
+    from cornac_mle.report.plots import Plots
 
 MOST_NAMES = 6
 """Names that a report's `repr` lists."""
@@ -46,6 +52,19 @@ class Report:
         Items that no real user holds, with the number of synthetic users who do, by model.
     failed : dict
         Why a model has no row, or a fit of it is missing, by model.
+    kind : str
+        "compare" (models) or "audit" (users of any origin).
+    item_names : dict
+        Name of an item, by id, where it has one besides its id.
+    preferences : DataFrame
+        Least believable preferences, see `unrealistic_preferences`, with a column ``model``.
+    gallery, curves : dict
+        Users to look at, and distributions to draw, by model; see `diagnostics.gallery`.
+    made : dict
+        How the report was made: date, seconds, versions, arguments, SHA-256 of the data.
+    evaluator : Evaluator or None
+        The judge, where there was one for all rows: `unrealistic_preferences` takes it. It is not
+        written with the report.
 
     Examples
     --------
@@ -72,6 +91,13 @@ class Report:
     notes: list[str] = field(default_factory=list)
     unknown_items: dict[str, pd.Series] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    kind: str = "compare"
+    item_names: dict[Any, str] = field(default_factory=dict)
+    preferences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    gallery: dict[str, dict[str, Any]] = field(default_factory=dict)
+    curves: dict[str, dict[str, Any]] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
+    evaluator: Any = None  # lies above this room
 
     @contextmanager
     def redirected(self, other: "Report") -> Iterator["Report"]:
@@ -117,6 +143,64 @@ class Report:
             parts.append(part)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
+    def summary(self) -> Summary:
+        """Put everything that is shown into one plain dictionary; see `cornac_mle.report.summary`.
+
+        Returns
+        -------
+        dict
+            Text, numbers, lists and dictionaries only: `json.dumps` takes it.
+        """
+        from cornac_mle.report._summarise import summarised
+
+        return summarised(self)
+
+    @property
+    def plot(self) -> "Plots":
+        """Pictures: ``report.plot.scores()``, ``.plausibility()``, ``.fidelity_coverage()``, ..."""
+        from cornac_mle.report.plots import Plots
+
+        return Plots(self)
+
+    def markdown(self) -> str:
+        """Write the summary as Markdown, for a pull request say: tables, answers, what was lost."""
+        from cornac_mle.report.markdown import as_markdown
+
+        return as_markdown(self.summary())
+
+    def write(self, folder: str | Path) -> Path:
+        """Write a run folder, from which `read` makes the report again.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Place of the folder; where it is taken, ``-2``, ``-3``, ... is appended.
+
+        Returns
+        -------
+        Path
+            The folder that was written, whole or not at all. Its ``README.md`` says what each file
+            and column is. Nothing in it is a pickle.
+        """
+        from cornac_mle.report.run_folder import write_run
+
+        return write_run(self, Path(folder))
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Report":
+        """Read a run folder.
+
+        Ids are text then, whatever they were; `evaluator` is None.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is none, or it is damaged or of another version.
+        """
+        from cornac_mle.report.run_folder import read_run
+
+        return read_run(Path(folder))
+
     def __repr__(self) -> str:
         models = list(dict.fromkeys(entry.model for entry in self.entries))
         metrics = list(dict.fromkeys(entry.metric for entry in self.entries))
@@ -125,6 +209,11 @@ class Report:
             f"Report({self.dataset!r}: {_listed(models, 'model')} x {_listed(metrics, 'metric')}; "
             f"users: {', '.join(counts) or 'none'})"
         )
+
+    def _repr_html_(self) -> str:
+        from cornac_mle.report._html import report_html
+
+        return report_html(self.summary())
 
     def difference(self, metric: str, model: str, other: str) -> Measurement:
         """Paired difference `model` minus `other` of a metric, over the same half-splits.

@@ -1,147 +1,236 @@
-"""The tables of the command line, for a terminal of 100 columns."""
+"""The tables of the command line: they fit the terminal, at 80 columns too, every number whole."""
 
-from collections.abc import Iterable
-from itertools import combinations
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import TypeVar
 
-import pandas as pd
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from cornac_mle.datasets import NamedDataset
-from cornac_mle.report._comparisons import PRIMARY_METRIC
-from cornac_mle.report.report import Report
+from cornac_mle.report import _layout
+from cornac_mle.report._numbers import number, printable
+from cornac_mle.report.summary import Metric, Model, Summary
 
-WIDTH = 100
-MOST_COLUMNS = 9
-OWN_FAMILY = "*"
-"""Beside the verdict of a judge of the model's own family."""
-NO_VALUE = "-"
-AT_LEAST = ">="
-"""Before a log-likelihood that is estimated, and so a lower bound on average."""
+T = TypeVar("T")
+WIDTH = 80
+LONGEST_NAME = 24
+"""Columns of a model's name; longer ones go on in the next line."""
 HEADINGS = {
     "UnrealisticUsers": "unreal.\nusers",
     "PlausibilityKS": "plausib.\nKS",
     "NeighbourCoverage": "neighb.\ncoverage",
+    "MembershipInference": "member-\nship",
     "CopiedUsers": "copied\nusers",
     "PopularityJS": "popul.\nJS",
     "ProfileSizeKS": "size\nKS",
 }
-"""Short headings, in the order of the table; other metrics follow under their own names."""
-MARGINALS = ("PopularityJS", "ProfileSizeKS")
-"""Metrics whose intervals are left to scores.csv, so that the table fits its width."""
+"""Short headings; other metrics stand under their own names."""
+FEW_MODELS = 3
+"""So many models have their answers in sentences; more have them in a table."""
+MOST_USERS, MOST_LISTED = 5, 3
+"""Users to look at first, and preferences of each."""
 
 
-def score_table(report: Report) -> RenderableType:
-    """Table of models x metrics, real users above and independent popularity below them.
+def score_table(summary: Summary, width: int = WIDTH, *, assumed: bool = True) -> RenderableType:
+    """Lay out a summary for a terminal: the three answers, the table, what must be known with it.
 
-    A cell is the value with half the width of its 95% interval, both averaged over seeds; where a
-    model was fitted with several seeds, the standard deviation over fits stands below in brackets.
-    A hyphen: there is no value, because the model cannot be sampled, say. More than nine metrics
-    stand one below the other, without intervals: those are in `Report.scores`.
+    Models stand one below the other, or metrics where there are more of these. What does not fit
+    the width goes into further blocks of columns below. A cell is the value with half the width of
+    its 95% interval, both averaged over seeds; where a model was fitted with several seeds, the
+    standard deviation over fits stands below in brackets. A hyphen: there is no value, because the
+    model cannot be sampled, say. What was `assumed` of files comes last.
     """
-    scores = report.scores
-    scores = scores[scores["users"] == "held-out"]
-    second = [name for name, note in report.metrics.items() if note.second_opinion]
-    judged_apart = scores["metric"].isin(second)
-    metrics = sorted(scores.loc[~judged_apart, "metric"].unique(), key=_place)
-    groups = report.groups.items()
-    sizes = ", ".join(f"{count:,} {name.replace('_', '-')}" for name, count in groups)
-    title = f"{report.dataset}: {sizes} users"
-    if len(metrics) > MOST_COLUMNS:
-        table = _metrics_down(report, scores, metrics)
-    else:
-        table = _models_down(report, scores, metrics)
-    parts: list[RenderableType] = [
-        Text(title, style="bold"),
-        table,
-        Text(explanation(report, scores, metrics)),
-    ]
-    if judged_apart.any():
-        parts += [Text(""), judge_table(report)]
-    if len(scores.loc[scores["metric"] == PRIMARY_METRIC, "model"].unique()) > 1:
-        parts.append(Text(established(report)))
+    models = _layout.shown_models(summary)
+    metrics = _layout.shown_metrics(summary)
+    parts: list[RenderableType] = [Text(_layout.title(summary), style="bold"), Text("")]
+    if models:
+        parts += _answers(summary, models, width)
+        if len(models) >= len(metrics):
+            parts += _models_down(summary, models, metrics, width)
+        else:
+            parts += _metrics_down(summary, models, metrics, width)
+        parts += _explained(summary)
+        headings, rows = _layout.judge_rows(summary)
+        if rows:
+            parts += [*_judges(headings, rows, width), *_lines(_layout.judge_notes(summary))]
+        parts += _lines([_layout.difference_note(summary)])
+        parts += _worst_users(models, width)
+    parts += _lines(_layout.warnings_of(summary), style="yellow")
+    parts += _lines(_layout.left_out(summary))
+    parts += _lines(_layout.assumptions(summary) if assumed else [])
     return Group(*parts)
 
 
-def _metrics_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Table:
-    """Lay out many metrics: one a row, and one model a column."""
-    models = list(scores["model"].unique())
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("metric", no_wrap=True)
-    for heading in ("best", "real users\n(ceiling)", "popularity\n(floor)", *models):
-        table.add_column(Text(heading), justify="right")
-    for metric in metrics:
-        own = scores[scores["metric"] == metric]
-        cells = [_value(own[own["model"] == model]) for model in models]
-        ends = [_reference(own["ceiling"]), _reference(own["floor"])]
-        table.add_row(Text(metric), report.metrics[metric].best, *ends, *cells)
-    return table
+def _answers(summary: Summary, models: Sequence[Model], width: int) -> list[RenderableType]:
+    """Answer the three questions, in sentences or in a table."""
+    if len(models) > FEW_MODELS:
+        table = _plain_table("made up by")
+        for heading in _layout.QUESTIONS.values():
+            table.add_column(heading, justify="right", no_wrap=True)
+        for name, cells in _layout.answer_rows(summary):
+            table.add_row(Text(name), *map(Text, cells))
+        return [table, *_lines([_layout.answer_note(summary)]), Text("")]
+    parts: list[RenderableType] = []
+    for model in models:
+        parts.append(Text(printable(model["name"]), style="bold"))
+        for question, heading in _layout.QUESTIONS.items():
+            answer = model["answers"][question]
+            grid = Table.grid(padding=(0, 1, 0, 2))
+            grid.add_column(width=11, no_wrap=True)
+            grid.add_column(max_width=width - 16)
+            style = "bold" if answer["verdict"] == "worse" else ""
+            grid.add_row(Text(heading), Text(printable(answer["sentence"]), style=style))
+            parts.append(grid)
+        parts.append(Text(""))
+    return parts
 
 
-def _models_down(report: Report, scores: pd.DataFrame, metrics: list[str]) -> Table:
-    """Lay out a few metrics: one model a row, with intervals."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("users made up by\n\nbest value", no_wrap=True)
-    for metric in metrics:
-        heading = HEADINGS.get(_stem(metric), metric.replace("@", "\n@"))
-        best = report.metrics[metric].best
-        title = Text.assemble(f"{heading}\n", (best, "not bold dim"))
-        table.add_column(title, justify="right", no_wrap=True)
-    for label, field, style in (
-        ("real users (ceiling)", "ceiling", "green"),
-        ("popularity (floor)", "floor", "red"),
-    ):
-        cells = [_reference(scores.loc[scores["metric"] == metric, field]) for metric in metrics]
-        table.add_row(label, *cells, style=style)
-    table.add_section()
-    for model in scores["model"].unique():
-        own = scores[scores["model"] == model]
-        table.add_row(Text(model), *[_cell(own[own["metric"] == metric]) for metric in metrics])
-    return table
+def _models_down(
+    summary: Summary, models: Sequence[Model], metrics: Sequence[Metric], width: int
+) -> list[RenderableType]:
+    """Lay out models one below the other, in as many blocks of metrics as the width asks for."""
+
+    def table(chosen: Sequence[Metric]) -> Table:
+        made = _plain_table("users made up by\n\nbest value")
+        for metric in chosen:
+            heading = _heading(metric["name"])
+            title = Text.assemble(f"{heading}\n", (metric["best"], "not bold dim"))
+            made.add_column(title, justify="right", no_wrap=True)
+        names = [metric["name"] for metric in chosen]
+        ceilings = [_layout.reference(summary, name, "real_users") for name in names]
+        floors = [_layout.reference(summary, name, "popularity") for name in names]
+        made.add_row("real users (ceiling)", *ceilings, style="green")
+        made.add_row("popularity (floor)", *floors, style="red")
+        made.add_section()
+        for model in models:
+            values = [model["values"].get(metric["name"]) for metric in chosen]
+            made.add_row(Text(printable(model["name"])), *[_cell(value) for value in values])
+        return made
+
+    return _blocks(table, metrics, width)
 
 
-def judge_table(report: Report) -> RenderableType:
-    """Table of models x judges: the share of users that each family of judges flags."""
-    judges = report.judges()
-    agreement = judges.attrs["rank_agreement"]
-    families = list(agreement.columns)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("flagged by the judge", no_wrap=True)
-    for family in (*families, "worst"):
-        table.add_column(family, justify="right", no_wrap=True)
-    for model, row in judges.iterrows():
-        cells = [_number(row[name]) + OWN_FAMILY * (row["own_family"] == name) for name in families]
-        table.add_row(Text(str(model)), *cells, _number(row["worst"]))
-    lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
-    if len(judges) > 2:
-        pairs = combinations(families, 2)
-        taus = ", ".join(f"{a}/{b} {agreement.loc[a, b]:.2f}" for a, b in pairs)
-        lines.append(f"Rank agreement over models (Kendall's tau): {taus}.")
-    return Group(table, Text("\n".join(lines)))
+def _metrics_down(
+    summary: Summary, models: Sequence[Model], metrics: Sequence[Metric], width: int
+) -> list[RenderableType]:
+    """Lay out metrics one below the other, in as many blocks of models as the width asks for."""
+
+    def table(chosen: Sequence[Model]) -> Table:
+        made = _plain_table("metric")
+        for heading in ("best", "real\nusers", "popu-\nlarity"):
+            made.add_column(Text(heading), justify="right", no_wrap=True)
+        for model in chosen:
+            made.add_column(
+                Text(printable(model["name"])), justify="right", max_width=16, overflow="fold"
+            )
+        for metric in metrics:
+            name = metric["name"]
+            ends = [
+                _layout.reference(summary, name, "real_users"),
+                _layout.reference(summary, name, "popularity"),
+            ]
+            cells = [_cell(model["values"].get(name)) for model in chosen]
+            made.add_row(Text(name), metric["best"], *ends, *cells)
+        return made
+
+    return _blocks(table, models, width)
 
 
-def established(report: Report, level: float = 0.05) -> str:
-    """Sentence on which differences between models hold on the primary metric."""
-    table = report.compare(level=level)
-    open_ = table.loc[~table["established"], ["model", "other"]].itertuples(index=False, name=None)
-    undecided = "; ".join(f"{model} and {other}" for model, other in open_)
-    claim = f"Differences in {PRIMARY_METRIC} between models hold at {level:g} together (Holm)"
-    if not undecided:
-        return f"{claim} for all {len(table)} pairs."
-    count = int(table["established"].sum())
-    return f"{claim} for {count} of {len(table)} pairs, not for:\n  {undecided}."
+def _blocks(
+    table: Callable[[Sequence[T]], Table], columns: Sequence[T], width: int
+) -> list[RenderableType]:
+    """Make tables of as many columns each as fit the width, at least one."""
+    console = Console(width=10_000)
+    parts: list[RenderableType] = []
+    first = 0
+    while first < len(columns):
+        for last in count(first + 1):
+            is_end = last == len(columns)
+            if is_end or console.measure(table(columns[first : last + 1])).maximum > width:
+                break
+        parts.append(table(columns[first:last]))
+        first = last
+    return parts
+
+
+def _judges(
+    headings: Sequence[str], rows: Sequence[tuple[str, list[str]]], width: int
+) -> list[RenderableType]:
+    """Lay out the share of users that each family of judges flags."""
+
+    def table(places: Sequence[int]) -> Table:
+        made = _plain_table("flagged by the judge")
+        for place in places:
+            made.add_column(headings[place], justify="right", no_wrap=True)
+        for name, cells in rows:
+            made.add_row(Text(name), *[cells[place] for place in places])
+        return made
+
+    return _blocks(table, range(len(headings)), width)
+
+
+def _worst_users(models: Sequence[Model], width: int) -> list[RenderableType]:
+    """List the users to look at first, with the preferences that give them away, and why."""
+    if len(models) > FEW_MODELS:
+        return []
+    parts: list[RenderableType] = []
+    for model in models:
+        gallery = model["gallery"]
+        worst = [user for user in (gallery or {}).get("users", []) if user["kind"] == "worst"]
+        if not worst:
+            continue
+        parts.append(Text(f"\nLook at these users of {printable(model['name'])} first", "bold"))
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("user", overflow="fold", max_width=LONGEST_NAME - 8)
+        table.add_column("p-value", justify="right", no_wrap=True)
+        table.add_column("preference", overflow="fold", max_width=(width - 36) // 2)
+        table.add_column("odder\nthan", justify="right", no_wrap=True)
+        table.add_column("does not go with", overflow="fold")
+        for user in worst[:MOST_USERS]:
+            offending = [item for item in user["items"] if item["is_offending"]][:MOST_LISTED]
+            for place, item in enumerate(offending or user["items"][:1]):
+                head = ("", "") if place else (user["id"], number(user["p_value"]))
+                row = (*head, item["name"] or item["item"], *_layout.against(item))
+                table.add_row(*(Text(printable(one)) for one in row))
+        parts.append(table)
+        parts += _lines([f"{_layout.flagged_sentence(model)} {_layout.ODDER}"])
+    return parts
+
+
+def _explained(summary: Summary) -> list[RenderableType]:
+    """Say below the table what its numbers mean and what the data can show."""
+    text = (
+        "Each metric holds synthetic users against held-out real users. Real users get the "
+        "ceiling, users drawn from item popularity alone the floor. ± is half of a 95% interval; "
+        "in brackets about the smallest difference that the data can show:"
+    )
+    parts = [
+        *_lines([text]),
+        *[Padding(Text(line), (0, 0, 0, 2)) for line in _layout.meanings(summary)],
+    ]
+    if _layout.has_several_fits(summary):
+        parts += _lines(
+            ["In brackets below a value: standard deviation over fits with several seeds."]
+        )
+    if _layout.ceilings_differ(summary):
+        parts += _lines(
+            ["Ceiling and floor are those of the first set; they depend on the number of users."]
+        )
+    return parts
 
 
 def dataset_table(datasets: Iterable[NamedDataset]) -> RenderableType:
     """Table of data sets by name: sizes, what a like is, terms, whether it is on this machine."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("name", "users", "items", "pairs", "like", "here", "what; terms"):
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("name", "users", "items", "pairs", "like", "here"):
         numeric = heading in ("users", "items", "pairs")
-        table.add_column(
-            heading, justify="right" if numeric else "left", no_wrap=heading != "what; terms"
-        )
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+    datasets = list(datasets)
     for dataset in datasets:
         least = dataset.rating_threshold
         table.add_row(
@@ -149,88 +238,41 @@ def dataset_table(datasets: Iterable[NamedDataset]) -> RenderableType:
             *(f"{count:,}" for count in (dataset.users, dataset.items, dataset.interactions)),
             "any" if least is None else f">= {least:g}",
             "yes" if dataset.is_local else "no",
-            f"{dataset.title}; {dataset.terms.split(';')[0]}",
         )
-    return table
-
-
-def explanation(report: Report, scores: pd.DataFrame, metrics: list[str]) -> str:
-    """Sentences below the table: what the numbers mean, what the data can show, what was lost."""
-    lines = [
-        "Every model was fitted on the training users and made up users; each metric holds these",
-        "against held-out real users. Real users themselves get the ceiling, users drawn from item",
-        "popularity alone the floor. ± is half of a 95% interval; about the smallest difference",
-        "that the data can show in brackets:",
-    ]
-    for metric in metrics:
-        least = scores.loc[scores["metric"] == metric, "minimum_detectable"].dropna()
-        if len(least):
-            lines.append(f"  {metric}: {report.metrics[metric].meaning} ({least.iloc[0]:.3f})")
-    lines += [
-        f"  {metric}: {report.cautions[metric]}" for metric in metrics if metric in report.cautions
-    ]
-    if scores.groupby(["model", "metric"])["fit_seed"].nunique().gt(1).any():
-        lines.append("In brackets below a value: standard deviation over fits with several seeds.")
-    left_out = scores.groupby("model", sort=False)["n_left_out"].max()
-    lines += [
-        f"{model}: left out {count:,} synthetic {'user' if count == 1 else 'users'} of fewer items "
-        "than real users must have."
-        for model, count in left_out[left_out > 0].items()
-    ]
-    lines += [f"WARNING. {model}: {text}" for model, text in report.alerts.items()]
-    lines += [f"FAILED. {model}: {text}" for model, text in report.failed.items()]
-    lost = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
-    if lost:
-        lines.append("Left out before fitting: " + ";\n  ".join(lost) + ".")
-    failed = [f"{model} ({' '.join(reason.split())})" for model, reason in report.failed.items()]
-    if failed:
-        lines.append("Failed, and not in the tables or not with every fit: " + ";\n  ".join(failed))
-    return "\n".join(lines)
+    terms = _plain_table("name")
+    terms.add_column("what; terms")
+    for dataset in datasets:
+        terms.add_row(Text(dataset.name), Text(f"{dataset.title}; {dataset.terms.split(';')[0]}"))
+    return Group(table, terms)
 
 
 def output_console() -> Console:
-    """Make a console as wide as the terminal; 100 columns where the output is no terminal."""
+    """Make a console as wide as the terminal; 80 columns where the output is no terminal."""
     console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
+    if console.is_terminal or os.environ.get("COLUMNS"):
+        return console
+    return Console(width=WIDTH)
 
 
-def _stem(metric: str) -> str:
-    return metric.split("@")[0]
+def _plain_table(first: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(first, max_width=LONGEST_NAME, overflow="fold")
+    return table
 
 
-def _place(metric: str) -> tuple[int, str]:
-    known = list(HEADINGS)
-    stem = _stem(metric)
-    return (known.index(stem) if stem in known else len(known), metric)
+def _lines(texts: Iterable[str], style: str = "") -> list[RenderableType]:
+    return [Text(text, style=style) for text in texts if text]
 
 
-def _number(value: float) -> str:
-    """Write two digits after the point, three where the number is small: .46, .004, -1.20."""
-    text = f"{value:.2f}" if abs(value) >= 0.095 else f"{value:.3f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 else text
+def _heading(metric: str) -> str:
+    stem = metric.split("@")[0]
+    return HEADINGS.get(stem, metric.replace("@", "\n@"))
 
 
-def _reference(values: pd.Series) -> str:
-    found = values.dropna()
-    return _number(float(found.iloc[0])) if len(found) else NO_VALUE
-
-
-def _value(rows: pd.DataFrame) -> str:
-    """Write the mean of a metric of one model, with >= before a likelihood that is a bound."""
-    value = rows["value"].mean()
-    if pd.isna(value):
-        return NO_VALUE
-    return AT_LEAST * bool(rows["effective_sample_size"].notna().any()) + _number(float(value))
-
-
-def _cell(rows: pd.DataFrame) -> Text:
-    if rows.empty:
-        return Text(NO_VALUE, style="dim")
-    cell = Text(_value(rows))
-    half = float((rows["high"] - rows["low"]).mean()) / 2
-    if _stem(rows["metric"].iloc[0]) not in MARGINALS:
-        cell.append(f"±{half:.2f}".replace("0.", "."), style="dim")
-    by_fit = rows.groupby("fit_seed")["value"].mean()
-    if len(by_fit) > 1:
-        cell.append(f"\n({by_fit.std():.3f})".replace("0.", "."), style="dim")
-    return cell
+def _cell(value: object) -> Text:
+    mean, half, over_fits = _layout.cell(value)  # type: ignore[arg-type]
+    made = Text(mean, style="" if half else "dim" * (mean == "-"))
+    made.append(half, style="dim")
+    if over_fits:
+        made.append(f"\n{over_fits}", style="dim")
+    return made

@@ -64,7 +64,7 @@ class RandomSearch(ValidationSearch, hyperopt.RandomSearch):  # type: ignore[mis
         verbose: bool | None = None,
     ) -> None:
         check_search(model, space, metric, eval_method)
-        check_count("n_trails", n_trails)
+        n_trails = check_count("n_trails", n_trails)
         self.seed = check_seed(seed)
         hyperopt.RandomSearch.__init__(self, model, space, metric, eval_method, n_trails)
         self._prepare(metric, user_based, n_jobs, name, verbose)

@@ -10,11 +10,8 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq
 
-from cornac_mle.checks import check_count, check_number, check_reals, check_share, refusal
+from cornac_mle.checks import check_count, check_reals, check_share, refusal
 from cornac_mle.sparse import FloatArray, IntArray
-
-LEAST_ERROR = 1e-12
-"""Least probability of a false bound: limits far below it have no digits left."""
 
 
 def contamination_bound(
@@ -79,7 +76,7 @@ def contamination_bound(
     >>> round(bound, 2), threshold
     (0.46, 1.0)
     """
-    error = check_number("error", error, minimum=LEAST_ERROR, below=1)
+    error = check_share("error", error)
     sample = _checked("scores", scores)
     real = _checked("real_scores", real_scores)
     grid = np.unique(_checked("thresholds", thresholds))
@@ -134,7 +131,7 @@ def minimum_detectable_share(
     >>> minimum_detectable_share(5, 5, [0.01, 0.05]) is None
     True
     """
-    error = check_number("error", error, minimum=LEAST_ERROR, below=1)
+    error = check_share("error", error)
     power = check_share("power", power)
     n, n_real = check_count("n", n), check_count("n_real", n_real)
     shares = _checked("real_shares", real_shares)

@@ -8,11 +8,11 @@ from cornac.models import Recommender
 from tqdm.auto import tqdm
 
 from cornac_mle.checks import refusal
-from cornac_mle.item_holdout import hold_out_items
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import cornac_seed
+from cornac_mle.sampling.item_holdout import hold_out_items
 from cornac_mle.sparse import FloatArray
 from cornac_mle.utility._holdout_accuracy import hidden_item_accuracy
 from cornac_mle.utility._recommenders import fitted

@@ -10,17 +10,21 @@ from cornac import models
 from cornac.eval_methods import BaseMethod
 from cornac.metrics import NDCG
 from cornac.models import Recommender
+from cornac.models.knn.recom_knn import compute_score
 from scipy.optimize import minimize, nnls
 from scipy.special import logit, logsumexp
 
 from cornac_mle.adapters import ADAPTERS, OTHERS, Adapter, adapter_of, register, unseen_scores
 from cornac_mle.adapters import _positive_factors as positive_factors
+from cornac_mle.adapters._knn import UserSimilarities, centred_rows
+from cornac_mle.adapters._nearest_means import NearestMeans, blocks
 from cornac_mle.adapters._positive_factors import poisson_fold_in
 from cornac_mle.adapters._probable_points import likely_points, ridge, temperature
 from cornac_mle.adapters._rows import nearest_users
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.models.fold_in import fold_in_scores
 from cornac_mle.profiles import Profiles
+from cornac_mle.sampling.item_holdout import hold_out_share
 from worlds import profiles, rated, taste_world
 
 # Cornac says that a model is fitted again.
@@ -160,14 +164,94 @@ KNN_SETTINGS = [
 
 @pytest.mark.parametrize("values", KNN_DATA)
 @pytest.mark.parametrize("settings", KNN_SETTINGS)
+@pytest.mark.parametrize("k", [4, 80])
 @pytest.mark.parametrize("kind", [models.ItemKNN, models.UserKNN])
-def test_neighbours_give_a_training_user_cornacs_own_scores(kind, settings, values):
-    """With ratings and with likes alike; with k of all users, Cornac keeps every similarity."""
-    data, k = KNN_DATA[values], 80 if kind is models.UserKNN else 5
+def test_neighbours_give_a_training_user_cornacs_own_scores(kind, k, settings, values):
+    """With ratings and with likes, with more neighbours than count and with fewer.
+
+    Similarities are Cornac's to the last digit, so those who tie are the same: of likes, where most
+    similarities are 1 but for the last digit, and of ratings with few items in common.
+    """
+    data = KNN_DATA[values]
     model = kind(k=k, verbose=False, seed=1, **settings).fit(data)
     train = Profiles.from_dataset(data)
     folded = unseen_scores(model, train.matrix, train.matrix, None)
-    assert folded == pytest.approx(own_scores(model), rel=1e-5, abs=1e-6)
+    assert folded == pytest.approx(own_scores(model), rel=1e-12, abs=1e-12)
+    if kind is models.UserKNN:
+        similar = UserSimilarities(model, sp.csr_array(model.iu_mat.T.tocsr()))
+        # Cornac amplifies one number at a time, by another routine.
+        last_digit = 0 if settings["amplify"] == 1 else 4e-16
+        expected = pytest.approx(model.sim_mat.toarray(), rel=last_digit, abs=0)
+        assert similar.of(train.matrix) == expected
+
+
+def cornacs_means(by_user, weights, columns, k):
+    """Cornac's routine for one target after the other."""
+    parts = columns.indptr, columns.indices, columns.data
+    result = np.zeros((len(weights), columns.shape[0]))
+    for row, own in zip(result, weights, strict=True):
+        compute_score(by_user, own.copy(), *parts, k=k, num_threads=1, output=row)
+    return result
+
+
+@pytest.mark.parametrize("settings", KNN_SETTINGS)
+@pytest.mark.parametrize("kind", [models.ItemKNN, models.UserKNN])
+def test_neighbours_of_parts_of_profiles_are_cornacs(kind, settings, monkeypatch):
+    """Users with a part hidden, who are no neighbours of themselves, in blocks of any size."""
+    data = KNN_DATA["ratings"]
+    model = kind(k=4, verbose=False, seed=1, **settings).fit(data)
+    train = Profiles.from_dataset(data).matrix
+    own = np.array([7, 3, 3, 50, 11])
+    shown, _ = hold_out_share(train[own], 0.4, np.random.default_rng(1))
+    centred, means = centred_rows(model, shown)
+    if kind is models.ItemKNN:
+        expected = cornacs_means(False, centred.toarray(), sp.csr_matrix(model.sim_mat), 4)
+    else:
+        similar = UserSimilarities(model, sp.csr_array(model.iu_mat.T.tocsr())).of(shown)
+        similar[np.arange(5), own] = 0
+        expected = cornacs_means(True, similar, sp.csr_matrix(model.iu_mat), 4)
+    for block in (1, 250, 2**22):
+        monkeypatch.setattr("cornac_mle.adapters._nearest_means.BLOCK_ENTRIES", block)
+        found = unseen_scores(model, shown, train, own)
+        assert found == pytest.approx(expected + means[:, None], rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_of_equally_near_neighbours_those_count_that_cornac_takes(seed):
+    """Weights and ratings of few values, among them 0, and of negative ones."""
+    random = np.random.default_rng(seed)
+    n, n_columns, k = random.integers(1, 40), random.integers(1, 15), int(random.integers(1, 12))
+    held = random.random((n_columns, n)) < random.choice([0.2, 0.6, 1.0])
+    columns = sp.csr_matrix(held.astype(np.float64))
+    columns.data = random.integers(-3, 4, columns.nnz).astype(np.float64)
+    weights = random.integers(-3, 3, (5, n)) / 4
+    found = NearestMeans(sp.csr_array(columns.T.tocsr()), k).of(weights)
+    expected = cornacs_means(True, weights, columns, k)
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_ties_by_hand():
+    """Five neighbours at .5, of ratings 1 to 5, and the first, at 1, of rating 9; k = 3.
+
+    From the last to the first: those of 5, 4 and 3 fill the heap, those of 2 and 1 are no nearer,
+    and the nearest one drives out the 3: (1 * 9 + .5 * 5 + .5 * 4) / 2 = 6.75.
+    """
+    ratings = sp.csr_array(np.array([[9.0], [1.0], [2.0], [3.0], [4.0], [5.0]]))
+    weights = np.array([[1.0, 0.5, 0.5, 0.5, 0.5, 0.5]])
+    assert NearestMeans(ratings, 3).of(weights) == pytest.approx(6.75)
+    # In the other order the heap is 1, 2, 3, and the nearest one drives out the 1.
+    ratings = sp.csr_array(np.array([[9.0], [5.0], [4.0], [3.0], [2.0], [1.0]]))
+    assert NearestMeans(ratings, 3).of(weights) == pytest.approx((9 + 1.5 + 1) / 2)
+
+
+def test_blocks_of_neighbours_bound_their_dense_arrays():
+    """A dense array of a block has 2**22 entries: 41 targets of 100,000 neighbours."""
+    assert len(blocks(1_000, 943, 1_682)) == 4
+    wide = blocks(1_000, 100_000, 20_000)
+    assert wide[0] == slice(0, 41)
+    assert [one.start for one in wide[1:]] == [one.stop for one in wide[:-1]]
+    assert wide[-1].stop == 1_000
+    assert blocks(2, 2**30, 1) == [slice(0, 1), slice(1, 2)]
 
 
 def test_a_user_is_no_neighbour_of_itself(fitted):

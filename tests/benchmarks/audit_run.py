@@ -20,7 +20,7 @@ def peak_mebibytes() -> float:
 def main(real: str, synthetic: str) -> None:
     """Audit, imports and reading included."""
     start = time.perf_counter()
-    from cornac_mle.audit import audit
+    from cornac_mle.auditing import audit
     from cornac_mle.files.any_layout import read_interactions
 
     before = time.perf_counter()

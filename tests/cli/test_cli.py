@@ -24,14 +24,20 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
         "compare", "--data", table, "--models", "popularity,training-users,pmf,ease", "--out", out
     )
     assert status == 0
-    assert "real users (ceiling)" in output
-    assert "popularity (floor)" in output
-    assert all(len(line) <= 100 for line in output.splitlines() if "Written" not in line)
+    for heading in ("made up by", "metric ", "flagged by the judge", "CopiedUsers "):
+        assert f"\n {heading}" in output
+    assert all(len(line) <= 80 for line in output.splitlines() if "Written" not in line)
     run = out / "tastes-123"
     assert sorted(path.name for path in run.iterdir()) == [
+        "README.md",
+        "arrays.npz",
+        "config.yaml",
         "manifest.json",
         "profiles",
+        "report.html",
+        "report.md",
         "scores.csv",
+        "summary.json",
         "unrealistic_preferences.csv",
         "unrealistic_users.csv",
     ]
@@ -55,7 +61,8 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     assert (users.q_value >= users.p_value - 1e-12).all()
     assert "flagged by the judge" in output
     assert re.search(r"PMF .*\*", output)  # the SVD judge is of its family
-    assert re.search(r"Differences in PlausibilityKS .* \d of 6 pairs|for all 6 pairs", output)
+    plain = " ".join(output.split())
+    assert re.search(r"Differences in PlausibilityKS .* (\d of|for all) 6 pairs", plain)
     preferences = pd.read_csv(run / "unrealistic_preferences.csv")
     assert set(preferences.model) == {"EASEᴿ", "PMF", "Popularity", "TrainingUsers"}
     known = set(pd.read_csv(table).item)
@@ -182,6 +189,7 @@ def test_the_format_is_refused_before_the_fit(table, tmp_path):
     [
         ("import cornac_mle", ("torch", "pyarrow", "cornac", "pandas")),
         ("from cornac_mle import PMF, VAE, HeldOutUsers, compare", ("torch",)),
+        ("import cornac_mle.cli._app", ("torch", "cornac", "pandas", "scipy", "yaml", "jinja2")),
     ],
 )
 def test_imports_are_light(code, heavy):

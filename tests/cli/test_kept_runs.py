@@ -22,9 +22,15 @@ from cornac_mle.report import _records, partial_run, run_folder
 
 MODELS = ("--models", "popularity,mixture")
 FILES = [
+    "README.md",
+    "arrays.npz",
+    "config.yaml",
     "manifest.json",
     "profiles",
+    "report.html",
+    "report.md",
     "scores.csv",
+    "summary.json",
     "unrealistic_preferences.csv",
     "unrealistic_users.csv",
 ]
@@ -220,7 +226,7 @@ def test_what_contradicts_the_run_is_refused_in_one_line(small, tmp_path, monkey
     settings = folder / "finished" / "run.json"
     content = json.loads(settings.read_text())
     for change, message in (
-        ({"format": 0}, "must be written in format 1; got 0. Start anew."),
+        ({"format": 0}, "must be written in format 2; got 0. Start anew."),
         ({"versions": 3}, "must say what was asked for; got no versions. Start anew."),
     ):
         settings.write_text(json.dumps(content | change))
@@ -292,7 +298,8 @@ def test_a_model_that_fails_costs_its_row(small, tmp_path, monkeypatch, action, 
         status, output = invoke("compare", "--data", small, *models, "--out", out)
     assert status == 3, output
     assert f"not in the table, or not with every fit: Mixture ({reason}" in output
-    assert "Failed, and not in the tables or not with every fit: Mixture" in output
+    said = " ".join(output.split())
+    assert "FAILED, and not in the tables or not with every fit. Mixture: " in said
     folder = out / "small-123"
     assert set(scores(folder).model) == {"Popularity"}
     assert list(json.loads((folder / "manifest.json").read_text())["failed"]) == ["Mixture"]
@@ -329,8 +336,9 @@ def full_at(monkeypatch, number, *, for_good):
     return calls
 
 
-# run.json; 3 of a record and 1 of preferences, twice; 3 tables, 2 profiles, the manifest.
-WRITES = 15
+# run.json; 3 of a record and 1 of preferences, twice; 3 tables, arrays.npz, 2 profiles, manifest,
+# summary, report.md, report.html, config.yaml, README.md.
+WRITES = 21
 
 
 def test_how_often_a_run_writes(small, tmp_path, monkeypatch):
@@ -352,7 +360,7 @@ def test_a_full_disk_at_any_write_loses_nothing(small, tmp_path, monkeypatch, wh
     if number == 1:  # before the first fit
         assert len(output.splitlines()) == 1
     else:
-        assert "popularity (floor)" in output  # what cannot be written is at least printed
+        assert "popularity" in output  # what cannot be written is at least printed
     left = hidden(out)
     assert len(left) == (number > 4)
     if left:
@@ -392,7 +400,7 @@ def tiny_disk(tmp_path):
 def test_a_disk_that_is_really_full_loses_nothing(small, tiny_disk, monkeypatch, whole):
     out, resize = tiny_disk
     command = ("compare", "--data", small, *MODELS, "--out", out)
-    for size in (4, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192):
+    for size in (4, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024):
         resize(size)
         status, output = invoke(*command)
         left = hidden(out)

@@ -18,6 +18,7 @@ from cornac_mle.models.sampled._calibrated_link import centred
 from cornac_mle.models.sampled.model import Sampled
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.profiles import Profiles
+from cornac_mle.report.report import Report
 from worlds import rated, taste_world
 
 ACCURACY = [RMSE(), Recall(k=10), NDCG(k=10)]
@@ -328,6 +329,47 @@ def test_the_seed_says_who_is_set_aside(rows):
     assert len(more.held_out) == 90
 
 
+@pytest.mark.parametrize("name", SPLITS)
+def test_one_line_says_how_many_users_are_set_aside(rows, name, caplog):
+    """Of 300 users .1 and .2: 30 reference and 60 held-out users; 210 are left."""
+    note = (
+        "90 of 300 users are set aside for realism metrics, so accuracy is of models of the other "
+        '210; against="test" keeps Cornac\'s numbers exactly, but realism then has little power'
+    )
+    settings = {"seed": 1, "held_out_share": (0.1, 0.2)}
+    method = getattr(eval_methods, name)(rows, **settings, **SPLITS[name])
+    with caplog.at_level(logging.WARNING, logger="cornac_mle"):
+        evaluated(method, MostPop(), ACCURACY)
+        assert "set aside" not in caplog.text
+        assert method.report.notes == []
+        for model in (Popularity(), MostPop()):
+            evaluated(method, model, [*ACCURACY, REALISM[3]])
+    said = [one.getMessage() for one in caplog.records if " are set aside" in one.getMessage()]
+    assert said == [note]
+    assert method.report.notes == [note]
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_nothing_is_said_where_nobody_is_set_aside(rows, name, caplog):
+    method = getattr(eval_methods, name)(rows, seed=1, against="test", **SPLITS[name])
+    with caplog.at_level(logging.INFO, logger="cornac_mle"):
+        evaluated(method, MostPop(), [*ACCURACY, REALISM[3]])
+    assert " are set aside" not in caplog.text
+    assert method.report.notes == []
+
+
+def test_a_report_that_stands_in_for_the_methods_has_the_note_too(rows, caplog):
+    method, other = RatioSplit(rows, seed=1), Report()
+    with caplog.at_level(logging.WARNING, logger="cornac_mle"):
+        with method.report.redirected(other):
+            evaluated(method, Popularity(), [REALISM[3]])
+        assert method.report.notes == []
+        evaluated(method, Popularity(), [REALISM[3]])
+    assert other.notes == method.report.notes
+    assert other.notes[0].startswith("120 of 300 users are set aside")
+    assert caplog.text.count(" are set aside") == 1
+
+
 def test_small_users_are_dropped_and_counted(rows):
     for settings in ({}, {"against": "test"}):
         some, all_ = (
@@ -396,6 +438,7 @@ def test_own_splits_are_taken_as_they_are(parts, split):
     assert sum(method.groups.held_out.sizes) == len(known)
     assert found["PlausibilityKS"] > 0
     assert set(method.report.scores.dataset) == {"own"}
+    assert method.report.notes == []  # it was the caller who held users apart
 
 
 def test_own_splits_without_users_are_measured_against_the_test_set(parts):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from cornac_mle.eval_methods.user_splits import feedback_frame, join_groups, keep_likes, split_users
-from cornac_mle.item_holdout import hold_out_items
+from cornac_mle.sampling.item_holdout import hold_out_items
 from worlds import rated, taste_world
 
 WORLD = rated(taste_world(60)).to_frame()

@@ -21,12 +21,14 @@ COMMANDS = ("compare", "sample", "datasets")
 OPTIONS = (
     *("--data", "--dataset", "--rating-threshold", "--models", "--model", "--seed", "--fits"),
     *("--samples", "--out", "--n", "--help", "-h", "--version", "--resume", "--force", "--x"),
+    *("--metrics", "--config", "--quiet"),
 )
-FLAGS = ("--help", "-h", "--version", "--force")
+FLAGS = ("--help", "-h", "--version", "--force", "--quiet")
 WORDS = st.one_of(
     st.sampled_from(["", "-1", "0", "1", "2", "1e39", "nan", "inf", "4294967296", "9" * 400, "x"]),
     st.sampled_from(["popularity", "training-users", "popularity,popularity", ",", "no-model"]),
     st.sampled_from([".", "/", "/dev/null", "/no/such.csv", "a\x00b.csv", "\udcff.csv", "a\n.csv"]),
+    st.sampled_from(["PMF(k=2", "PMF(k=2)", "popularity()", "NDCG(k=2)", "NDCG(2)", "f(k=g())"]),
     st.text(max_size=6),
 )
 WHOLE = encoded(
@@ -97,9 +99,7 @@ def test_any_arguments_end_in_one_line(command, pairs, more):
     quick = {"compare": ["--models", "popularity"], "sample": ["--model", "popularity"]}
     arguments = [command, *quick.get(command, [])]
     for option, word in chosen.items():
-        arguments += (
-            [option] if option in ("--help", "-h", "--version", "--force") else [option, word]
-        )
+        arguments += [option] if option in FLAGS else [option, word]
     if command == "compare" and "--data" not in chosen and "--dataset" not in chosen:
         arguments += ["--data", "/no/such.csv"]
     with tempfile.TemporaryDirectory() as folder, inside(folder):

@@ -148,7 +148,7 @@ def frames(draw, most=8):
         with_category = frame.copy()
         try:
             with_category["user"] = with_category["user"].astype("category")
-        except TypeError:
+        except (TypeError, ValueError, Warning):  # pandas cannot sort them
             return frame
         return with_category
     return frame.drop(columns="item") if change == "drop" else frame

@@ -17,6 +17,7 @@ from cornac_mle.metrics import (
     Evaluator,
     FrontierMissing,
     FrontierUnrealistic,
+    MembershipInference,
     MissingShare,
     ModelMetric,
     NeighbourCoverage,
@@ -46,6 +47,7 @@ METRICS = [
     PlausibilityKS(99),
     NeighbourCoverage(k=3),
     CopiedUsers(),
+    MembershipInference(),
     PopularityJS(),
     ProfileSizeKS(),
     UnrealisticUsers(0.1, judge="worst"),
@@ -65,7 +67,13 @@ METRICS = [
     Authenticity(),
     PairError(),
 ]
-FLOOR_IS_REAL = ("Authenticity", "ProfileSizeKS", "CopiedUsers", "PopularityJS")
+FLOOR_IS_REAL = (
+    "Authenticity",
+    "ProfileSizeKS",
+    "CopiedUsers",
+    "MembershipInference",
+    "PopularityJS",
+)
 """Independent popularity copies nobody, and has real sizes and popularity by design."""
 SMALL_GAP = ("MMD", "NeighbourRecall@3", "UnrealisticUsers@0.1 (typical)")
 """The floor is within noise of the ceiling, or on its wrong side, with 40 users against 40."""
@@ -77,8 +85,11 @@ JUDGED = (
     ClassifierTest,
     FrontierUnrealistic,
     FrontierMissing,
+    MembershipInference,
+    CopiedUsers,
 )
-"""Judges learn from planted items, which are drawn in the order of items."""
+"""Planted items, and the users of popularity that copying is held against, are drawn in the order
+of items."""
 
 
 @pytest.fixture(scope="module")

@@ -339,3 +339,9 @@ def test_masked_points_are_refused():
     points = np.arange(20.0)[:, np.newaxis]
     with pytest.raises(ValueError, match="`real` must be finite; got masked entries"):
         prdc(np.ma.masked_less(points, 3), points)
+
+
+def test_an_integer_of_numpy_is_an_integer():
+    """It reached a message that multiplies text by a comparison, and fails for numpy's."""
+    with pytest.raises(ValueError, match="`real` must hold at least 4 points; got 0"):
+        prdc(np.zeros((0, 1)), np.zeros((0, 1)), k=np.int64(3))

@@ -61,7 +61,8 @@ def rows(path):
 
 
 def test_tables_hold_text_and_profiles_ids_as_they_are(tmp_path, report, preferences):
-    folder = write_run(report, tmp_path / "run", {}, "hash", preferences)
+    report.preferences = preferences
+    folder = write_run(report, tmp_path / "run")
     table = rows(folder / "unrealistic_preferences.csv")
     assert [unprotected(row["item"]) for row in table] == ITEMS
     assert {row["model"] for row in table} == {"'=PMF"}

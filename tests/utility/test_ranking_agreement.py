@@ -11,13 +11,13 @@ from scipy import stats
 from sklearn.metrics import ndcg_score
 
 from cornac_mle import HeldOutUsers, compare
-from cornac_mle.item_holdout import hold_out_items
 from cornac_mle.metrics import Evaluator, NotMeasurableError
 from cornac_mle.models.fold_in import UnseenUsers
 from cornac_mle.models.popularity import Popularity
 from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.null_models.corruption import popularity_draws, swap
 from cornac_mle.profiles import Profiles
+from cornac_mle.sampling.item_holdout import hold_out_items
 from cornac_mle.utility._holdout_accuracy import found_shares, hidden_item_accuracy
 from cornac_mle.utility._rank_statistics import (
     STATISTICS,

@@ -11,8 +11,7 @@ from cornac.models import Recommender, SKMeans
 from cornac_mle.adapters.adapter import Adapter
 from cornac_mle.adapters.table import adapter_of, check_samplable
 from cornac_mle.adapters.unseen import unseen_scores
-from cornac_mle.checks import check_seed, refusal
-from cornac_mle.item_holdout import hold_out_share
+from cornac_mle.checks import check_seed, refusal, written
 from cornac_mle.models.base import CHUNK_USERS, GenerativeRecommender
 from cornac_mle.models.cloning import finite, fitted_or_refused, fresh_clone, frozen, to_evaluation
 from cornac_mle.models.sampled._calibrated_link import fit_inverse_temperature, fit_offsets
@@ -24,6 +23,7 @@ from cornac_mle.models.sampled._user_densities import (
 )
 from cornac_mle.models.validation import Validation
 from cornac_mle.profiles import dataset_items, dataset_users
+from cornac_mle.sampling.item_holdout import hold_out_share
 from cornac_mle.sampling.latent_densities import size_scores
 from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
 from cornac_mle.sampling.sizes import draw_sizes, size_distribution
@@ -139,8 +139,8 @@ class Sampled(GenerativeRecommender):
             advice = "Models of cornac_mle are sampled as they are."
             raise TypeError(refusal("model", "be a model of Cornac's own", got, advice))
         check_samplable(model)
-        if density is not None and density not in DENSITIES:
-            raise ValueError(refusal("density", f"be None or one of {DENSITIES}", repr(density)))
+        if density is not None and not (isinstance(density, str) and density in DENSITIES):
+            raise ValueError(refusal("density", f"be None or one of {DENSITIES}", written(density)))
         super().__init__(
             name=f"Sampled({model.name})" if name is None else name,
             trainable=trainable,

@@ -215,7 +215,7 @@ class VAE(GenerativeRecommender):
         self.n_pseudo_inputs = check_count("n_pseudo_inputs", n_pseudo_inputs)
         self.latent = check_choice("latent", latent, LATENTS)
         if n_components is not None:
-            check_count("n_components", n_components)
+            n_components = check_count("n_components", n_components)
         self.n_components = n_components
         self.seed = check_seed(seed)
         self.use_gpu = check_flag("use_gpu", use_gpu)

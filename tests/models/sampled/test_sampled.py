@@ -133,6 +133,7 @@ def test_models_of_sequences_cannot_be_sampled_and_say_why(kind):
             ValueError,
             "`density` must be None or one of ('mixture', 'gaussian', 'bootstrap'); got 'normal'",
         ),
+        (ease(), {"density": np.zeros(0)}, ValueError, "`density` must be None or one of"),
     ],
 )
 def test_wrong_arguments(model, settings, error, message):

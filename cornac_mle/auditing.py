@@ -1,7 +1,8 @@
 """Hold any synthetic users, from whatever tool, against real ones: two tables and one question."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,19 +12,36 @@ import scipy.sparse as sp
 
 from cornac_mle.checks import check_choice, check_count, refusal
 from cornac_mle.comparison import checked_metrics, default_metrics
+from cornac_mle.diagnostics.gallery import look_at, worst_preferences
 from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
 from cornac_mle.files.any_layout import read_interactions
+from cornac_mle.files.item_names import read_names
+from cornac_mle.files.tables import SupportsArrow, SupportsInterchange
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
 from cornac_mle.profiles import Profiles, check_alike, ids_index, sorted_ids
 from cornac_mle.report.measurement import Score
 from cornac_mle.report.report import Report
+from cornac_mle.report.run_folder import file_hash, made_now
 
 logger = logging.getLogger("cornac_mle")
 
-Users: TypeAlias = Profiles | pd.DataFrame | str | Path | Iterable[tuple[Any, ...]]
+
+Users: TypeAlias = (
+    Profiles
+    | pd.DataFrame
+    | SupportsArrow
+    | SupportsInterchange
+    | str
+    | Path
+    | Iterable[tuple[Any, ...]]
+)
 """Users as people have them: a file, a table, tuples or profiles; a sparse matrix, too."""
+Layout: TypeAlias = tuple[Mapping[str, str | int], bool]
+"""Which column of a file is which, where that was said, and whether the table is wide."""
+Names: TypeAlias = str | Path | Mapping[Any, str] | pd.Series | pd.DataFrame
+"""Names of items: a file, or a mapping, Series or two columns of ids and names."""
 
 
 def audit(
@@ -31,6 +49,7 @@ def audit(
     synthetic: Users | Mapping[str, Users],
     *,
     train: Users | None = None,
+    names: Names | None = None,
     metrics: Sequence[RealismMetric] | None = None,
     rating_threshold: float | None = None,
     min_items: int = 2,
@@ -39,7 +58,9 @@ def audit(
     n_splits: int = 20,
     dataset_name: str = "audit",
     columns: Mapping[str, str | int] | None = None,
-) -> tuple[Report, Evaluator]:
+    wide: bool = False,
+    on_step: Callable[[str], None] | None = None,
+) -> Report:
     """Measure synthetic users of any origin against real users.
 
     Real users are cut at random into reference users, who teach the judges, and held-out users, who
@@ -55,6 +76,8 @@ def audit(
         Synthetic users; each name is a row of the table.
     train : as `real`, optional
         Users that the generator learnt from.
+    names : file, mapping, Series or DataFrame, optional
+        Names of items, shown beside their ids.
     metrics : sequence of RealismMetric, optional
         Metrics to measure; the realism metrics of `compare` if not given.
     rating_threshold : float, optional
@@ -71,14 +94,19 @@ def audit(
     dataset_name : str
         Name of the data in results.
     columns : mapping, optional
-        Which column of a file is which, where it cannot be known: ``{"user": "client", ...}``.
+        Which column of a file is which, where it cannot be known: ``{"user": "client", ...}``, with
+        the keys "user", "item", "rating", "time".
+    wide : bool
+        Whether a line of a file holds all ratings of a user, or a list of items (baskets).
+    on_step : callable, optional
+        Function that is called with a few words before each step.
 
     Returns
     -------
-    report : Report
-        A row for each synthetic set and metric; `notes` on what was assumed, `unknown_items`.
-    evaluator : Evaluator
-        The judge, for `unrealistic_preferences(evaluator, report.synthetic[name])`.
+    Report
+        A row for each synthetic set and metric; `notes` on what was assumed, `unknown_items`,
+        `gallery` and `preferences` of the least plausible users. `Report.evaluator` is the judge,
+        for ``unrealistic_preferences(report.evaluator, report.synthetic[name])``.
 
     Raises
     ------
@@ -91,24 +119,99 @@ def audit(
     >>> rows = [(f"u{u}", f"i{i}") for u in range(300) for i in random.choice(30, 9, replace=False)]
     >>> real = pd.DataFrame(rows[:1800], columns=["user", "item"])
     >>> fake = pd.DataFrame(rows[1800:], columns=["user", "item"])
-    >>> report, evaluator = audit(real, {"fake": fake})
+    >>> report = audit(real, {"fake": fake})
     >>> report
-    Report('audit': 1 model (fake) x 7 metrics (...); users: 0 train, ..., 100 held_out)
+    Report('audit': 1 model (fake) x 7 metrics (...); users: 100 reference, 100 held_out)
+    >>> print(report.summary()["models"][0]["answers"]["nobodys"]["sentence"])
+    Not asked: no training users were given.
     """
+    started = time.monotonic()
+    step = on_step or (lambda _text: None)
     check_choice("unknown_items", unknown_items, ("evidence", "drop"))
-    check_count("min_items", min_items, minimum=2)
-    report = Report(dataset_name)
-    tables = _tables(real, synthetic, train, columns, rating_threshold, report)
-    evaluator, users = _groups(tables, report, min_items, unknown_items, seed, n_splits)
+    min_items = check_count("min_items", min_items, minimum=2)
     chosen = _realism(default_metrics() if metrics is None else checked_metrics(metrics))
+    report = Report(dataset_name, kind="audit")
+    tables = _tables(real, synthetic, train, (columns or {}, wide), rating_threshold, report, step)
+    step("judge of plausibility")
+    evaluator, users = _groups(tables, report, min_items, unknown_items, seed, n_splits)
+    report.evaluator = evaluator
+    if names is not None:
+        _name_items(report, names, evaluator.held_out.item_ids)
     for name, profiles in users.items():
-        report.synthetic[name] = evaluator.comparable("synthetic", profiles)
+        report.synthetic[name] = _compared(evaluator, name, profiles, report)
         found = identical_users(evaluator, profiles)
         if found:
             report.alerts[name] = " ".join(str(one) for one in found)
         for metric in chosen:
+            step(f"{name}: {metric.name}")
             _measure(report, evaluator, name, profiles, metric, seed)
-    return report, evaluator
+        step(f"{name}: users to look at")
+        look_at(report, evaluator)
+    report.preferences = pd.concat(
+        [
+            worst_preferences(evaluator, one).assign(model=name)
+            for name, one in report.synthetic.items()
+        ],
+        ignore_index=True,
+    )
+    report.preferences.insert(0, "model", report.preferences.pop("model"))
+    arguments = {
+        "rating_threshold": rating_threshold,
+        "min_items": min_items,
+        "unknown_items": unknown_items,
+        "seed": seed,
+        "n_splits": n_splits,
+        "metrics": [metric.name for metric in chosen],
+    }
+    report.made = made_now(started, arguments, _hashes(real, synthetic, train))
+    return report
+
+
+def _compared(evaluator: Evaluator, name: str, users: Profiles, report: Report) -> Profiles:
+    """Take the users who have enough items; refuse where nobody has."""
+    compared = evaluator.comparable(name, users)
+    if not len(compared):
+        rule = f"hold users of at least {evaluator.min_items} items"
+        raise ValueError(refusal(name, rule, f"none among {len(users):,}"))
+    if len(compared) < len(users):
+        label = f"synthetic users with fewer than {evaluator.min_items} items ({name})"
+        report.dropped[label] = len(users) - len(compared)
+    return compared
+
+
+def _name_items(report: Report, names: Names, items: pd.Index) -> None:
+    """Take the names of items, and note where they came from."""
+    if isinstance(names, str | Path):
+        by_id, note = read_names(names, [str(item) for item in items])
+        report.notes.append(f"names: {note}")
+    else:
+        if isinstance(names, pd.DataFrame):
+            if names.shape[1] < 2:
+                rule = "have two columns, ids and names"
+                raise ValueError(refusal("names", rule, f"{names.shape[1]} column"))
+            names = dict(zip(names.iloc[:, 0], names.iloc[:, 1], strict=True))
+        elif isinstance(names, pd.Series):
+            names = names.to_dict()
+        by_id = {str(item): str(name) for item, name in names.items()}
+    report.item_names = {item: by_id[str(item)] for item in items if str(item) in by_id}
+    if not report.item_names and len(items):
+        check_alike("names", next(iter(by_id), "nothing"), "items", items[0])
+        raise ValueError(
+            refusal("names", "name items of the data", f"ids as {next(iter(by_id), '')!r}")
+        )
+
+
+def _hashes(
+    real: Users, synthetic: Users | Mapping[str, Users], train: Users | None
+) -> dict[str, str]:
+    """SHA-256 of the files that were read, by name."""
+    sources: dict[str, Any] = {"real": real, "train": train}
+    sources |= synthetic if isinstance(synthetic, Mapping) else {_name(synthetic): synthetic}
+    return {
+        name: file_hash(Path(source))
+        for name, source in sources.items()
+        if isinstance(source, str | Path)
+    }
 
 
 def _measure(
@@ -160,9 +263,10 @@ def _tables(
     real: Users,
     synthetic: Users | Mapping[str, Users],
     train: Users | None,
-    columns: Mapping[str, str | int] | None,
+    layout: Layout,
     rating_threshold: float | None,
     report: Report,
+    step: Callable[[str], None],
 ) -> dict[str, pd.DataFrame]:
     """Read everything: the real table, the training table if there is one, then synthetic ones."""
     named = dict(synthetic) if isinstance(synthetic, Mapping) else {_name(synthetic): synthetic}
@@ -177,7 +281,8 @@ def _tables(
         sources[name] = users
     tables = {}
     for name, source in sources.items():
-        frame = _frame(name, source, columns, report)
+        step(f"reading: {name}")
+        frame = _frame(name, source, layout, report)
         tables[name], dropped = keep_likes(frame, rating_threshold, "likes")
         for reason, count in dropped.items():
             if count:
@@ -189,9 +294,7 @@ def _name(users: Users) -> str:
     return Path(users).name.split(".")[0] if isinstance(users, str | Path) else "synthetic"
 
 
-def _frame(
-    name: str, source: Users, columns: Mapping[str, str | int] | None, report: Report
-) -> pd.DataFrame:
+def _frame(name: str, source: Users, layout: Layout, report: Report) -> pd.DataFrame:
     """Turn users of any kind into a long table, and note what was assumed and left out."""
     if isinstance(source, Profiles):
         empty = int(np.count_nonzero(source.sizes == 0))
@@ -205,21 +308,21 @@ def _frame(
             pd.DataFrame({"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data})
         )
     if isinstance(source, str | Path):
-        chosen = columns or {}
+        chosen, wide = layout
         read = read_interactions(
             source,
             user_column=chosen.get("user"),
             item_column=chosen.get("item"),
             rating_column=chosen.get("rating"),
             time_column=chosen.get("time"),
+            wide=wide,
         )
         report.notes.append(f"{name}: {'; '.join(read.assumed)}")
+        logger.info("%s", report.notes[-1])
         for reason, count in read.left_out.items():
             if count:
                 report.dropped[f"{reason} ({name})"] = count
         return feedback_frame(read.frame)
-    if not isinstance(source, pd.DataFrame) and hasattr(source, "__dataframe__"):
-        source = pd.api.interchange.from_dataframe(source)
     return feedback_frame(source)
 
 
@@ -253,11 +356,8 @@ def _groups(
     reference, held_out = (_profiles(part, items) for part in frames)
     training = None if train is None else _profiles(train, items)
     report.dropped = {reason: count for reason, count in report.dropped.items() if count}
-    report.groups = {
-        "train": 0 if training is None else len(training),
-        "reference": len(reference),
-        "held_out": len(held_out),
-    }
+    report.groups = {"train": len(training)} if training is not None else {}
+    report.groups |= {"reference": len(reference), "held_out": len(held_out)}
     evaluator = Evaluator.fit(
         training,
         reference,
@@ -284,10 +384,8 @@ def _catalogue(
         counts = frame.loc[is_unknown, "item"].value_counts()
         report.unknown_items[name] = counts
         if unknown_items == "drop":
-            report.notes.append(
-                f"{name}: {int(is_unknown.sum()):,} preferences for {len(counts):,} items that no "
-                "real user holds were dropped, as was asked"
-            )
+            label = f"preferences for {len(counts):,} items that no real user holds, as was asked"
+            report.dropped[f"{label} ({name})"] = int(is_unknown.sum())
             tables[name] = frame[~is_unknown]
         else:
             unknown.update(counts.index)

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from cornac_families import WORLD
-from cornac_mle.item_holdout import hold_out_share
+from cornac_mle.sampling.item_holdout import hold_out_share
 from cornac_mle.sparse import pattern
 from worlds import rated
 

@@ -1,0 +1,52 @@
+"""What a judge would say had other users taught it which items go together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._evidence import item_evidence
+from cornac_mle.plausibility.judge import BLOCK_USERS, PlausibilityModel
+from cornac_mle.sparse import FloatArray, pattern, user_of
+
+
+def mean_log_genuine(
+    judge: PlausibilityModel,
+    groups: Sequence[sp.csr_array],
+    *,
+    taught_by: sp.csr_array | None = None,
+) -> list[FloatArray]:
+    """Mean over each user's items of log P(genuine), (n_users,) for each group; at most 0.
+
+    0 for a user without items. Whoever teaches, the ridge and the weights of the evidence are those
+    that the judge's own reference users gave, and popularity is that of as many users.
+
+    Parameters
+    ----------
+    judge : PlausibilityModel
+        Judge of the EASE family.
+    groups : sequence of csr_array, shape (n_users, n_items)
+        Profiles over the catalogue of the judge.
+    taught_by : csr_array, shape (n_teachers, n_items), optional
+        Users who teach what goes together and what is popular, in place of the reference users.
+    """
+    predictor, counts = judge.predictor, judge.user_counts
+    n_judging = predictor.reference.shape[0]
+    if taught_by is not None:
+        users = pattern(taught_by)
+        predictor = EasePredictor.at_each([predictor.setting], users)[0]
+        counts = np.bincount(users.indices, minlength=users.shape[1]) * (n_judging / users.shape[0])
+    found = []
+    for profiles in groups:
+        sizes = np.diff(profiles.indptr)
+        means = np.zeros(profiles.shape[0])
+        judged = np.flatnonzero(sizes)
+        for first in range(0, judged.size, BLOCK_USERS):
+            rows = judged[first : first + BLOCK_USERS]
+            block = pattern(profiles[rows])
+            evidence = item_evidence(block, predictor, counts, n_judging)
+            log_genuine = -np.logaddexp(0, judge.regression.decision_function(evidence))
+            means[rows] = np.bincount(user_of(block), weights=log_genuine) / sizes[rows]
+        found.append(means)
+    return found
