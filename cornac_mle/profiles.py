@@ -23,7 +23,7 @@ from cornac_mle.files.ids import spelled_id as spelled_id
 from cornac_mle.files.interactions import read_table, write_table
 from cornac_mle.files.npz import read_arrays, write_arrays
 from cornac_mle.files.paths import existing_file
-from cornac_mle.files.profile_inputs import check_frame, chosen, given_ids, unkept_value
+from cornac_mle.files.profile_inputs import check_frame, chosen, placed_ids, unkept_value
 from cornac_mle.files.profile_layouts import (
     ARRAYS,
     from_arrays,
@@ -156,8 +156,8 @@ class Profiles:
             or a pair is there twice.
         """
         check_frame(frame)
-        rows, users = _placed(frame, "user", user_ids)
-        columns, items = _placed(frame, "item", item_ids)
+        rows, users = placed_ids(frame, "user", user_ids)
+        columns, items = placed_ids(frame, "item", item_ids)
         twice = pd.Series(rows * np.int64(len(items)) + columns).duplicated().to_numpy()
         if twice.any():
             pair = frame[["user", "item"]].iloc[int(np.argmax(twice))]
@@ -387,25 +387,6 @@ def check_profiles(name: str, value: object) -> None:
     if not isinstance(value, Profiles):
         advice = "Make them with Profiles.from_frame, Profiles.from_dataset or Profiles.read."
         raise TypeError(refusal(name, "be Profiles", type(value).__name__, advice))
-
-
-def _placed(frame: pd.DataFrame, name: str, ids: Ids | None) -> tuple[IndexArray, pd.Index]:
-    """Place of each row's id in the given ids, or in the different ones of the column; and these.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an id is unknown, missing or no id.
-    """
-    places, different = given_ids(frame, name)
-    if ids is None:
-        return places, as_ids(name, different)
-    index = as_ids(f"{name}_ids", ids)
-    places = index.get_indexer(pd.Index(different))[places]
-    if (places < 0).any():
-        unknown = frame[name].iloc[int(np.argmax(places < 0))]
-        raise ValueError(refusal(name, f"be in `{name}_ids`", spelled_id(unknown)))
-    return places, index
 
 
 def object_values(column: pd.Series) -> Iterable[object]:

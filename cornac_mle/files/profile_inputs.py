@@ -1,14 +1,13 @@
 """What profiles are made of and asked for: rows, tables and values, checked at the edge."""
 
 from collections.abc import Hashable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cornac_mle.checks import refusal, short, written
-from cornac_mle.files.ids import check_one_type, factorised
+from cornac_mle.files.ids import Ids, as_ids, check_one_type, factorised, spelled_id
 from cornac_mle.sparse import LARGEST_VALUE, LEAST_VALUE, IndexArray
 
 
@@ -67,26 +66,33 @@ def check_frame(frame: object) -> None:
             raise ValueError(refusal("frame", rule, f"{count or 'no'} column {column!r}"))
 
 
-def given_ids(frame: pd.DataFrame, column: str) -> tuple[IndexArray, Any]:
-    """Place of each row's id among the different ones of a column, and these.
+def placed_ids(frame: pd.DataFrame, name: str, ids: Ids | None) -> tuple[IndexArray, pd.Index]:
+    """Place of each row's id in the given ids, or in the different ones of the column; and these.
 
     Raises
     ------
     TypeError, ValueError
-        If an id is missing or no id, or two are of different types and look alike.
+        If an id is missing, unknown or no id, or two are of different types and look alike.
     """
-    ids = frame[column]
-    kinds = set(map(type, ids)) if ids.dtype == object else set()
+    column = frame[name]
+    kinds = set(map(type, column)) if column.dtype == object else set()
     for kind in sorted(kinds, key=str):
         if not issubclass(kind, Hashable):
-            raise TypeError(refusal(column, "be text or a number", f"a {kind.__name__}"))
-    places, different = factorised(ids)
+            raise TypeError(refusal(name, "be text or a number", f"a {kind.__name__}"))
+    places, different = factorised(column)
     if (places < 0).any():
         advice, context = "Drop or fill such rows.", f"row {int(np.argmax(places < 0))}"
-        raise ValueError(refusal(column, "be given in every row", "none", advice, context))
-    if ids.dtype == object:
-        check_one_type(column, different)
-    return places, different
+        raise ValueError(refusal(name, "be given in every row", "none", advice, context))
+    if column.dtype == object:
+        check_one_type(name, different)
+    if ids is None:
+        return places, as_ids(name, different)
+    index = as_ids(f"{name}_ids", ids)
+    places = index.get_indexer(pd.Index(different))[places]
+    if (places < 0).any():
+        unknown = column.iloc[int(np.argmax(places < 0))]
+        raise ValueError(refusal(name, f"be in `{name}_ids`", spelled_id(unknown)))
+    return places, index
 
 
 def unkept_value(value: object, who: str) -> str:

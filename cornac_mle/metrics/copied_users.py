@@ -12,6 +12,7 @@ from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.identical_users import identical_users
+from cornac_mle.neighbours.balls import pairs_from
 from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.profiles import Profiles
@@ -226,8 +227,8 @@ def _nearest(
     """
     weights, shares = np.zeros(real.shape[0]), np.empty(users.shape[0])
     for rows, block in similarity_blocks(users, real, themselves_from=own):
-        nearest = block == block.max(axis=1, keepdims=True)
-        parts = nearest / nearest.sum(axis=1, keepdims=True)  # (block, n_real)
-        weights += parts.sum(axis=0) / users.shape[0]
-        shares[rows] = parts[:, is_train].sum(axis=1)
+        row, nearest = pairs_from(block, block.max(axis=1, keepdims=True))
+        parts = 1 / np.bincount(row)[row]  # ties are split, (n_pairs,)
+        weights += np.bincount(nearest, parts, minlength=len(weights)) / len(shares)
+        shares[rows] = np.bincount(row, parts * is_train[nearest], minlength=len(block))
     return weights, shares

@@ -5,12 +5,12 @@ Users are left out in closed form, and with fewer users than items no items x it
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import lapack, solve_triangular
 
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, Scorer
 from cornac_mle.sparse import user_of
@@ -18,8 +18,8 @@ from cornac_mle.workers import in_threads
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Candidates for the ridge, in users."""
-BLOCK_USERS = 256
-"""Users of one dense product of the dual."""
+BLOCK_USERS = 128
+"""Users who take part in a product of the dual at a time."""
 SPARSE_COST = 30
 """Time of a multiplication in a product with a sparse array, in those of a dense product."""
 BLOCK_ROWS = 256
@@ -47,7 +47,8 @@ class EasePredictor(LeaveOneOutPredictor):
     core: NDArray[np.float32]  # M, (n_users, n_users), if dual; else P, (n_items, n_items)
     diagonal: NDArray[np.float64]  # of P, (n_items,)
     dual: bool
-    left_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None  # see `without`
+    holders: sp.csr_array  # X', with zeros for users who are left out, (n_items, n_users)
+    left_out: tuple[NDArray[Any], NDArray[np.float32]] | None = None  # see `without`
 
     @classmethod
     def candidates(cls, reference: sp.csr_array) -> list[Self]:
@@ -58,30 +59,41 @@ class EasePredictor(LeaveOneOutPredictor):
     def at_each(cls, ridges: Sequence[float], reference: sp.csr_array) -> list[Self]:
         """Fit at every ridge (> 0)."""
         dual = reference.shape[0] < reference.shape[1]
+        holders = sp.csr_array(reference.T)
         gram = reference @ reference.T if dual else reference.T @ reference
         gram = gram.toarray(order="F").astype(np.float64, order="F")
         predictors = []
         for ridge in ridges:
             core = _inverse(gram, ridge)
-            diagonal = (1 - _explained(reference, core)) / ridge if dual else np.diag(core).copy()
-            predictors.append(cls(reference, ridge, core.astype(np.float32), diagonal, dual))
+            diagonal = (1 - _explained(holders, core)) / ridge if dual else np.diag(core).copy()
+            predictors.append(
+                cls(reference, ridge, core.astype(np.float32), diagonal, dual, holders)
+            )
         return predictors
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of X, G of them) had no part; exact.
 
         Sherman-Morrison-Woodbury: with A = X_G P, the inverse is P + A'(I - A X_G')^-1 A. In the
-        dual, A = M_G X, since X_G X'M = I_G - ridge M_G.
+        dual A = M_G X and I - A X_G' = ridge M_GG, since XX'M = I - ridge M; M without G is M less
+        M'_G (M_GG)^-1 M_G.
         """
-        group = self.reference[users]
-        if self.dual:
-            mapped = np.ascontiguousarray((self.reference.T @ self.core[:, users]).T)
-        else:
+        if not self.dual:
+            group = self.reference[users]
             mapped = self.apply(group)  # A, (n_left_out, n_items)
-        own = np.eye(users.size) - np.asarray(group @ mapped.T, dtype=np.float64).T
-        solved = np.linalg.inv(own).astype(np.float32) @ mapped
-        diagonal = self.diagonal + np.einsum("gi,gi->i", mapped, solved, dtype=np.float64)
-        return replace(self, diagonal=diagonal, left_out=(mapped, solved))
+            own = np.eye(users.size) - np.asarray(group @ mapped.T, dtype=np.float64).T
+            solved = np.linalg.inv(own).astype(np.float32) @ mapped
+            diagonal = self.diagonal + np.einsum("gi,gi->i", mapped, solved, dtype=np.float64)
+            return replace(self, diagonal=diagonal, left_out=(mapped, solved))
+        own = self.core[np.ix_(users, users)].astype(np.float64)
+        factor = np.linalg.cholesky(own).astype(np.float32)
+        mapped = (self.holders @ self.core[:, users]).T  # A, (n_left_out, n_items)
+        root = solve_triangular(factor, mapped, lower=True, overwrite_b=True, check_finite=False)
+        diagonal = self.diagonal + np.einsum("gi,gi->i", root, root) / self.setting
+        inverse = np.linalg.inv(own).astype(np.float32)
+        holders = self.holders.copy()
+        holders.data[np.isin(holders.indices, users)] = 0
+        return replace(self, diagonal=diagonal, holders=holders, left_out=(users, inverse))
 
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to score all items: (yB)_j = y_j - (yP)_j / P_jj, (n_block, n_items)."""
@@ -106,11 +118,11 @@ class EasePredictor(LeaveOneOutPredictor):
 
         def image(rows: slice) -> NDArray[np.float32]:
             block = profiles[rows]
-            if duals is None:
-                found = np.asarray(block @ self.core)
-            else:
+            if duals is not None:
                 found = self._from_duals(duals[rows])
                 found[user_of(block), block.indices] += np.float32(1 / self.setting)
+                return found
+            found = np.asarray(block @ self.core)
             if self.left_out is not None:
                 mapped, solved = self.left_out
                 found += (block @ mapped.T) @ solved
@@ -125,18 +137,21 @@ class EasePredictor(LeaveOneOutPredictor):
 
         def by_users(start: int) -> None:
             some = slice(start, start + BLOCK_USERS)
-            weights = self.reference.T @ self.core[:, some]  # (n_items, n_block)
-            duals[:, some] = profiles @ weights
+            duals[:, some] = profiles @ (self.holders @ self.core[:, some])
 
         def by_profiles(start: int) -> None:
             some = slice(start, start + BLOCK_USERS)
-            shared = (profiles[some] @ self.reference.T).toarray()  # items in common
+            shared = (profiles[some] @ self.holders).toarray()  # items in common
             duals[some] = shared @ self.core
 
-        if (self.reference.nnz + profiles.nnz) * SPARSE_COST < n_users * n_profiles:
+        if (self.holders.nnz + profiles.nnz) * SPARSE_COST < n_users * n_profiles:
             in_threads(by_users, range(0, n_users, BLOCK_USERS))
         else:
             in_threads(by_profiles, range(0, n_profiles, BLOCK_USERS))
+        if self.left_out is not None:
+            users, inverse = self.left_out
+            duals -= (duals[:, users] @ inverse) @ self.core[users]
+            duals[:, users] = 0
         return duals
 
     def _from_duals(self, duals: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -144,7 +159,7 @@ class EasePredictor(LeaveOneOutPredictor):
         image = np.empty((len(duals), self.reference.shape[1]), dtype=np.float32)
         for start in range(0, len(image), BLOCK_USERS):
             some = slice(start, start + BLOCK_USERS)
-            turned = self.reference.T @ duals[some].T  # (n_items, n_block)
+            turned = self.holders @ duals[some].T  # (n_items, n_block)
             for first in range(0, len(turned), BLOCK_ROWS):
                 rows = slice(first, first + BLOCK_ROWS)
                 image[some, rows] = turned[rows].T
@@ -166,8 +181,7 @@ def _inverse(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
     return np.asarray(inverse)
 
 
-def _explained(reference: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np.float64]:
+def _explained(holders: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np.float64]:
     """Diagonal of X'MX: the sum of M over all pairs of holders of each item, (n_items,)."""
-    by_item = reference.T.tocsr()
-    holders = np.split(by_item.indices, by_item.indptr[1:-1])
-    return np.asarray([core[users[:, np.newaxis], users].sum() for users in holders])
+    by_item = np.split(holders.indices, holders.indptr[1:-1])
+    return np.asarray([core[users[:, np.newaxis], users].sum() for users in by_item])

@@ -83,7 +83,9 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         """
         votes = self.weights[profiles.indices]  # (nnz, n_items)
         first = profiles.shape[1] * user_of(profiles)
-        np.add.at(scores, np.repeat(first, np.diff(votes.indptr)) + votes.indices, votes.data)
+        place = np.repeat(first, np.diff(votes.indptr)) + votes.indices
+        # As a view, because `add.at` takes 30 times as long with the type of unpickled arrays.
+        np.add.at(scores, place, votes.data.view(np.float32))
 
 
 def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:

@@ -29,16 +29,21 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.pipeline import Pipeline
 
 from cornac_mle.checks import check_choice, refusal
 from cornac_mle.null_models.corruption import swap
 from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._evidence import (
+    evidence_of,
+    fitted_regression,
+    item_evidence,
+    log_genuine,
+    log_genuine_unseen,
+)
 from cornac_mle.plausibility._item_knn import ItemKnnPredictor
 from cornac_mle.plausibility._svd import SvdPredictor
-from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, held_percentiles
+from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.sparse import pattern, user_of
 from cornac_mle.workers import in_threads
@@ -70,53 +75,6 @@ MAX_USERS = 4000
 memory quadratic in the smaller of the two."""
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Quantiles of the evidence on a profile's items that describe it."""
-
-
-def item_evidence(
-    profiles: sp.csr_array,
-    predictor: LeaveOneOutPredictor,
-    user_counts: NDArray[np.float64],
-    n_users: int,
-) -> NDArray[np.float64]:
-    """Collect what speaks for and against every held item, (profiles.nnz, 4).
-
-    The columns are the logit of the score's percentile; the log lift of the score over the item's
-    share of the reference users, both smoothed by one user; the log of the number of reference
-    users who hold the item, plus 1; and the log of the profile's size.
-
-    Parameters
-    ----------
-    profiles : csr_array, shape (n_block, n_items)
-        Block of profiles.
-    predictor : LeaveOneOutPredictor
-        Predictor fitted on reference users.
-    user_counts : ndarray, shape (n_items,)
-        Number of reference users who hold the item.
-    n_users : int
-        Number of reference users that the counts are of; the predictor may know fewer.
-    """
-    return _evidence(profiles, predictor.scores(profiles), user_counts, n_users)
-
-
-def _evidence(
-    profiles: sp.csr_array,
-    scores: NDArray[np.float32],
-    user_counts: NDArray[np.float64],
-    n_users: int,
-) -> NDArray[np.float64]:
-    """Collect the evidence of `item_evidence` from the scores of all items, (n_block, n_items)."""
-    user, item = user_of(profiles), profiles.indices
-    percentile = held_percentiles(profiles, scores)
-    predicted = n_users * np.maximum(scores[user, item].astype(np.float64), 0)  # users
-    counts = user_counts[item]
-    return np.column_stack(
-        [
-            np.log(percentile / (1 - percentile)),
-            np.log((predicted + 1) / (counts + 1)),
-            np.log(counts + 1),
-            np.log(np.diff(profiles.indptr)[user]),
-        ]
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,15 +172,13 @@ class PlausibilityModel:
             return np.concatenate(in_threads(of_fold, zip(folds, blind_counts, strict=True)))
 
         candidates = kind.candidates(users)
-        judged = [
-            _fitted_regression(cross_fitted(each, altered), is_planted) for each in candidates
-        ]
+        judged = [fitted_regression(cross_fitted(each, altered), is_planted) for each in candidates]
         best = int(np.argmin([loss for _, loss in judged]))
         predictor, (regression, _) = candidates[best], judged[best]
 
         own = cross_fitted(predictor, users)
-        log_unseen = _log_genuine_unseen(own) if unseen_is_evidence else None
-        raw = _mean_by_user(users, _log_genuine(regression, own, log_unseen))
+        log_unseen = log_genuine_unseen(own) if unseen_is_evidence else None
+        raw = _mean_by_user(users, log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(
             [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
         )
@@ -282,12 +238,12 @@ class PlausibilityModel:
         def describe_block(start: int) -> None:
             rows = slice(start, start + BLOCK_USERS)
             block = profiles[rows]
-            log_genuine = self._log_genuine(block, scorer(rows))
-            raw = _mean_by_user(block, log_genuine)
+            genuine = self._log_genuine(block, scorer(rows))
+            raw = _mean_by_user(block, genuine)
             within = _circumstances(block, self.user_counts).clip(*self.bounds)
             described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
             described[rows, 1] = raw
-            described[rows, 2:] = _quantiles_by_user(block, log_genuine)
+            described[rows, 2:] = _quantiles_by_user(block, genuine)
 
         in_threads(describe_block, range(0, profiles.shape[0], BLOCK_USERS))
         return described
@@ -304,44 +260,8 @@ class PlausibilityModel:
     ) -> NDArray[np.float64]:
         """Log probability that each held item is genuine, from the scores of all items."""
         n_users = self.predictor.reference.shape[0]
-        evidence = _evidence(profiles, scores, self.user_counts, n_users)
-        return _log_genuine(self.regression, evidence, self.log_unseen)
-
-
-def _fitted_regression(
-    evidence: NDArray[np.float64], is_planted: NDArray[np.bool_]
-) -> tuple[Pipeline, float]:
-    """Fit the regression, genuine and planted items weighing alike, and give its mean log loss."""
-    weight = np.where(is_planted, 0.5 / is_planted.mean(), 0.5 / (~is_planted).mean())
-    regression = make_pipeline(
-        StandardScaler(),
-        PolynomialFeatures(degree=2, include_bias=False),
-        StandardScaler(),
-        LogisticRegression(max_iter=1000),
-    )
-    regression.fit(evidence, is_planted, logisticregression__sample_weight=weight)
-    log_odds = regression.decision_function(evidence)
-    loss = np.average(np.logaddexp(0, np.where(is_planted, -log_odds, log_odds)), weights=weight)
-    return regression, float(loss)
-
-
-def _log_genuine(
-    regression: Pipeline, evidence: NDArray[np.float64], log_unseen: float | None
-) -> NDArray[np.float64]:
-    """Log P(genuine) of each piece of evidence, (n,)."""
-    found = np.asarray(-np.logaddexp(0, regression.decision_function(evidence)), dtype=np.float64)
-    return found if log_unseen is None else np.where(_is_unseen(evidence), log_unseen, found)
-
-
-def _is_unseen(evidence: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether no reference user holds the item: the log of their number plus 1 is 0."""
-    return np.asarray(evidence[:, 2] == 0)
-
-
-def _log_genuine_unseen(own: NDArray[np.float64]) -> float:
-    """Log P(genuine) of an unseen item, from the evidence on the reference users' own items."""
-    unseen = (1 + np.count_nonzero(_is_unseen(own))) / (2 + len(own))
-    return float(np.log(unseen / (unseen + 0.5)))
+        evidence = evidence_of(profiles, scores, self.user_counts, n_users)
+        return log_genuine(self.regression, evidence, self.log_unseen)
 
 
 def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:

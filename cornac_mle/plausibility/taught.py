@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.plausibility._ease import EasePredictor
-from cornac_mle.plausibility.judge import BLOCK_USERS, PlausibilityModel, item_evidence
+from cornac_mle.plausibility._evidence import item_evidence
+from cornac_mle.plausibility.judge import BLOCK_USERS, PlausibilityModel
 from cornac_mle.sparse import FloatArray, pattern, user_of
 
 

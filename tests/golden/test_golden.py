@@ -13,8 +13,8 @@ from cornac_mle.metrics.mmd import indicators, kernel_sums, mean_among
 from cornac_mle.metrics.unrealistic_users import flagged_p_value
 from cornac_mle.null_models.configuration_model import fit_two_margin_null
 from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._evidence import item_evidence
 from cornac_mle.plausibility._item_knn import ItemKnnPredictor
-from cornac_mle.plausibility.judge import item_evidence
 from cornac_mle.plausibility.preference_p_values import JudgedPreferences, preference_p_values
 from cornac_mle.sampling.importance import importance_estimate
 from cornac_mle.sampling.latent_densities import NormalMixture

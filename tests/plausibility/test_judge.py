@@ -49,6 +49,18 @@ def test_a_score_depends_on_the_items_of_the_profile_alone(world, judge, monkeyp
     np.testing.assert_array_equal(judge.score(5 * profiles), judge.score(profiles))
 
 
+@pytest.mark.parametrize("family", plausibility.FAMILIES)
+def test_scores_do_not_depend_on_the_threads(family, world, monkeypatch):
+    found = []
+    monkeypatch.setattr(plausibility, "BLOCK_USERS", 32)
+    monkeypatch.setattr(plausibility, "PREPARED_USERS", 64)
+    for threads in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        judge = PlausibilityModel.fit(world[:300], family=family, rng=0)
+        found.append(judge.describe(world[300:500]))
+    np.testing.assert_array_equal(*found)
+
+
 def test_fitting_is_repeatable_and_leaves_its_input_alone(world, judge):
     before = world.copy()
     again = PlausibilityModel.fit(world[:300], rng=0)

@@ -1,9 +1,14 @@
 """The three leave-one-out predictors: their algebra against the definition."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from cornac_mle.plausibility import _ease as ease_module
+from cornac_mle.plausibility import _item_knn as knn_module
+from cornac_mle.plausibility import predictor as predictor_module
 from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._item_knn import SHRINKAGE, ItemKnnPredictor
 from cornac_mle.plausibility._svd import SvdPredictor
@@ -126,3 +131,74 @@ def test_percentiles_by_hand():
     # User 1 holds everything: (0 + 0 + 1/2) / 1 = 1/2.
     expected = [1 / 2, 7 / 8, 1 / 2, 1 / 2, 1 / 2, 1 / 2, 1 / 2]
     np.testing.assert_allclose(held_percentiles(profiles, scores), expected)
+
+
+def naive_percentiles(profiles, scores):
+    found = []
+    for row, one in zip(profiles.toarray(), scores, strict=True):
+        others = one[row == 0]
+        for score in one[row > 0]:
+            less, equal = np.sum(others < score), np.sum(others == score)
+            found.append((less + equal / 2 + 1 / 2) / (len(others) + 1))
+    return found
+
+
+def scores_of_kind(kind, shape, random):
+    """Scores that a count in bins may go wrong on: ties, zeros of both signs, all magnitudes."""
+    normal = random.normal(size=shape)
+    if kind == "whole":
+        return np.round(normal)
+    if kind == "mostly zero":
+        return np.where(random.random(shape) < 0.7, 0, np.abs(normal))
+    if kind == "zeros":
+        return random.choice([0.0, -0.0, 1e-45, -1e-45, -1e-30, 3.0], shape)
+    if kind == "all magnitudes":
+        return normal * np.exp2(-random.integers(0, 150, shape))
+    return normal * 10.0 ** random.integers(-38, 38)
+
+
+@pytest.mark.parametrize("kind", ["plain", "whole", "mostly zero", "zeros", "all magnitudes"])
+@pytest.mark.parametrize("entries", [1, 100, 2**17])
+def test_percentiles_are_the_counted_ones(kind, entries, monkeypatch):
+    monkeypatch.setattr(predictor_module, "COUNTED_ENTRIES", entries)
+    random = np.random.default_rng(3)
+    for _ in range(40):
+        shape = random.integers(1, 8), random.choice([1, 5, 40, 3_000])
+        profiles = sp.csr_array((random.random(shape) < random.random()).astype(np.float32))
+        scores = scores_of_kind(kind, shape, random).astype(np.float32)
+        found = held_percentiles(profiles, scores)
+        np.testing.assert_array_equal(found, naive_percentiles(profiles, scores))
+
+
+@pytest.mark.parametrize("left_out", [[], [1, 4, 7]])
+def test_the_dual_of_ease_is_the_same_by_either_order_of_products(left_out, monkeypatch):
+    predictor = EasePredictor.at_each([RIDGE], random_profiles(20, 25, seed=0))[0]
+    if left_out:
+        predictor = predictor.without(np.array(left_out))
+    profiles = random_profiles(9, 25, seed=1)
+    monkeypatch.setattr(ease_module, "BLOCK_USERS", 4)
+    monkeypatch.setattr(ease_module, "BLOCK_ROWS", 7)
+    found = []
+    for cost in (0, 1e9):
+        monkeypatch.setattr(ease_module, "SPARSE_COST", cost)
+        found.append(predictor.scores(profiles))
+    assert not np.array_equal(*found)  # two orders of products
+    np.testing.assert_allclose(*found, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["ease", "item-knn", "svd"])
+def test_scores_of_a_slice_are_those_of_all(family):
+    predictor = FIT[family](random_profiles(20, 25, seed=0))
+    profiles = random_profiles(9, 25, seed=1)
+    found = predictor.scorer(profiles)(slice(3, 7))
+    np.testing.assert_allclose(found, predictor.scores(profiles)[3:7], atol=1e-6)
+
+
+def test_item_knn_scores_are_a_product_with_the_weights(monkeypatch):
+    monkeypatch.setattr(knn_module, "BLOCK_USERS", 4)
+    predictor = ItemKnnPredictor.fit(random_profiles(60, 25, seed=0), 5)
+    profiles = random_profiles(9, 25, seed=1)
+    expected = (profiles @ predictor.weights).toarray()
+    np.testing.assert_array_equal(predictor.scores(profiles), expected)
+    again = pickle.loads(pickle.dumps(predictor))
+    np.testing.assert_array_equal(again.scores(profiles), expected)

@@ -2,11 +2,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cornac_mle.metrics import MMD, PlausibilityKS
 from cornac_mle.metrics.mmd import mmd_permutation_p_value
 from cornac_mle.stats import permutations
-from cornac_mle.stats.kolmogorov_smirnov import ks_permutation_p_value
+from cornac_mle.stats.kolmogorov_smirnov import ks_distance, ks_permutation_p_value
 from worlds import taste_world
 
 
@@ -31,6 +32,28 @@ def test_p_values_do_not_depend_on_the_batches(monkeypatch, entries):
     plain = p_values()
     monkeypatch.setattr(permutations, "BATCH_ENTRIES", entries)
     assert p_values() == plain
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_permutations"), [((30, 20), 199), ((5, 5), 251), ((5, 5), 252), ((2, 9), 999)]
+)
+def test_the_p_value_of_ks_is_that_of_scipy(sizes, n_permutations):
+    """Of the same relabellings, with ties and -inf, which scipy can only take as ranks."""
+    random = np.random.default_rng(2)
+    for seed in range(8):
+        first, second = (random.integers(0, 9, size) / 2 for size in sizes)
+        first[0] = -np.inf
+        ranks = stats.rankdata(np.concatenate([first, second]), method="dense")
+        expected = stats.permutation_test(
+            (ranks[: sizes[0]], ranks[sizes[0] :]),
+            ks_distance,
+            alternative="greater",
+            n_resamples=n_permutations,
+            vectorized=False,
+            rng=np.random.default_rng(seed),
+        )
+        found = ks_permutation_p_value(first, second, n_permutations, np.random.default_rng(seed))
+        assert found == pytest.approx(expected.pvalue, rel=1e-12)
 
 
 def test_memory_does_not_grow_with_the_permutations(monkeypatch):
