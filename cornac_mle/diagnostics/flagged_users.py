@@ -57,9 +57,9 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
     >>> table = flagged_users(evaluator, synthetic, q=0.1)
     >>> table[table["flagged"]].head(3)
          user  user_p_value  user_q_value  flagged
-    9      s9         0.005          0.08     True
-    101  s101         0.005          0.08     True
-    102  s102         0.005          0.08     True
+    9      s9         0.005          0.09     True
+    101  s101         0.005          0.09     True
+    102  s102         0.005          0.09     True
     """
     q = check_share("q", q)
     users = evaluator.comparable("synthetic", synthetic)

@@ -25,6 +25,9 @@ BLOCK_USERS = 1024
 """Users judged together; results do not depend on it."""
 BLOCK_ITEMS = 256
 """Items whose weights are held at once, for all items."""
+MOST_CALIBRATING = 2_000
+"""Held-out users, chosen at random, whose preferences calibrate, at most: peeling costs six times
+what judging does, and more users hardly sharpen the p-values of preferences, which are ranked."""
 REASONS = 3
 """Held items that `why` names, at most."""
 NEGLIGIBLE_WEIGHT = 1e-4
@@ -48,7 +51,8 @@ def unrealistic_preferences(
     Parameters
     ----------
     evaluator : Evaluator
-        Real users; its held-out ones calibrate, and are judged and peeled once for all models.
+        Real users; its held-out ones calibrate, and are judged and peeled once for all models:
+        2,000 of them at most, chosen at random, calibrate the preferences.
     synthetic : Profiles
         Users made up by a model, over items of the evaluator in any order.
     q : float
@@ -168,8 +172,11 @@ def listed_preferences(
 
 
 def _calibration(evaluator: Evaluator) -> tuple[PreferenceCells, JudgedPreferences]:
-    """Cells of the reference users, and the held-out users' preferences in them, peeled."""
+    """Cells of the reference users, and held-out users' preferences in them, peeled."""
     held_out = evaluator.held_out.matrix
+    if held_out.shape[0] > MOST_CALIBRATING:
+        random = np.random.default_rng(evaluator.split_seeds[0])
+        held_out = held_out[random.choice(held_out.shape[0], MOST_CALIBRATING, replace=False)]
     cells = PreferenceCells.fit(evaluator.reference.matrix, held_out.shape[0])
     users = pattern(held_out[np.diff(held_out.indptr) >= 2])  # a lone item is not judged
     scores = np.empty(users.nnz)

@@ -1,5 +1,6 @@
 """Item nearest neighbours: items vote for the items that the same users hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,11 +41,19 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
     @classmethod
     def candidates(cls, reference: sp.csr_array) -> list[Self]:
         """Fit with each of `NEIGHBOURS`."""
-        return [cls.fit(reference, neighbours) for neighbours in NEIGHBOURS]
+        return cls.at_each(NEIGHBOURS, reference)
 
     @classmethod
     def fit(cls, reference: sp.csr_array, neighbours: int) -> Self:
-        """Count who holds which two items, by blocks of items."""
+        """Fit with so many neighbours of an item."""
+        return cls.at_each([neighbours], reference)[0]
+
+    @classmethod
+    def at_each(cls, settings: Sequence[float], reference: sp.csr_array) -> list[Self]:
+        """Count who holds which two items, by blocks of items, once for all numbers of neighbours.
+
+        The nearest of many are the nearest of all, but for ties at the last place.
+        """
         holders = sp.csr_array(reference.T)  # (n_items, n_users)
         counts = np.diff(holders.indptr).astype(np.float32)
         rows = []
@@ -53,15 +62,23 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
             item = start + user_of(shared)
             shared.data /= np.sqrt(counts[item] * counts[shared.indices]) + np.float32(SHRINKAGE)
             shared.data[item == shared.indices] = 0  # the zero diagonal
-            rows.append(_largest_of_rows(shared, neighbours))
+            rows.append(_largest_of_rows(shared, int(max(settings))))
+        nearest = sp.csr_array(sp.vstack(rows, format="csr"))
         # The neighbours *of j* vote for j: rows become columns.
-        nearest = sp.csr_array(sp.vstack(rows, format="csr")).T
-        return cls(reference, neighbours, sp.csr_array(nearest))
+        return [
+            cls(reference, k, sp.csr_array(_largest_of_rows(nearest, int(k)).T)) for k in settings
+        ]
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Fit again without these users."""
-        kept = np.setdiff1d(np.arange(self.reference.shape[0]), users)
-        return type(self).fit(self.reference[kept], int(self.setting))
+        return self.each_without([self], users)[0]
+
+    @classmethod
+    def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> list[Self]:
+        """Fit again without these users, once for all numbers of neighbours."""
+        reference = predictors[0].reference
+        kept = np.setdiff1d(np.arange(reference.shape[0]), users)
+        return cls.at_each([each.setting for each in predictors], reference[kept])
 
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to sum the similarities to the items held, (n_block, n_items)."""

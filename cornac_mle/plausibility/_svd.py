@@ -1,6 +1,7 @@
 """SVD residual: what a low-rank projection of the reference users leaves of a profile."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -37,7 +38,13 @@ class SvdPredictor(LeaveOneOutPredictor):
     @classmethod
     def candidates(cls, reference: sp.csr_array) -> list[Self]:
         """Fit at each of `RANKS`."""
-        return [cls.fit(reference, rank) for rank in RANKS]
+        return cls.at_each(RANKS, reference)
+
+    @classmethod
+    def at_each(cls, ranks: Sequence[float], reference: sp.csr_array) -> list[Self]:
+        """Fit at the largest rank, of which the leading vectors serve the others."""
+        largest = cls.fit(reference, int(max(ranks)))
+        return [replace(largest, setting=k, components=largest.components[: int(k)]) for k in ranks]
 
     @classmethod
     def fit(cls, reference: sp.csr_array, rank: int) -> Self:
@@ -45,13 +52,20 @@ class SvdPredictor(LeaveOneOutPredictor):
         attainable = min(rank, *(length - 1 for length in reference.shape))
         # A start of its own makes ARPACK repeatable.
         start = np.ones(min(reference.shape))
-        _, _, components = svds(reference.astype(np.float64), attainable, v0=start)
-        return cls(reference, rank, np.asarray(components, dtype=np.float32))
+        _, values, components = svds(reference.astype(np.float64), attainable, v0=start)
+        leading_first = components[np.argsort(-values)]
+        return cls(reference, rank, np.asarray(leading_first, dtype=np.float32))
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Fit again without these users."""
-        kept = np.setdiff1d(np.arange(self.reference.shape[0]), users)
-        return type(self).fit(self.reference[kept], int(self.setting))
+        return self.each_without([self], users)[0]
+
+    @classmethod
+    def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> list[Self]:
+        """Fit again without these users, once for all ranks."""
+        reference = predictors[0].reference
+        kept = np.setdiff1d(np.arange(reference.shape[0]), users)
+        return cls.at_each([each.setting for each in predictors], reference[kept])
 
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to score all items: (yVV')_j - y_j (VV')_jj, (n_block, n_items)."""

@@ -161,22 +161,28 @@ class PlausibilityModel:
         ]
 
         def cross_fitted(
-            predictor: LeaveOneOutPredictor, profiles: sp.csr_array
-        ) -> NDArray[np.float64]:
+            predictors: list[LeaveOneOutPredictor], profiles: sp.csr_array
+        ) -> list[NDArray[np.float64]]:
             """Evidence on profiles made of each user's items, from what is blind to that user."""
 
-            def of_fold(part: tuple[NDArray[np.intp], NDArray[np.float64]]) -> NDArray[np.float64]:
+            def of_fold(
+                part: tuple[NDArray[np.intp], NDArray[np.float64]],
+            ) -> list[NDArray[np.float64]]:
                 fold, blind = part
-                return item_evidence(profiles[fold], predictor.without(fold), blind, n_users)
+                return [
+                    item_evidence(profiles[fold], predictor, blind, n_users)
+                    for predictor in kind.each_without(predictors, fold)
+                ]
 
-            return np.concatenate(in_threads(of_fold, zip(folds, blind_counts, strict=True)))
+            found = in_threads(of_fold, zip(folds, blind_counts, strict=True))
+            return [np.concatenate(of_predictor) for of_predictor in zip(*found, strict=True)]
 
         candidates = kind.candidates(users)
-        judged = [fitted_regression(cross_fitted(each, altered), is_planted) for each in candidates]
+        judged = [fitted_regression(each, is_planted) for each in cross_fitted(candidates, altered)]
         best = int(np.argmin([loss for _, loss in judged]))
         predictor, (regression, _) = candidates[best], judged[best]
 
-        own = cross_fitted(predictor, users)
+        own = cross_fitted([predictor], users)[0]
         log_unseen = log_genuine_unseen(own) if unseen_is_evidence else None
         raw = _mean_by_user(users, log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(

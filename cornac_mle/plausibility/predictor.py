@@ -5,8 +5,8 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Self, TypeAlias, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
@@ -63,6 +63,14 @@ class LeaveOneOutPredictor(ABC):
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of `reference`) had no part."""
 
+    @classmethod
+    def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> Iterable[Self]:
+        """Give `without` of predictors that differ in their setting alone, work shared if it can.
+
+        One at a time, so that memory holds one.
+        """
+        return (predictor.without(users) for predictor in predictors)
+
 
 def unit_profiles(items: NDArray[np.intp], n_items: int) -> sp.csr_array:
     """Profiles of one item each: their scores are rows of B, (n, n_items)."""
@@ -94,19 +102,44 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
     """
     n_users, n_items = profiles.shape
     percentiles = np.empty(profiles.nnz)
-    step = max(1, COUNTED_ENTRIES // max(1, n_items))
-    for first in range(0, n_users, step):
+    step = min(n_users, max(1, COUNTED_ENTRIES // max(1, n_items)))
+    work = _Work.empty((step, n_items))
+    for first in range(0, n_users, max(1, step)):
         users = slice(first, min(first + step, n_users))
         own = slice(profiles.indptr[users.start], profiles.indptr[users.stop])
         sizes = np.diff(profiles.indptr[users.start : users.stop + 1])
         user = np.repeat(np.arange(len(sizes)), sizes)
-        less, at_most = _counts(scores[users], user, profiles.indices[own].astype(np.intp))
+        item = profiles.indices[own].astype(np.intp)
+        less, at_most = _counts(scores[users], user, item, work.of(len(sizes)))
         percentiles[own] = ((less + at_most) / 2 + 0.5) / (n_items - sizes[user] + 1)
     return percentiles
 
 
+class _Work(NamedTuple):
+    """Arrays to count in, (n_users, n_items) each.
+
+    New ones each time would cost more than the counting, since the system clears their memory.
+    """
+
+    bins: NDArray[np.intp]
+    bits: NDArray[np.int32]
+    signs: NDArray[np.int32]
+    near: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> Self:
+        integers = np.empty(shape, np.intp), np.empty(shape, np.int32), np.empty(shape, np.int32)
+        return cls(*integers, np.empty(shape, np.bool_), np.empty(shape, np.bool_))
+
+    def of(self, n_users: int) -> "_Work":
+        some = slice(n_users)
+        integers = self.bins[some], self.bits[some], self.signs[some]
+        return _Work(*integers, self.near[some], self.counted[some])
+
+
 def _counts(
-    scores: NDArray[np.float32], user: NDArray[np.intp], item: NDArray[np.intp]
+    scores: NDArray[np.float32], user: NDArray[np.intp], item: NDArray[np.intp], work: _Work
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count, for every held item, the items not held that score less, and those that score no more.
 
@@ -116,9 +149,11 @@ def _counts(
         Score of every item.
     user, item : ndarray, shape (n_held,)
         Held items, in the order of users.
+    work : _Work
+        Arrays that are written over, of as many users and items.
     """
     n_users, n_items = scores.shape
-    bins, middle = _bins(scores)
+    bins, middle = work.bins, _bins(scores, work)
     n_bins = 2 * middle + 1
     bins += (n_bins * np.arange(n_users) + middle)[:, np.newaxis]  # those of the first user first
     own_bin = bins[user, item]
@@ -127,8 +162,8 @@ def _counts(
 
     looked_at = np.zeros(n_users * n_bins, dtype=np.bool_)
     looked_at[own_bin] = True
-    is_near = looked_at.take(bins, mode="clip")
-    counted = scores != 0  # where most scores are 0, these need no look
+    is_near = looked_at.take(bins, mode="clip", out=work.near.reshape(-1))
+    counted = np.not_equal(scores, 0, out=work.counted)  # if most scores are 0, they need no look
     zeros = (n_items - np.count_nonzero(counted, axis=1))[user]
     if zeros.any():
         is_near &= counted.ravel()
@@ -148,8 +183,8 @@ def _counts(
     return less, at_most
 
 
-def _bins(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], int]:
-    """Put scores into narrow bins, numbered from -n to n in the order of scores; and n.
+def _bins(scores: NDArray[np.float32], work: _Work) -> int:
+    """Put scores into narrow bins, numbered from -n to n in the order of scores; gives n.
 
     Bins are the leading bits of a float32, so that their widths grow with the scores. Magnitudes
     far below the largest share bin 0.
@@ -161,15 +196,16 @@ def _bins(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], int]:
     largest = np.float32(max(abs(scores.max()), abs(least)))
     top = int(largest.view(np.int32)) >> left_out
     base = max(0, top - (BINNED_POWERS << (23 - left_out)))
-    bins = bits & np.int32(0x7FFFFFFF)  # without the sign
+    bins = np.bitwise_and(bits, np.int32(0x7FFFFFFF), out=work.bits)  # no sign
     bins >>= left_out
     bins -= np.int32(base)
     np.maximum(bins, 0, out=bins)
     if least < 0:
-        sign = bits >> 31  # -1 of negative numbers
+        sign = np.right_shift(bits, 31, out=work.signs)  # -1 of negative numbers
         bins ^= sign
         bins -= sign
-    return bins.astype(np.intp), top - base
+    work.bins[...] = bins
+    return int(top - base)
 
 
 def _keys(
