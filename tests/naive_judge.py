@@ -79,7 +79,9 @@ class Regression:
         products = self.products(rows)
         self.second = products.mean(axis=0), products.std(axis=0)
         weight = np.where(planted, 0.5 / planted.mean(), 0.5 / (1 - planted.mean()))
-        self.model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(self.features(rows), planted, weight)
+        self.model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(
+            self.features(rows), planted, weight
+        )
         log_odds = self.log_odds(rows)
         losses = np.where(planted, np.log1p(np.exp(-log_odds)), np.log1p(np.exp(log_odds)))
         self.loss = float(np.sum(weight * losses) / np.sum(weight))

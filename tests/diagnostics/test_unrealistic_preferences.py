@@ -496,6 +496,27 @@ def test_held_out_users_are_judged_once(world, swapped, monkeypatch):
     assert calls == [200, 150, 20]
 
 
+def test_of_many_held_out_users_some_calibrate(world, swapped, monkeypatch):
+    """Chosen at random, the same each time; enough of them say what all of them say."""
+    made = Evaluator.fit(None, world[:300], world[range(300, 1000)], rng=1)
+    of_all = unrealistic_preferences(made, swapped)
+    calls = []
+
+    def counted(block, judge):
+        calls.append(block.shape[0])
+        return peel(block, judge)
+
+    monkeypatch.setattr(module, "peel", counted)
+    monkeypatch.setattr(module, "MOST_CALIBRATING", 350)
+    made = Evaluator.fit(None, world[:300], world[range(300, 1000)], rng=1)
+    of_some = unrealistic_preferences(made, swapped)
+    assert calls[0] == 350
+    pd.testing.assert_frame_equal(of_some[["item", "rank"]], of_all[["item", "rank"]])
+    differences = (of_some["p_value"] - of_all["p_value"]).abs()
+    assert 0 < differences.mean() < 0.02
+    np.testing.assert_array_equal(of_some["user_p_value"], of_all["user_p_value"])
+
+
 def test_empty_and_one_item_users(evaluator, world, fresh):
     matrix = fresh.matrix[:40].toarray()
     matrix[:5] = 0

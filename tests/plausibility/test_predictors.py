@@ -58,6 +58,22 @@ def test_leaving_users_out_equals_fitting_without_them(fit, n_users):
     np.testing.assert_allclose(found, fit(reference[kept]).scores(reference), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [(EasePredictor, [3.0, RIDGE]), (ItemKnnPredictor, [2, 5]), (SvdPredictor, [2, 4])],
+)
+def test_settings_that_are_fitted_together_are_those_fitted_alone(kind, settings):
+    reference, out = random_profiles(400, 25, seed=0), np.array([1, 4, 7])  # no ties
+    together = kind.at_each(settings, reference)
+    alone = [kind.at_each([setting], reference)[0] for setting in settings]
+    without = list(kind.each_without(together, out))
+    assert [one.setting for one in together] == [one.setting for one in without] == settings
+    for one, other, left in zip(together, alone, without, strict=True):
+        np.testing.assert_allclose(one.scores(reference), other.scores(reference), atol=1e-5)
+        expected = other.without(out).scores(reference)
+        np.testing.assert_allclose(left.scores(reference), expected, atol=1e-5)
+
+
 def test_item_order_does_not_matter(fit):
     world = taste_world(300, seed=1).matrix
     order = np.random.default_rng(0).permutation(world.shape[1])
