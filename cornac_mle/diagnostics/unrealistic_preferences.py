@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from cornac_mle.checks import check_count, check_share
 from cornac_mle.diagnostics.flagged_users import flagged_users
 from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.plausibility.judge import users_of_block
 from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
 from cornac_mle.plausibility.preference_p_values import (
     JudgedPreferences,
@@ -20,9 +21,8 @@ from cornac_mle.plausibility.preference_p_values import (
 )
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray, pattern, user_of
+from cornac_mle.workers import in_threads
 
-BLOCK_USERS = 1024
-"""Users judged together; results do not depend on it."""
 BLOCK_ITEMS = 256
 """Items whose weights are held at once, for all items."""
 MOST_CALIBRATING = 2_000
@@ -163,9 +163,9 @@ def listed_preferences(
         and ``against``, a list of the held items that ``why`` names.
     """
     cells, calibration = evaluator.remembered(_calibration, compute=lambda: _calibration(evaluator))
-    parts = []
-    for first in range(0, len(users), BLOCK_USERS):
-        block = pattern(users.matrix[first : first + BLOCK_USERS])
+    parts, step = [], users_of_block(len(users.item_ids))
+    for first in range(0, len(users), step):
+        block = pattern(users.matrix[first : first + step])
         table = _listed(evaluator, users.item_ids, block, cells, calibration, worst)
         parts.append(table.assign(row=table["row"] + first))
     return pd.concat(parts, ignore_index=True)
@@ -179,11 +179,12 @@ def _calibration(evaluator: Evaluator) -> tuple[PreferenceCells, JudgedPreferenc
         held_out = held_out[random.choice(held_out.shape[0], MOST_CALIBRATING, replace=False)]
     cells = PreferenceCells.fit(evaluator.reference.matrix, held_out.shape[0])
     users = pattern(held_out[np.diff(held_out.indptr) >= 2])  # a lone item is not judged
-    scores = np.empty(users.nnz)
-    for first in range(0, users.shape[0], BLOCK_USERS):
-        block = users[first : first + BLOCK_USERS]
-        start = users.indptr[first]
-        scores[start : start + block.nnz] = peel(block, evaluator.judge.log_genuine)[1]
+    step = users_of_block(users.shape[1])
+
+    def scores_of_block(first: int) -> FloatArray:
+        return peel(users[first : first + step], evaluator.judge.log_genuine)[1]
+
+    scores = np.concatenate([[], *in_threads(scores_of_block, range(0, users.shape[0], step))])
     return cells, JudgedPreferences(user_of(users), cells.of(users), scores)
 
 

@@ -55,7 +55,10 @@ FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
 }
 """Families of judges; the first is the primary one."""
 BLOCK_USERS = 1024
-"""Profiles scored together: the largest dense array is one of 1,024 users x all items."""
+"""Profiles scored together, at most."""
+BLOCK_ENTRIES = 2**22
+"""Scores of such a block, at most: the largest dense array. One of 16 MiB is used again and again;
+the memory of larger ones goes back to the system, and to get it again costs more than to score."""
 PREPARED_USERS = 8192
 """Profiles that a predictor is prepared for at a time, by arrays of them x reference users."""
 FOLDS = 10
@@ -239,10 +242,10 @@ class PlausibilityModel:
     def _described(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Describe profiles of at least 2 items, block by block."""
         described = np.empty((profiles.shape[0], 2 + len(QUANTILES)))
-        scorer = self.predictor.scorer(profiles)
+        scorer, step = self.predictor.scorer(profiles), users_of_block(profiles.shape[1])
 
         def describe_block(start: int) -> None:
-            rows = slice(start, start + BLOCK_USERS)
+            rows = slice(start, start + step)
             block = profiles[rows]
             genuine = self._log_genuine(block, scorer(rows))
             raw = _mean_by_user(block, genuine)
@@ -251,7 +254,7 @@ class PlausibilityModel:
             described[rows, 1] = raw
             described[rows, 2:] = _quantiles_by_user(block, genuine)
 
-        in_threads(describe_block, range(0, profiles.shape[0], BLOCK_USERS))
+        in_threads(describe_block, range(0, profiles.shape[0], step))
         return described
 
     def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:
@@ -268,6 +271,11 @@ class PlausibilityModel:
         n_users = self.predictor.reference.shape[0]
         evidence = evidence_of(profiles, scores, self.user_counts, n_users)
         return log_genuine(self.regression, evidence, self.log_unseen)
+
+
+def users_of_block(n_items: int) -> int:
+    """Profiles that are scored together; results do not depend on it."""
+    return min(BLOCK_USERS, max(1, BLOCK_ENTRIES // max(1, n_items)))
 
 
 def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:

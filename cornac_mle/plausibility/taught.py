@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._evidence import item_evidence
-from cornac_mle.plausibility.judge import BLOCK_USERS, PlausibilityModel
+from cornac_mle.plausibility.judge import PlausibilityModel, users_of_block
 from cornac_mle.sparse import FloatArray, pattern, user_of
 
 
@@ -42,8 +42,9 @@ def mean_log_genuine(
         sizes = np.diff(profiles.indptr)
         means = np.zeros(profiles.shape[0])
         judged = np.flatnonzero(sizes)
-        for first in range(0, judged.size, BLOCK_USERS):
-            rows = judged[first : first + BLOCK_USERS]
+        step = users_of_block(profiles.shape[1])
+        for first in range(0, judged.size, step):
+            rows = judged[first : first + step]
             block = pattern(profiles[rows])
             evidence = item_evidence(block, predictor, counts, n_judging)
             log_genuine = -np.logaddexp(0, judge.regression.decision_function(evidence))

@@ -452,7 +452,7 @@ def test_ranks_p_values_and_reasons_are_those_of_each_user_alone(table, evaluato
 
 
 def test_worst_and_blocks_change_what_is_listed_only(table, evaluator, swapped, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK_USERS", 64)
+    monkeypatch.setattr("cornac_mle.plausibility.judge.BLOCK_USERS", 64)
     monkeypatch.setattr(module, "BLOCK_ITEMS", 7)
     short = unrealistic_preferences(evaluator, swapped, worst=2)
     assert len(short) == 300
