@@ -34,6 +34,7 @@ from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, Front
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
 from cornac_mle.report.measurement import MetricNote
+from cornac_mle.stats.certified_list import certified_precision
 
 __all__ = [
     "MMD",
@@ -67,6 +68,7 @@ __all__ = [
     "SplitMetric",
     "UnrealisticShare",
     "UnrealisticUsers",
+    "certified_precision",
     "conformal_fidelity",
     "membership_attack",
     "prdc",
