@@ -23,8 +23,9 @@ from power import JudgedSplit, judged_split
 from real_data import TABLE, load
 from scipy import stats
 
+from cornac_mle.stats.certified_list import certified_precision
 from cornac_mle.stats.conformal import conformal_p_values
-from cornac_mle.stats.contamination import certified_precision, contamination_bound
+from cornac_mle.stats.contamination import contamination_bound
 
 SETS = (*TABLE, "book_crossing", "movietweetings", "ta_feng")
 SHARES = (0.0, 0.1, 0.3)

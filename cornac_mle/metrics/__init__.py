@@ -27,7 +27,12 @@ from cornac_mle.metrics.neighbours import (
 )
 from cornac_mle.metrics.pairs import PairError
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
-from cornac_mle.metrics.point_sets import PRDC, conformal_fidelity, prdc
+from cornac_mle.metrics.point_fidelity import (
+    conformal_diversity,
+    conformal_fidelity,
+    point_p_values,
+)
+from cornac_mle.metrics.point_sets import PRDC, prdc
 from cornac_mle.metrics.ratings import RatingKS
 from cornac_mle.metrics.splits import Split
 from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
@@ -69,7 +74,9 @@ __all__ = [
     "UnrealisticShare",
     "UnrealisticUsers",
     "certified_precision",
+    "conformal_diversity",
     "conformal_fidelity",
     "membership_attack",
+    "point_p_values",
     "prdc",
 ]
