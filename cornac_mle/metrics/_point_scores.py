@@ -19,26 +19,46 @@ BLOCK = 4_000_000
 """Numbers held at a time."""
 
 
-def oddness(points: Points, others: Points, *, coordinates: bool) -> FloatArray:
+def oddness(
+    points: Points, others: Points, *, coordinates: bool, kin: Points | None = None
+) -> FloatArray:
     """Score points by their neighbours among other points, (n_points, n_scores); high is odd.
 
     The distance to the 5th neighbour; of vectors also the local intrinsic dimension, which is high
     inside a shell; with `coordinates` also the largest gap in one coordinate to the nearest of 20
-    neighbours, in units of what is usual among `others`.
+    neighbours, in units of what is usual among `others`, and every coordinate has the unit of its
+    middle half. With `kin` also how many times farther the others are than these.
     """
     if sp.issparse(points):
-        return -kth_closeness(closeness_of(points, others), N_NEAREST)[:, np.newaxis]
+        # Jaccard distances are 1 less the closeness.
+        scores = [1 - kth_closeness(closeness_of(points, others), N_NEAREST)]
+        if kin is not None:
+            of_kin = 1 - kth_closeness(closeness_of(points, kin), N_NEAREST)
+            scores.append(_ratio(scores[0], of_kin))
+        return np.column_stack(scores)
     n_local = min(N_LOCAL, len(others) - 1)
     unit = None
     if coordinates:
+        spread = _spread(np.asarray(others))
+        points, others = points / spread, others / spread
+        kin = None if kin is None else kin / spread
         _, own_gaps = _local(others, others, n_local, themselves=True)
         unit = np.quantile(own_gaps, GAP_QUANTILE, axis=0)  # (d,)
     distances, gaps = _local(points, others, n_local, themselves=False)
-    scores = [distances[:, min(N_NEAREST, n_local) - 1], _local_dimension(distances)]
+    far = distances[:, min(N_NEAREST, n_local) - 1]
+    scores = [far, _local_dimension(distances)]
     if unit is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             scores.append(np.nan_to_num(gaps / unit, nan=0.0, posinf=np.inf).max(axis=1))
+    if kin is not None:
+        near = min(N_NEAREST, len(kin))
+        scores.append(_ratio(far, _local(points, kin, near, themselves=False)[0][:, -1]))
     return np.column_stack(scores)
+
+
+def _ratio(distances: FloatArray, of_kin: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.nan_to_num(distances / of_kin, nan=1.0, posinf=np.inf))
 
 
 def joint_p_values(scores: FloatArray, calibration: FloatArray) -> FloatArray:
@@ -64,6 +84,14 @@ def joint_p_values(scores: FloatArray, calibration: FloatArray) -> FloatArray:
         as_odd = raised.min(axis=2) <= least[block, np.newaxis]
         p_values[block] = (1 + as_odd.sum(axis=1)) / (1 + n)
     return p_values
+
+
+def _spread(points: npt.NDArray[np.floating]) -> FloatArray:
+    """Half the range of the middle half of each coordinate, (d,), so that units do not matter."""
+    low, high = np.quantile(points, (0.25, 0.75), axis=0)
+    spread = np.where(high > low, (high - low) / 2, points.std(axis=0))
+    # So that squared distances stay finite: no coordinate is above 1 before.
+    return np.asarray(np.where(spread > 0, np.maximum(spread, 1e-100), 1.0))
 
 
 def _local(
@@ -94,4 +122,4 @@ def _local_dimension(distances: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         shrinkage = np.log(distances[:, -1:]) - np.log(distances)
     mean = np.nan_to_num(shrinkage, nan=0.0, posinf=1e3).mean(axis=1)
-    return 1 / np.maximum(mean, 1e-12)
+    return np.asarray(1 / np.maximum(mean, 1e-12))

@@ -1,6 +1,7 @@
 """Conformal fidelity and diversity of any two sets of points, without an evaluator."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
 from cornac_mle.metrics._point_scores import joint_p_values, oddness
@@ -72,14 +73,11 @@ def point_p_values(
     --------
     >>> points = np.random.default_rng(1).normal(size=(200, 2))
     >>> point_p_values(points[:100], [[0, 0], [9, 9]], rng=1)
-    array([0.31, 0.02])
+    array([0.98, 0.02])
     """
-    if not isinstance(coordinates, bool):
-        raise TypeError(refusal("coordinates", "be True or False", repr(coordinates)))
     one, two = checked_points(real, synthetic, least=FEWEST, least_synthetic=1)
-    order = repeatable_generator(rng).permutation(one.shape[0])
-    half = len(order) // 2
-    near, calibration = one[np.sort(order[:half])], one[np.sort(order[half:])]
+    _check_coordinates(coordinates, one)
+    near, calibration = _halves(one, repeatable_generator(rng))
     scores, against = (oddness(x, near, coordinates=coordinates) for x in (two, calibration))
     return joint_p_values(scores, against)
 
@@ -132,22 +130,38 @@ def conformal_fidelity(
 
 
 def conformal_diversity(
-    real: Points, synthetic: Points, *, rng: RngLike, coordinates: bool = False
+    real: Points,
+    synthetic: Points,
+    *,
+    rng: RngLike,
+    coordinates: bool = False,
+    relative: bool = True,
 ) -> float:
     r"""Share of real points that are no odder than synthetic ones; in [0, 1], 1 is best.
 
     `conformal_fidelity` the other way round: real points beside one half of the synthetic points,
     calibrated by the other half. .31 says that 28% of the real points are less odd, among synthetic
-    points, than the oddest tenth of these. It needs 18 synthetic points, and one real one.
+    points, than the oddest tenth of these.
 
-    It is blind to points that nobody real is like, and high for a synthetic set that is merely
-    wide: show it beside `conformal_fidelity`. A kind that is made too seldom is missed only where
-    the fifth of its points is far.
+    With `relative`, one more score is asked for: how many times farther the 5th synthetic neighbour
+    is than the 5th of the other half of the real points. A real point is then missed, too, where
+    synthetic points are much rarer than real ones, and a synthetic set that is merely wide is not
+    diverse. Each half of the real points is judged beside the other, and synthetic points are
+    judged beside both in the same way, so that the level is exact for every point.
+
+    It is blind to points that nobody real is like (`conformal_fidelity`), to copies, and to what
+    `conformal_fidelity` is blind to; not `relative`, also to kinds that are made too seldom.
 
     Parameters
     ----------
-    real, synthetic, rng, coordinates
-        Arguments of `point_p_values`; the halves are those of the synthetic points.
+    real, synthetic : ndarray, shape (n, d), or sparse array, shape (n, n_items)
+        Points as for `prdc`; at least 18 synthetic ones, and 18 real ones if `relative`.
+    rng : int, SeedSequence or Generator
+        Random seed of the halves.
+    coordinates : bool
+        Whether each coordinate has a meaning of its own, as for `point_p_values`.
+    relative : bool
+        Whether distances to synthetic points are also compared with those to real ones.
 
     Returns
     -------
@@ -162,6 +176,36 @@ def conformal_diversity(
     --------
     >>> real = np.random.default_rng(1).normal(size=(200, 2))
     >>> conformal_diversity(real, real[real[:, 0] > 0], rng=1)
-    0.56
+    0.61
     """
-    return conformal_fidelity(synthetic, real, rng=rng, coordinates=coordinates)
+    if not isinstance(relative, bool):
+        raise TypeError(refusal("relative", "be True or False", repr(relative)))
+    if not relative:
+        checked_points(real, synthetic, least=1, least_synthetic=FEWEST)
+        return conformal_fidelity(synthetic, real, rng=rng, coordinates=coordinates)
+    one, two = checked_points(real, synthetic, least=FEWEST)
+    _check_coordinates(coordinates, one)
+    random = repeatable_generator(rng)
+    near, calibration = _halves(two, random)
+    halves = _halves(one, random)
+    passed = 0
+    for judged, kin in (halves, halves[::-1]):
+        scores, against = (
+            oddness(x, near, coordinates=coordinates, kin=kin) for x in (judged, calibration)
+        )
+        passed += int(np.sum(joint_p_values(scores, against) > ALPHA))
+    return float(min(1.0, passed / one.shape[0] / (1 - ALPHA)))
+
+
+def _check_coordinates(coordinates: bool, points: Points) -> None:
+    if not isinstance(coordinates, bool):
+        raise TypeError(refusal("coordinates", "be True or False", repr(coordinates)))
+    if coordinates and sp.issparse(points):
+        raise ValueError(refusal("coordinates", "be False for item sets", "True"))
+
+
+def _halves(points: Points, random: np.random.Generator) -> tuple[Points, Points]:
+    """Halve points at random; each half keeps their order."""
+    order = random.permutation(points.shape[0])
+    half = len(order) // 2
+    return points[np.sort(order[:half])], points[np.sort(order[half:])]

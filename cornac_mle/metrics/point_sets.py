@@ -187,6 +187,7 @@ def _as_vectors(name: str, array: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def closeness_of(rows: Points, columns: Points) -> Closeness:
+    """Find how close each row is to each column: by Jaccard for sets, else by Euclid."""
     if sp.issparse(rows):
         return JaccardCloseness(rows, columns)
     return EuclideanCloseness(np.asarray(rows), np.asarray(columns))
