@@ -6,7 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.random import Generator
 
-from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
+from cornac_mle.metrics._certified import (
+    certified_measurement,
+    is_certifiable,
+    nothing_certifiable,
+)
 from cornac_mle.metrics.base import ModelMetric, Samplable
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.null_models.corruption import popularity_draws
@@ -89,7 +93,7 @@ class MissingShare(ModelMetric):
         Raises
         ------
         NotMeasurableError
-            If there are too few held-out users for any bound to be above 0.
+            If there are too few held-out users to find a share of a half.
         """
         n_users = 2 * max(LEAST_USERS, len(evaluator.held_out))
         drawn = model.sample(n_users, rng=rng)
@@ -103,11 +107,11 @@ class MissingShare(ModelMetric):
         Raises
         ------
         NotMeasurableError
-            If there are too few users for any bound to be above 0.
+            If there are too few users to find a share of a half.
         """
         n_real, n_half = len(evaluator.held_out), len(synthetic) // 2
         value, detectable = missing_share(evaluator, synthetic, rng) if n_half else (0.0, None)
-        if detectable is None:
+        if not is_certifiable(detectable):
             raise nothing_certifiable(n_real, "held-out", n_half, "synthetic (half)")
         ceiling, floor = evaluator.remembered(
             self,

@@ -2,7 +2,11 @@
 
 from numpy.random import Generator
 
-from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
+from cornac_mle.metrics._certified import (
+    certified_measurement,
+    is_certifiable,
+    nothing_certifiable,
+)
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
@@ -39,7 +43,7 @@ class UnrealisticShare(RealismMetric):
     Computed once, on all held-out users: a bound is never an average over splits. The interval is
     [bound, 1]. *ceiling* is the bound of one half of the held-out users against the other, *floor*
     that of independent popularity; where the two are equal, 0 both as a rule, there is no
-    normalised value. Of a handful of users hardly anything can be certified.
+    normalised value. With a handful of users it is not measured.
 
     Examples
     --------
@@ -70,7 +74,7 @@ class UnrealisticShare(RealismMetric):
         Raises
         ------
         NotMeasurableError
-            If there are too few users for any bound to be above 0.
+            If there are too few users to find a share of a half.
         """
         real = evaluator.plausibility(evaluator.held_out)
         detectable = evaluator.remembered(
@@ -78,7 +82,7 @@ class UnrealisticShare(RealismMetric):
             len(synthetic),
             compute=lambda: minimum_detectable_share(len(synthetic), real.size),
         )
-        if detectable is None:
+        if not is_certifiable(detectable):
             raise nothing_certifiable(len(synthetic), "synthetic", real.size, "held-out")
         value = contamination_bound(evaluator.plausibility(synthetic), real)
         ceiling, floor = evaluator.remembered(
