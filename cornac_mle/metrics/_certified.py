@@ -1,7 +1,12 @@
 """What the two certified shares, `UnrealisticShare` and `MissingShare`, have in common."""
 
+from typing import TypeGuard
+
 from cornac_mle.metrics.base import NotMeasurableError
 from cornac_mle.report.measurement import Measurement, with_normalised
+
+LARGEST_DETECTABLE = 0.5
+"""Largest minimum detectable share with which a bound is given at all."""
 
 
 def certified_measurement(
@@ -31,8 +36,13 @@ def certified_measurement(
     return with_normalised(measurement, standard_error=0.0)
 
 
+def is_certifiable(minimum_detectable: float | None) -> TypeGuard[float]:
+    """Tell if half a sample of certain fakes would be found; of fewer users a bound is idle."""
+    return minimum_detectable is not None and minimum_detectable <= LARGEST_DETECTABLE
+
+
 def nothing_certifiable(n: int, who: str, n_others: int, others: str) -> NotMeasurableError:
-    """Make the error that says why there can be no bound above 0."""
+    """Make the error that says why there is no bound."""
     return NotMeasurableError(
-        f"{n} {who} and {n_others} {others} users are too few to certify any share at all"
+        f"{n} {who} and {n_others} {others} users are too few to certify a share of a half"
     )

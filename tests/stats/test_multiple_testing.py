@@ -39,5 +39,5 @@ def test_benjamini_hochberg_among_tests_that_are_not_given():
 
 
 def test_too_few_users_are_told_with_both_numbers():
-    said = "3 synthetic and 7 held-out users are too few to certify any share at all"
+    said = "3 synthetic and 7 held-out users are too few to certify a share of a half"
     assert str(nothing_certifiable(3, "synthetic", 7, "held-out")) == said
