@@ -1,12 +1,11 @@
-"""Do the p-values, bounds and intervals hold what they promise, on data of every kind?
+"""Do p-values and intervals hold what they promise, on data of every kind?
 
 1. Type I error: 200 splits a data set, one real test user a split; overall, and by size and
    popularity of the test user, with and without `conditional`. Then the same with a planted leak.
 2. Power at .05 against planted corruption, by data set.
 3. False discoveries among flagged users, 20% of whom are planted.
-4. The certified share of unrealistic users against the true share.
-5. Coverage of 95% intervals in a world from which fresh users can be drawn.
-6. What each metric sees and what it is blind to.
+4. Coverage of 95% intervals in a world from which fresh users can be drawn.
+5. What each metric sees and what it is blind to.
 
 Command: python experiments/validity.py --data ../shared/data --out docs/validity
 Minutes: about 25 on two cores. --quick takes a tenth of the repeats, to see that it runs; --draw
@@ -25,7 +24,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # two processes on two cores; set before nu
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from certificates import certified_share
 from joblib import Parallel, delayed
 from metric_ladder import coverage_of_intervals, draw_ladder, ladder
 from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
@@ -129,7 +127,7 @@ def type_one_table(trials: pd.DataFrame, group: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-# 3, 4 ---------------------------------------------------- false discoveries and certified shares
+# 3 ----------------------------------------------------------------------------- false discoveries
 
 
 def false_discoveries(judged: JudgedSplit, seed: int, q: float = 0.1) -> tuple[float, float]:
@@ -225,30 +223,6 @@ def discoveries(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path
     show("False discoveries, a fifth half swapped", pd.DataFrame(rows), folder, "fdp")
 
 
-def certified(judged: dict[str, list[JudgedSplit]], repeats: int, folder: Path) -> None:
-    rows = []
-    for name, splits in judged.items():
-        for share in (0.0, 0.1, 0.3):
-            bounds = np.array(
-                [
-                    certified_share(one, share, seed)
-                    for one in splits
-                    for seed in range(max(1, repeats // len(splits)))
-                ]
-            )
-            above = int(np.sum(bounds > share))
-            rows.append(
-                {
-                    "data": name,
-                    "true share": share,
-                    "bound above it": f"{above} of {bounds.size}",
-                    "allowed": binomial_limits(bounds.size, 0.05)[1],
-                    "median bound": f"{np.median(bounds):.3f}",
-                }
-            )
-    show("Certified share of unrealistic users", pd.DataFrame(rows), folder, "certified")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the data sets")
@@ -292,7 +266,6 @@ def main() -> None:
         }
         power(judged, options.out)
         discoveries(judged, 200 // fraction, options.out)
-        certified(judged, 500 // fraction, options.out)
         if all((options.out / f"{name}.csv").is_file() for name in TABLES):
             draw(options.out)
         clock()
