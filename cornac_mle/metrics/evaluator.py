@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
+from cornac_mle.metrics._learned_judges import COMBINED, combined_scores
 from cornac_mle.metrics._memory import Memory
 from cornac_mle.metrics._user_groups import check_groups
 from cornac_mle.metrics.splits import Split, half_splits
@@ -218,8 +219,10 @@ class Evaluator:
     def plausibility(self, profiles: Profiles, *, family: str = PRIMARY) -> FloatArray:
         """Score how plausible each user is, shape (n_users,); higher is more believable.
 
-        An empty or one-item profile scores -inf.
+        An empty or one-item profile scores -inf. The family "combined" is `CombinedJudge`.
         """
+        if family == COMBINED:
+            return combined_scores(self, profiles)
         return self._description(profiles, family)[:, 0]
 
     @property
@@ -244,8 +247,8 @@ class Evaluator:
         ----------
         profiles : Profiles
             Users to judge, over the items of the held-out users.
-        family : {"ease", "item-knn", "svd"}
-            Family of the judge.
+        family : {"ease", "item-knn", "svd", "combined"}
+            Family of the judge, or the one that combines all three.
         conditional_at : float, optional
             Level, in (0, 1), of p-values that hold within cells: users are ranked within cells of
             profile size x popularity only, large enough for p-values of this level: then P(p <= a)

@@ -6,6 +6,13 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
+from cornac_mle.metrics._learned_judges import (
+    ADAPTIVE,
+    COMBINED,
+    JudgedPart,
+    adaptive_halves,
+    adaptive_on_split,
+)
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.metrics.splits import Splits
@@ -86,11 +93,14 @@ class UnrealisticUsers(SplitMetric):
         tail: str = "implausible",
     ) -> None:
         self.alpha = check_share("alpha", alpha)
-        self.judge = check_choice("judge", judge, (*FAMILIES, WORST_JUDGE))
+        self.judge = check_choice("judge", judge, (*FAMILIES, COMBINED, ADAPTIVE, WORST_JUDGE))
         if not isinstance(conditional, bool):
             raise TypeError(refusal("conditional", "be True or False", repr(conditional)))
         self.conditional = conditional
         self.tail = check_choice("tail", tail, ("implausible", "typical"))
+        if judge == ADAPTIVE and tail != "implausible":
+            advice = "Users too typical of what? Choose another judge."
+            raise ValueError(refusal("tail", "be 'implausible'", repr(tail), advice, context=judge))
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
         typical = self.tail == "typical"
         side = "more" if typical else "less"
@@ -128,9 +138,17 @@ class UnrealisticUsers(SplitMetric):
     def _flagged_shares(
         self, evaluator: Evaluator, users: Profiles, splits: Splits, family: str
     ) -> FloatArray:
+        cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
+        if family == ADAPTIVE:
+            found = [
+                self._part_p_values(part, cells, real_cells[s.real])
+                for s in splits
+                for part in adaptive_on_split(evaluator, users, s.real, s.other)
+            ]
+            by_split = np.array_split(np.concatenate(found), len(splits))
+            return np.asarray([np.mean(p_values <= self.alpha) for p_values in by_split])
         scores = self._scores(evaluator, users, family)
         real = self._scores(evaluator, evaluator.held_out, family)
-        cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
         return np.asarray(
             [
                 np.mean(
@@ -142,6 +160,9 @@ class UnrealisticUsers(SplitMetric):
                 for s in splits
             ]
         )
+
+    def _part_p_values(self, part: JudgedPart, cells: IntArray, real_cells: IntArray) -> FloatArray:
+        return conditional_p_values(part.scores, cells[part.rows], part.real_scores, real_cells)
 
     def _scores(self, evaluator: Evaluator, users: Profiles, family: str) -> FloatArray:
         sign = 1.0 if self.tail == "implausible" else -1.0
@@ -161,9 +182,14 @@ class UnrealisticUsers(SplitMetric):
     def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
         if self.judge == WORST_JUDGE:
             return None
+        cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
+        if self.judge == ADAPTIVE:
+            p_values = np.empty(len(synthetic))
+            for part in adaptive_halves(evaluator, synthetic):
+                p_values[part.rows] = self._part_p_values(part, cells, real_cells)
+            return p_values
         scores = self._scores(evaluator, synthetic, self.judge)
         real = self._scores(evaluator, evaluator.held_out, self.judge)
-        cells, real_cells = self._cells(evaluator, synthetic, len(real))
         return conditional_p_values(scores, cells, real, real_cells)
 
     def _p_value(
@@ -173,11 +199,18 @@ class UnrealisticUsers(SplitMetric):
         if p_values is None:
             return None
         cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
-        counts = [
-            (int(np.sum(cells == cell)), int(np.sum(real_cells == cell)))
-            for cell in np.unique(cells)
-        ]
-        return flagged_p_value(int(np.sum(p_values <= self.alpha)), counts, self.alpha)
+        groups = [np.arange(len(synthetic))]
+        if self.judge == ADAPTIVE:  # each half has a judge of its own
+            groups = [part.rows for part in adaptive_halves(evaluator, synthetic)]
+        found = []
+        for rows in groups:
+            counts = [
+                (int(np.sum(cells[rows] == cell)), int(np.sum(real_cells == cell)))
+                for cell in np.unique(cells[rows])
+            ]
+            flagged = int(np.sum(p_values[rows] <= self.alpha))
+            found.append(flagged_p_value(flagged, counts, self.alpha))
+        return min(1.0, len(found) * min(found))  # Bonferroni
 
 
 def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: float) -> float:
