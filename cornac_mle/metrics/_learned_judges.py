@@ -139,8 +139,9 @@ def _with_tastes(evaluator: "Evaluator", users: Profiles) -> FloatArray:
 def _features(evaluator: "Evaluator", users: Profiles) -> FloatArray:
     evaluator.check_users("profiles", users)
     judges = [evaluator.judge_for_family(family) for family in FAMILIES]
+    said = [evaluator.description(users, family) for family in FAMILIES]
     return evaluator.remembered(
-        users, profile_features, compute=lambda: profile_features(judges, users.matrix)
+        users, profile_features, compute=lambda: profile_features(judges, users.matrix, said)
     )
 
 

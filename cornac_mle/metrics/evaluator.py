@@ -223,7 +223,7 @@ class Evaluator:
         """
         if family == COMBINED:
             return combined_scores(self, profiles)
-        return self._description(profiles, family)[:, 0]
+        return self.description(profiles, family)[:, 0]
 
     @property
     def reference_scores(self) -> FloatArray:
@@ -292,14 +292,14 @@ class Evaluator:
         quantiles over its items of log P(genuine), of each judge; then the log of 1 + its size and
         its mean log popularity.
         """
-        parts = [self._description(profiles, family)[:, 1:] for family in FAMILIES]
+        parts = [self.description(profiles, family)[:, 1:] for family in FAMILIES]
         sizes = np.log1p(profiles.sizes)
         described = np.column_stack([*parts, sizes, self._mean_popularity(profiles)])
         finite: FloatArray = np.maximum(described, LEAST_LOG_GENUINE)
         return finite
 
-    def _description(self, profiles: Profiles, family: str) -> FloatArray:
-        """Let a judge describe profiles, once."""
+    def description(self, profiles: Profiles, family: str) -> FloatArray:
+        """Let a judge describe profiles, once: see `PlausibilityModel.describe`."""
         self.check_users("profiles", profiles)
         return self.remembered(
             profiles,

@@ -39,7 +39,9 @@ N_TASTES = 10
 Judges = Sequence[PlausibilityModel]
 
 
-def profile_features(judges: Judges, profiles: sp.csr_array) -> FloatArray:
+def profile_features(
+    judges: Judges, profiles: sp.csr_array, said: Sequence[FloatArray] | None = None
+) -> FloatArray:
     """Describe users whom the judges have not seen, (n_users, n_features), all finite.
 
     The columns are what each judge says (`PlausibilityModel.describe`); size and popularity; how
@@ -52,8 +54,12 @@ def profile_features(judges: Judges, profiles: sp.csr_array) -> FloatArray:
         Judges of the same reference users, fitted with the same random seed, one of the SVD family.
     profiles : csr_array, shape (n_users, n_items)
         Profiles over the catalogue of the reference users.
+    said : sequence of ndarray, optional
+        What the judges say of these profiles, where that is known already.
     """
-    described = np.column_stack([judge.describe(profiles) for judge in judges])
+    if said is None:
+        said = [judge.describe(profiles) for judge in judges]
+    described = np.column_stack(said)
     judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
     block = pattern(profiles[judged])
     predictor, counts = judges[0].predictor, judges[0].user_counts
