@@ -7,9 +7,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
-from cornac_mle.metrics._learned_judges import COMBINED, combined_scores
 from cornac_mle.metrics._memory import Memory
 from cornac_mle.metrics._user_groups import check_groups
+from cornac_mle.metrics.learned_judges import COMBINED, combined_scores
 from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel

@@ -6,15 +6,15 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
-from cornac_mle.metrics._learned_judges import (
+from cornac_mle.metrics.base import SplitMetric
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.metrics.learned_judges import (
     ADAPTIVE,
     COMBINED,
     JudgedPart,
     adaptive_halves,
     adaptive_on_split,
 )
-from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.metrics.splits import Splits
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
@@ -40,8 +40,9 @@ class UnrealisticUsers(SplitMetric):
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
-    one calibration sample. `per_user` holds the p-values of the synthetic users. With
-    ``judge="worst"`` there is neither.
+    one calibration sample; with ``judge="adaptive"`` it is twice the smaller p-value of the two
+    halves, each of which the other has taught. `per_user` holds the p-values of the synthetic
+    users. With ``judge="worst"`` there is neither.
 
     It cannot see a model that repeats one good user, one that gives back its training users, or
     one that leaves kinds of users out: show it with `NeighbourCoverage` and `CopiedUsers`. Where
@@ -51,10 +52,19 @@ class UnrealisticUsers(SplitMetric):
     ----------
     alpha : float
         Level, in (0, 1). Needs at least 1 / alpha - 1 users in half the held-out users.
-    judge : {"ease", "item-knn", "svd", "worst"}
-        Family of the judge. A model looks better to a judge of its own kind; "worst" takes, in each
-        half-split, the judge that flags the largest share, of the model, the ceiling and the floor
-        alike: their values are then a little above those of a single judge.
+    judge : {"ease", "item-knn", "svd", "combined", "adaptive", "worst"}
+        Family of the judge. A model looks better to a judge of its own kind. "combined" has the
+        evidence of all three (`CombinedJudge`): one verdict at an exact level. "adaptive" learns
+        each model's own faults [3]_: a classifier of training users (of reference users, where
+        there are no training users) and some of the synthetic users judges other synthetic users;
+        held-out users do not teach it, so that its level is exact, too, but its scores are not
+        comparable over models: .31 says that 31% of this model's users are as unlike real ones, in
+        what is wrong with this model, as a share `alpha` of real users is. A user repeated often is
+        a fault that it sees. It is blind to memory: training users get `alpha` or less. It has no
+        power where the model's faults are not among the features, or the users too few to learn
+        them from; then it gets about `alpha`, and `p_value` is large. "worst" takes, in each
+        half-split, the fixed family that flags the largest share, of the model, the ceiling and the
+        floor alike: their values are then a little above those of a single judge.
     conditional : bool
         Whether a user is ranked among held-out users of like size and popularity only: the level
         then holds for small and large, ordinary and out-of-the-way profiles, at the price of some
@@ -68,6 +78,8 @@ class UnrealisticUsers(SplitMetric):
     .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
     .. [2] Bates, Candes, Lei, Romano & Sesia (2023), "Testing for outliers with conformal
        p-values", Annals of Statistics 51(1).
+    .. [3] Marandon, Lei, Mary & Roquain (2024), "Adaptive novelty detection with false discovery
+       rate guarantee", Annals of Statistics 52(1); there held-out users teach, too.
 
     Examples
     --------
@@ -78,6 +90,12 @@ class UnrealisticUsers(SplitMetric):
     >>> found = UnrealisticUsers(alpha=0.1).measure(evaluator, synthetic, rng=1)
     >>> found.value, found.ceiling, found.floor
     (0.19, 0.107, 0.30)
+
+    A judge of what is wrong with these very users finds them all:
+
+    >>> metric = UnrealisticUsers(alpha=0.1, judge="adaptive")
+    >>> round(metric.measure(evaluator, synthetic, rng=1).value, 1)
+    0.5
     """
 
     bounds = (0.0, 1.0)

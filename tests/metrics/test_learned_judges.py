@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import binom
 
+from cornac_mle.diagnostics.flagged_users import flagged_users
 from cornac_mle.metrics import Evaluator, UnrealisticUsers
-from cornac_mle.metrics._learned_judges import fitted_classifier
+from cornac_mle.metrics.learned_judges import fitted_classifier
 from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.plausibility.combined import CombinedJudge
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
@@ -154,6 +155,18 @@ def test_reference_users_teach_where_there_are_no_training_users(evaluator, worl
     chimeras = flagged("adaptive", alone, made(world, chimera(world.matrix[650:850], rng=1))).value
     assert real < 0.2
     assert chimeras > real
+
+
+@pytest.mark.parametrize("judge", LEARNED)
+def test_users_are_listed_by_each_judge(judge, evaluator, world):
+    fresh = world.matrix[650:850].toarray()
+    fresh[:100] = popularity_draws(
+        evaluator.train.item_counts, fresh[:100].sum(axis=1).astype(int), rng=1
+    ).toarray()
+    table = flagged_users(evaluator, made(world, sp.csr_array(fresh)), q=0.2, judge=judge)
+    flagged_rows = np.flatnonzero(table["flagged"])
+    assert flagged_rows.size > 20
+    assert np.mean(flagged_rows >= 100) < 0.35
 
 
 def test_too_typical_has_no_adaptive_judge():

@@ -24,6 +24,7 @@ from cornac_mle.plausibility.profile_features import (
 )
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray, pattern
+from cornac_mle.stats.conformal import conformal_p_values
 
 if TYPE_CHECKING:
     from cornac_mle.metrics.evaluator import Evaluator
@@ -96,6 +97,14 @@ def adaptive_halves(evaluator: "Evaluator", users: Profiles) -> list[JudgedPart]
         ]
 
     return evaluator.remembered(users, adaptive_halves, compute=compute)
+
+
+def adaptive_p_values(evaluator: "Evaluator", users: Profiles) -> FloatArray:
+    """Conformal p-value of each user by the judge that its own half did not teach, (n_users,)."""
+    p_values = np.empty(len(users))
+    for part in adaptive_halves(evaluator, users):
+        p_values[part.rows] = conformal_p_values(part.scores, part.real_scores)
+    return p_values
 
 
 def _judged(
