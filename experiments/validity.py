@@ -25,6 +25,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # two processes on two cores; set before nu
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from certificates import certified_share
 from joblib import Parallel, delayed
 from metric_ladder import coverage_of_intervals, draw_ladder, ladder
 from power import COLUMNS, JudgedSplit, flagged_shares, judged_split
@@ -32,10 +33,8 @@ from real_data import TABLE, load
 from scipy import stats
 from validity_picture import TABLES, draw
 
-from cornac_mle.metrics.unrealistic_share import THRESHOLD_QUANTILES
 from cornac_mle.plausibility.judge import PlausibilityModel
 from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_values, merged_cells
-from cornac_mle.stats.contamination import contamination_bound
 
 LEAKED = ("complete_journey", "lastfm", "movietweetings")
 SETS = (*TABLE, "book_crossing", "movietweetings", "ta_feng")
@@ -144,17 +143,6 @@ def false_discoveries(judged: JudgedSplit, seed: int, q: float = 0.1) -> tuple[f
     flagged = stats.false_discovery_control(p_values) <= q
     false = np.sum(flagged & ~planted) / max(1, np.sum(flagged))
     return float(false), float(np.mean(flagged[planted]))
-
-
-def certified_share(judged: JudgedSplit, share: float, seed: int) -> float:
-    """Certified lower bound where `share` of the judged users are popularity users."""
-    random = np.random.default_rng(seed)
-    order = random.permutation(judged.real.size)
-    real, rows = np.array_split(order, 2)
-    planted = random.random(rows.size) < share
-    scores = np.where(planted, judged.corrupted["popularity"][rows], judged.real[rows])
-    thresholds = np.quantile(judged.reference, THRESHOLD_QUANTILES, method="inverted_cdf")
-    return float(contamination_bound(scores, judged.real[real], thresholds)[0])
 
 
 # ----------------------------------------------------------------------------------------- the run

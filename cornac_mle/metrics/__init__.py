@@ -27,13 +27,19 @@ from cornac_mle.metrics.neighbours import (
 )
 from cornac_mle.metrics.pairs import PairError
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
-from cornac_mle.metrics.point_sets import PRDC, conformal_fidelity, prdc
+from cornac_mle.metrics.point_fidelity import (
+    conformal_diversity,
+    conformal_fidelity,
+    point_p_values,
+)
+from cornac_mle.metrics.point_sets import PRDC, prdc
 from cornac_mle.metrics.ratings import RatingKS
 from cornac_mle.metrics.splits import Split
 from cornac_mle.metrics.two_sample import ClassifierTest, FrontierMissing, FrontierUnrealistic
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
 from cornac_mle.report.measurement import MetricNote
+from cornac_mle.stats.certified_list import certified_precision
 
 __all__ = [
     "MMD",
@@ -67,7 +73,10 @@ __all__ = [
     "SplitMetric",
     "UnrealisticShare",
     "UnrealisticUsers",
+    "certified_precision",
+    "conformal_diversity",
     "conformal_fidelity",
     "membership_attack",
+    "point_p_values",
     "prdc",
 ]

@@ -14,16 +14,12 @@ from cornac_mle.plausibility.judge import MIN_REFERENCE_USERS, PlausibilityModel
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
 from cornac_mle.sparse import FloatArray, item_sets
-from cornac_mle.stats.contamination import (
-    contamination_bound,
-    minimum_detectable_share,
-    shares_at_most,
-)
+from cornac_mle.stats.contamination import contamination_bound, minimum_detectable_share
 
 LEAST_USERS = 500
 """Fewest synthetic users that a judge is fitted on, and calibrated on, where a model is at hand."""
-THRESHOLD_QUANTILES = (0.005, 0.01, 0.02, 0.05)
-"""Quantiles of the scores of synthetic users that serve as thresholds. Low ones only: see below."""
+LARGEST_LEVEL = 0.05
+"""Largest share of the model's users among whom held-out users are counted: see below."""
 ERROR_PROBABILITY = 0.05
 """Probability that the bound is too high, at most; half of it for each of two scores."""
 
@@ -42,15 +38,11 @@ class MissingShare(ModelMetric):
     - how *im*plausible to the judge of the evaluator, who has seen real users: low where real users
       have more of a taste than any of the model's users.
 
-    With P(t) and Q(t) the shares of held-out and of synthetic users who score at most t, L and U
-    their lower and upper confidence limits, the larger, over both scores, of
-
-    .. math:: \max\left(0, \max_t \frac{L_P(t) - U_Q(t)}{1 - U_Q(t)}\right).
-
-    Thresholds are low quantiles of the model's users, so that the value is about users who are
-    hardly made at all. Real users whom the model makes at a rate r of the right one add at most
-    .053 (1 / r - 1): a model with 30% of nonsense beside real users has a value near 0. Both judges
-    look at whether items go together. What they do not see: profile sizes and popularity as such
+    The value is the larger of both bounds, each at .025. Only the lowest twentieth of the model's
+    users is looked at, so that the value is about users who are hardly made at all. Real users whom
+    the model makes at a rate r of the right one add at most .053 (1 / r - 1): a model with 30% of
+    nonsense beside real users has a value near 0. Both judges look at whether items go together.
+    What they do not see: profile sizes and popularity as such
     (they allow for them), items that no synthetic user holds (they take them for rare ones), and
     kinds of users whose every combination of items is found in other users too. A memoriser lacks,
     by definition, whoever it has not memorised, but this shows only where it has seen few users.
@@ -159,28 +151,20 @@ def missing_share(
     order = rng.permutation(len(synthetic))
     seen, others = (np.sort(half) for half in np.array_split(order, 2))
     matrix, real = synthetic.matrix, evaluator.held_out.matrix
-    # Each comparison: scores of held-out users, of the other half, and thresholds blind to both.
+    # Each comparison: scores of held-out users, and of the other half.
     comparisons = []
     if count_different_sets(matrix[seen]) >= MIN_REFERENCE_USERS:
         judge = PlausibilityModel.fit(matrix[seen], rng=rng)
-        thresholds = np.quantile(judge.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")
-        comparisons.append((judge.score(real), judge.score(matrix[others]), thresholds))
+        comparisons.append((judge.score(real), judge.score(matrix[others])))
     else:
         known = set(item_sets(matrix[seen]))
-        comparisons.append((is_among(real, known), is_among(matrix[others], known), np.zeros(1)))
+        comparisons.append((is_among(real, known), is_among(matrix[others], known)))
     typical = -evaluator.plausibility(synthetic)
-    thresholds = np.quantile(typical[seen], THRESHOLD_QUANTILES, method="inverted_cdf")
-    comparisons.append((-evaluator.plausibility(evaluator.held_out), typical[others], thresholds))
+    comparisons.append((-evaluator.plausibility(evaluator.held_out), typical[others]))
 
-    error = ERROR_PROBABILITY / len(comparisons)
-    bounds = [contamination_bound(*comparison, error=error)[0] for comparison in comparisons]
-    detectable = [
-        minimum_detectable_share(
-            len(scores), len(calibration), shares_at_most(calibration, thresholds), error=error
-        )
-        for scores, calibration, thresholds in comparisons
-    ]
-    return max(bounds), min((share for share in detectable if share is not None), default=None)
+    options = {"largest": LARGEST_LEVEL, "error": ERROR_PROBABILITY / len(comparisons)}
+    bound = max(contamination_bound(*comparison, **options) for comparison in comparisons)
+    return bound, minimum_detectable_share(len(evaluator.held_out), len(others), **options)
 
 
 def count_different_sets(matrix: sp.csr_array) -> int:

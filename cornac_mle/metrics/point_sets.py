@@ -1,4 +1,4 @@
-"""Neighbour metrics and conformal fidelity of any two sets of points, without an evaluator."""
+"""Neighbour metrics of any two sets of points, without an evaluator."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,13 +16,9 @@ from cornac_mle.neighbours.balls import (
     own_balls,
 )
 from cornac_mle.neighbours.similarity import Closeness, EuclideanCloseness, JaccardCloseness
-from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.sparse import held_items
-from cornac_mle.stats.conformal import conformal_p_values
 
 Points: TypeAlias = npt.NDArray[np.floating] | sp.csr_array
-ALPHA = 0.1
-"""Level at which `conformal_fidelity` asks whether a point is too far from real ones."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +125,10 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     (0.67, 0.67, 1.5, 0.67)
     """
     k = check_count("k", k)
-    one, two = _checked(real, synthetic, least=k + 1)
-    needed, own_counts = own_balls(_closeness(one, one), k)
-    needed_of_synthetic = kth_closeness(_closeness(two, two), k, themselves=True)
-    counts = ball_counts(_closeness(one, two), needed, needed_of_synthetic)
+    one, two = checked_points(real, synthetic, least=k + 1)
+    needed, own_counts = own_balls(closeness_of(one, one), k)
+    needed_of_synthetic = kth_closeness(closeness_of(two, two), k, themselves=True)
+    counts = ball_counts(closeness_of(one, two), needed, needed_of_synthetic)
     return PRDC(
         precision=float(np.mean(counts.of_point > 0)),
         recall=float(np.mean(counts.in_reach)),
@@ -143,76 +139,7 @@ def prdc(real: Points, synthetic: Points, k: int = 5) -> PRDC:
     )
 
 
-def conformal_fidelity(real: Points, synthetic: Points, *, rng: RngLike) -> float:
-    r"""Share of synthetic points as near to real ones as real ones are; in [0, 1], 1 is best.
-
-    Real points are halved at random. A point's distance to the nearest point of the first half is
-    compared with the distances of the n points of the second half, as a conformal p-value [1]_:
-    ``p = (1 + #{as far or farther}) / (1 + n)``. Of real points about a tenth has p <= .1. Of m
-    synthetic points y the value is
-
-    .. math:: \min\left(1, \frac{\#\{j : p(y_j) > .1\}}{.9 m}\right).
-
-    .31 says that 28% of the synthetic points are as near as all but the farthest tenth of real
-    ones.
-
-    *Precision* of an embedding is nearly blind, because a point passes that lies in any real ball:
-    balls of outliers are wide, in many coordinates they overlap and let most of the space pass.
-    Here all points face one and the same measure, how far new real points are, and its level is
-    known: of real points the same share fails whatever the embedding, the distribution and n. It is
-    still blind to what the embedding does not keep, to missing kinds of points and to copies. Do
-    not use it as the only measure.
-
-    Parameters
-    ----------
-    real, synthetic : ndarray, shape (n, d), or sparse array, shape (n, n_items)
-        Points as for `prdc`; at least 18 real ones. The numbers of points need not agree.
-    rng : int, SeedSequence or Generator
-        Random seed of the halves.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    TypeError
-        If one is sparse and the other is not, or one holds no real numbers.
-    ValueError
-        If an array is not two-dimensional or not finite, if a sparse one holds negative values, if
-        the two differ in columns, or if there are fewer than 18 real points or no synthetic ones.
-
-    Notes
-    -----
-    Time n_real x (n_real + n_synthetic).
-
-    References
-    ----------
-    .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
-
-    Examples
-    --------
-    >>> points = np.random.default_rng(1).normal(size=(200, 2))
-    >>> conformal_fidelity(points[:100], points[100:], rng=1)
-    1.0
-    >>> conformal_fidelity(points[:100], points[100:] + 9, rng=1)
-    0.0
-    """
-    one, two = _checked(real, synthetic, least=2 * _fewest_calibration(), least_synthetic=1)
-    order = repeatable_generator(rng).permutation(one.shape[0])
-    half = len(order) // 2
-    near, calibration = one[np.sort(order[:half])], one[np.sort(order[half:])]
-    scores = kth_closeness(_closeness(two, near), 1)
-    p_values = conformal_p_values(scores, kth_closeness(_closeness(calibration, near), 1))
-    return min(1.0, float(np.mean(p_values > ALPHA)) / (1 - ALPHA))
-
-
-def _fewest_calibration() -> int:
-    """Fewest points of which p <= ALPHA is possible."""
-    return int(np.ceil(1 / ALPHA - 1))
-
-
-def _checked(
+def checked_points(
     real: Points, synthetic: Points, *, least: int, least_synthetic: int | None = None
 ) -> tuple[Points, Points]:
     """Refuse what cannot be compared; scale vectors by a power of 2 so that none is above 1."""
@@ -259,7 +186,8 @@ def _as_vectors(name: str, array: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return points
 
 
-def _closeness(rows: Points, columns: Points) -> Closeness:
+def closeness_of(rows: Points, columns: Points) -> Closeness:
+    """Find how close each row is to each column: by Jaccard for sets, else by Euclid."""
     if sp.issparse(rows):
         return JaccardCloseness(rows, columns)
     return EuclideanCloseness(np.asarray(rows), np.asarray(columns))

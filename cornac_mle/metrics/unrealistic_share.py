@@ -1,6 +1,5 @@
 """Certified bound on the share of synthetic users who do not come from the real distribution."""
 
-import numpy as np
 from numpy.random import Generator
 
 from cornac_mle.metrics._certified import certified_measurement, nothing_certifiable
@@ -8,15 +7,7 @@ from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.sparse import FloatArray
-from cornac_mle.stats.contamination import (
-    contamination_bound,
-    minimum_detectable_share,
-    shares_at_most,
-)
-
-THRESHOLD_QUANTILES = (0.01, 0.02, 0.05, 0.1, 0.2)
-"""Quantiles of the reference users' scores that serve as thresholds. Low ones only: see below."""
+from cornac_mle.stats.contamination import contamination_bound, minimum_detectable_share
 
 
 class UnrealisticShare(RealismMetric):
@@ -24,41 +15,43 @@ class UnrealisticShare(RealismMetric):
 
     In [0, 1]; 0 is best. A value of .31 says: whatever real users may do, at least 31% of the
     model's users come from another distribution than they do, and such a claim is wrong at most 5
-    times in 100 (`contamination_bound`, on plausibility scores, lower tail only). With Q(t) and
-    P(t) the shares of synthetic and of real users who score at most t, L and U their lower and
-    upper confidence limits,
-
-    .. math:: \max\left(0, \max_t \frac{L_Q(t) - U_P(t)}{1 - U_P(t)}\right).
+    times in 100 (`contamination_bound`, on plausibility scores, lower tail only). The numbers of
+    synthetic users who score below the r-th lowest of the n held-out users, for all r up to
+    .2 (n + 1), are compared with what m users would give of whom a share pi is beneath everybody
+    and the others are exchangeable with held-out users; the value is the largest share pi that
+    would have given such large counts with a probability of .05 at most.
 
     0 certifies nothing; what would still have been found is `minimum_detectable`, the smallest
     share that gives a value above 0 with probability .8, provided that those users are as
     implausible as can be.
 
-    Thresholds are low quantiles of real users, so that the value is about users that real ones
-    hardly ever are. Real users whom the model makes r times too often add at most .25 (r - 1), and
-    that only if they are the least plausible of all.
+    Only the lowest fifth of real users is looked at, so that the value is about users that real
+    ones hardly ever are. Real users whom the model makes r times too often add at most
+    .25 (r - 1), and that only if they are the least plausible of all.
 
     Nothing is assumed of what is wrong; where a fault hardly shows, the value is far below the
     truth: use `UnrealisticUsers` or `PlausibilityKS` to compare models, and this to say what is
-    beyond doubt. It does not see users who are *too* typical (a suspicious score is a low one), nor
-    kinds of users that are left out (`MissingShare`), nor copies (`CopiedUsers`).
+    beyond doubt. It is about the distribution; of the very users at hand, all or a list, a little
+    more is certain (`certified_precision`). It does not see users who are *too* typical (a
+    suspicious score is a low one), nor kinds of users that are left out (`MissingShare`), nor
+    copies (`CopiedUsers`).
 
     Computed once, on all held-out users: a bound is never an average over splits. The interval is
     [bound, 1]. *ceiling* is the bound of one half of the held-out users against the other, *floor*
     that of independent popularity; where the two are equal, 0 both as a rule, there is no
-    normalised value. Of one or a few dozen users nothing can be certified.
+    normalised value. Of a handful of users hardly anything can be certified.
 
     Examples
     --------
-    Half of the users of the example have no taste; of one in a hundred that is beyond doubt.
+    Half of the users of the example have no taste; of one in twenty that is beyond doubt.
 
     >>> from cornac_mle.metrics.example import example_users
     >>> evaluator, synthetic = example_users()
     >>> found = UnrealisticShare().measure(evaluator, synthetic, rng=1)
     >>> found.value, found.ceiling, found.floor
-    (0.01, 0.0, 0.09)
+    (0.046, 0.0, 0.16)
     >>> found.minimum_detectable
-    0.13
+    0.034
     """
 
     bounds = (0.0, 1.0)
@@ -80,17 +73,14 @@ class UnrealisticShare(RealismMetric):
             If there are too few users for any bound to be above 0.
         """
         real = evaluator.plausibility(evaluator.held_out)
-        thresholds = fixed_thresholds(evaluator)
         detectable = evaluator.remembered(
             minimum_detectable_share,
             len(synthetic),
-            compute=lambda: minimum_detectable_share(
-                len(synthetic), real.size, shares_at_most(real, thresholds)
-            ),
+            compute=lambda: minimum_detectable_share(len(synthetic), real.size),
         )
         if detectable is None:
             raise nothing_certifiable(len(synthetic), "synthetic", real.size, "held-out")
-        value, _ = contamination_bound(evaluator.plausibility(synthetic), real, thresholds)
+        value = contamination_bound(evaluator.plausibility(synthetic), real)
         ceiling, floor = evaluator.remembered(
             self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
@@ -105,15 +95,6 @@ class UnrealisticShare(RealismMetric):
 
     def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float]:
         real = evaluator.plausibility(evaluator.held_out)
-        thresholds = fixed_thresholds(evaluator)
         half = evaluator.splits(real.size // 2, None)[0]
-        ceiling, _ = contamination_bound(real[half.other], real[half.real], thresholds)
-        floor, _ = contamination_bound(
-            evaluator.plausibility(evaluator.floor_users), real, thresholds
-        )
-        return ceiling, floor
-
-
-def fixed_thresholds(evaluator: Evaluator) -> FloatArray:
-    """Thresholds that neither synthetic nor held-out users have a say in, (n_levels,)."""
-    return np.quantile(evaluator.reference_scores, THRESHOLD_QUANTILES, method="inverted_cdf")
+        ceiling = contamination_bound(real[half.other], real[half.real])
+        return ceiling, contamination_bound(evaluator.plausibility(evaluator.floor_users), real)

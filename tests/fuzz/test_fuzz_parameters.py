@@ -23,8 +23,12 @@ from cornac_mle.metrics.example import example_users
 from cornac_mle.models import LDA, PMF, VAE, Mixture, TrainingUsers
 from cornac_mle.remedies import Filtered, MMDTuning
 from cornac_mle.search import pareto_front
+from cornac_mle.stats.certified_list import certified_precision
 from cornac_mle.stats.conformal import conformal_p_values
-from cornac_mle.stats.contamination import contamination_bound, minimum_detectable_share
+from cornac_mle.stats.contamination import (
+    contamination_bound,
+    minimum_detectable_share,
+)
 
 SMALL = {
     LDA: {"k": 2, "max_iter": 5},
@@ -219,10 +223,12 @@ ARRAYS = st.one_of(JUNK, st.lists(NUMBERS, max_size=6), st.lists(NUMBERS, max_si
 def test_statistics(one, other, third, error):
     found = tried(lambda: conformal_p_values(one, other), form=OUR_FORM)
     assert found is None or ((np.asarray(found) > 0) & (np.asarray(found) <= 1)).all()
-    bound = tried(lambda: contamination_bound(one, other, third, error=error), form=OUR_FORM)
-    assert bound is None or 0 <= bound[0] <= 1
-    least = tried(lambda: minimum_detectable_share(5, 5, third, error=error), form=OUR_FORM)
+    bound = tried(lambda: contamination_bound(one, other, error=error), form=OUR_FORM)
+    assert bound is None or 0 <= bound <= 1
+    least = tried(lambda: minimum_detectable_share(5, 5, error=error), form=OUR_FORM)
     assert least is None or 0 < least <= 1
+    share = tried(lambda: certified_precision(one, third, 1, error=error), form=OUR_FORM)
+    assert share is None or 0 <= share <= 1
 
 
 @fuzzed(60, 1500, data=st.data())

@@ -22,12 +22,6 @@ from cornac_mle.sampling.normal_cells import log_normal_cell, normal_cell_expans
 from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 from cornac_mle.sampling.sizes import size_distribution
 from cornac_mle.stats.conformal import conditional_p_values, conformal_p_values
-from cornac_mle.stats.contamination import (
-    contamination_bound,
-    lower_limits,
-    minimum_detectable_share,
-    upper_limits,
-)
 from cornac_mle.stats.intervals import (
     POWER_SHIFT,
     mean_interval,
@@ -83,30 +77,6 @@ def test_preference_p_values():
         for name in ("judged", "calibration")
     )
     close(preference_p_values(judged, calibration), case["p_values"])
-
-
-def test_clopper_pearson_limits():
-    case = GOLDEN["limits"]
-    counts = np.array(case["counts"])
-    close(lower_limits(counts, case["n"], case["error"]), case["low"], rtol=1e-10)
-    close(upper_limits(counts, case["n"], case["error"]), case["high"], rtol=1e-10)
-
-
-@pytest.mark.parametrize("case", GOLDEN["contamination"])
-def test_contamination_bound(case):
-    bound, threshold = contamination_bound(
-        case["scores"], case["real_scores"], case["thresholds"], error=case["error"]
-    )
-    assert bound > 0.05
-    close(bound, case["bound"], rtol=1e-9)
-    assert threshold == case["threshold"]
-
-
-@pytest.mark.parametrize("case", GOLDEN["detectable"])
-def test_minimum_detectable_share(case):
-    options = {"error": case["error"], "power": case["power"]}
-    found = minimum_detectable_share(case["n"], case["n_real"], case["real_shares"], **options)
-    close(found, case["share"], rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("case", GOLDEN["flagged"])

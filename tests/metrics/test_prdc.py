@@ -6,7 +6,8 @@ import pytest
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
-from cornac_mle.metrics.point_sets import conformal_fidelity, prdc
+from cornac_mle.metrics.point_fidelity import conformal_fidelity
+from cornac_mle.metrics.point_sets import prdc
 from cornac_mle.neighbours import balls as neighbour_balls
 from cornac_mle.neighbours import similarity as kernels
 from cornac_mle.neighbours.balls import (
@@ -221,61 +222,6 @@ def test_long_vectors_do_not_hide_who_is_nearer():
     upper = closeness.upper(slice(0, 1))
     assert upper[0, 0] - closeness.slack(slice(0, 1))[0] > upper[0, 1]
     assert kth_closeness(closeness, 1)[0] == -(0.4**2)
-
-
-# ------------------------------------------------------------------------------ conformal fidelity
-
-
-def test_conformal_fidelity_of_points_by_hand():
-    # 18 real points at 0, 10, 20, ...: a point of one half is at a distance of 10 or more from the
-    # other half, a synthetic point at 1 is nearer than all of them, one at 1,000 farther.
-    real = 10.0 * np.arange(18)[:, np.newaxis]
-    near_and_far = np.array([[1.0], [81.0], [171.0], [1_000.0]])
-    found = conformal_fidelity(real, near_and_far, rng=1)
-    half = np.random.default_rng(1).permutation(18)[:9]
-    to_half = np.abs(near_and_far - real[half].T).min(axis=1)
-    between = np.abs(np.delete(real, half)[:, np.newaxis] - real[half].T).min(axis=1)
-    p_values = [(1 + np.sum(between >= d)) / 10 for d in to_half]
-    assert found == pytest.approx(min(1, np.mean(np.array(p_values) > 0.1) / 0.9))
-    assert p_values[3] == 0.1  # the far one
-
-
-def test_conformal_fidelity_of_real_points_is_near_1():
-    """60 worlds of 100 + 100: the share that passes is .9 or a little more on average.
-
-    p > .1 has a probability of 46/51 = .902 with 50 calibration points; the mean of min(1, share /
-    .9) over worlds stays above .9 by more than 8 standard errors.
-    """
-    random = np.random.default_rng(1)
-    found = [
-        conformal_fidelity(random.normal(size=(100, 5)), random.normal(size=(100, 5)), rng=seed)
-        for seed in range(60)
-    ]
-    assert 0.93 < np.mean(found) <= 1
-    far = [
-        conformal_fidelity(random.normal(size=(100, 5)), 4 + random.normal(size=(100, 5)), rng=1)
-    ]
-    assert far[0] < 0.05
-
-
-def test_conformal_fidelity_sees_the_noise_that_precision_lets_pass():
-    """Three in a hundred real points are far out; noise is all over the place."""
-    random = np.random.default_rng(1)
-    real = random.normal(size=(300, 2))
-    real[:10] *= 300
-    noise = random.uniform(-300, 300, size=(300, 2))
-    assert prdc(real, noise, 5).precision > 0.5
-    assert conformal_fidelity(real, noise, rng=1) < 0.05
-
-
-def test_conformal_fidelity_of_sets():
-    world = taste_world(300, mean_size=12, seed=1)
-    fresh = conformal_fidelity(world.matrix[:200], world.matrix[200:], rng=1)
-    drawn = popularity_draws(world.item_counts, world.sizes[:100], rng=1)
-    popular = conformal_fidelity(world.matrix[:200], drawn, rng=1)
-    assert fresh > 0.9
-    assert popular < fresh - 0.2
-    assert conformal_fidelity(world.matrix[:200], drawn, rng=1) == popular
 
 
 # ------------------------------------------------------------------------------------------- checks
