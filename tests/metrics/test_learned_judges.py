@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.stats import binom
 
 from cornac_mle.diagnostics.flagged_users import flagged_users
-from cornac_mle.metrics import Evaluator, UnrealisticUsers
+from cornac_mle.metrics import Evaluator, UnrealisticShare, UnrealisticUsers
 from cornac_mle.metrics.learned_judges import fitted_classifier
 from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.plausibility.combined import CombinedJudge
@@ -167,6 +167,24 @@ def test_users_are_listed_by_each_judge(judge, evaluator, world):
     flagged_rows = np.flatnonzero(table["flagged"])
     assert flagged_rows.size > 20
     assert np.mean(flagged_rows >= 100) < 0.35
+
+
+@pytest.mark.parametrize("judge", LEARNED)
+def test_shares_are_certified_by_each_judge(judge, evaluator, world):
+    fresh = world.matrix[650:850]
+    metric = UnrealisticShare(judge=judge)
+    assert metric.name == f"UnrealisticShare ({judge})"
+    real = metric.measure(evaluator, made(world, fresh), rng=1)
+    assert real.value == real.ceiling == 0
+    counts = evaluator.train.item_counts
+    swapped = metric.measure(
+        evaluator, made(world, swap(fresh, 0.5, popularity=counts, rng=1)), rng=1
+    )
+    fixed = UnrealisticShare().measure(
+        evaluator, made(world, swap(fresh, 0.5, popularity=counts, rng=1)), rng=1
+    )
+    assert swapped.value > 0.8 * fixed.value > 0
+    assert 0 < real.minimum_detectable < 1
 
 
 def test_too_typical_has_no_adaptive_judge():
