@@ -5,11 +5,14 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from cornac_mle.checks import check_share, refusal
-from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.metrics.learned_judges import ADAPTIVE, adaptive_p_values
 from cornac_mle.profiles import Profiles
 
 
-def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) -> pd.DataFrame:
+def flagged_users(
+    evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1, judge: str = PRIMARY
+) -> pd.DataFrame:
     """Flag synthetic users who are less plausible than real users, at a false discovery rate.
 
     Benjamini-Hochberg [1]_ over the conformal p-values of users. They share their calibration
@@ -24,6 +27,10 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
         Users made up by a model, over items of the evaluator in any order.
     q : float
         False discovery rate, in (0, 1).
+    judge : {"ease", "item-knn", "svd", "combined", "adaptive"}
+        Judge of the p-values; see `UnrealisticUsers`. With "adaptive" each half of the users has a
+        judge of its own: the rate is proved within each half at its own thresholds, and not for
+        both together.
 
     Returns
     -------
@@ -67,7 +74,10 @@ def flagged_users(evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1) 
     if n_users == 0:
         rule = f"hold at least 1 user of {evaluator.min_items} items or more"
         raise ValueError(refusal("synthetic", rule, 0, "Sample some."))
-    p_values = evaluator.p_values(users)
+    if judge == ADAPTIVE:
+        p_values = adaptive_p_values(evaluator, users)
+    else:
+        p_values = evaluator.p_values(users, family=judge)
     q_values = false_discovery_control(p_values)
     table = pd.DataFrame(
         {

@@ -9,9 +9,7 @@ by a regression fitted on other users (5 folds).
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from scipy import stats
-from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -20,6 +18,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.splits import Splits, split_key
+from cornac_mle.plausibility.profile_features import taste_directions
 from cornac_mle.profiles import Profiles
 from cornac_mle.randomness import children, cornac_seed
 from cornac_mle.sparse import FloatArray, pattern
@@ -28,8 +27,6 @@ FOLDS = 5
 """Groups of users; each is scored by a regression fitted on the others."""
 MIN_USERS = 2 * FOLDS
 """Users on each side of a half-split, at least: two a fold."""
-N_DIRECTIONS = 10
-"""Directions of taste: judges do not see that a kind of user is missing, directions do."""
 INVERSE_PENALTY = 0.1
 """scikit-learn's C: some thirty features are learned from as few as a hundred users."""
 
@@ -74,20 +71,6 @@ def classifier_features(evaluator: Evaluator, users: Profiles) -> FloatArray:
     )  # (n_items, n_directions)
     taste = normalize(pattern(users.matrix)) @ directions
     return np.column_stack([evaluator.features(users), taste])
-
-
-def taste_directions(reference: sp.csr_array) -> FloatArray:
-    """Find the first right singular vectors of normalised profiles, (n_items, n_directions).
-
-    At most 10; directions in which reference users do not differ are left out.
-    """
-    count = min(N_DIRECTIONS, min(reference.shape) - 1)
-    # Exact to rounding, hence the same in any order of items; the seed is that of a start vector.
-    svd = TruncatedSVD(count, algorithm="arpack", random_state=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance of 0: all alike
-        svd.fit(normalize(pattern(reference)).astype(np.float64))
-    along = svd.singular_values_ > 1e-6 * svd.singular_values_.max()
-    return np.asarray(svd.components_[along].T)
 
 
 def cross_fitted(

@@ -9,6 +9,7 @@ import numpy as np
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
 from cornac_mle.metrics._memory import Memory
 from cornac_mle.metrics._user_groups import check_groups
+from cornac_mle.metrics.learned_judges import COMBINED, combined_scores
 from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
@@ -218,9 +219,11 @@ class Evaluator:
     def plausibility(self, profiles: Profiles, *, family: str = PRIMARY) -> FloatArray:
         """Score how plausible each user is, shape (n_users,); higher is more believable.
 
-        An empty or one-item profile scores -inf.
+        An empty or one-item profile scores -inf. The family "combined" is `CombinedJudge`.
         """
-        return self._description(profiles, family)[:, 0]
+        if family == COMBINED:
+            return combined_scores(self, profiles)
+        return self.description(profiles, family)[:, 0]
 
     @property
     def reference_scores(self) -> FloatArray:
@@ -244,8 +247,8 @@ class Evaluator:
         ----------
         profiles : Profiles
             Users to judge, over the items of the held-out users.
-        family : {"ease", "item-knn", "svd"}
-            Family of the judge.
+        family : {"ease", "item-knn", "svd", "combined"}
+            Family of the judge, or the one that combines all three.
         conditional_at : float, optional
             Level, in (0, 1), of p-values that hold within cells: users are ranked within cells of
             profile size x popularity only, large enough for p-values of this level: then P(p <= a)
@@ -289,14 +292,14 @@ class Evaluator:
         quantiles over its items of log P(genuine), of each judge; then the log of 1 + its size and
         its mean log popularity.
         """
-        parts = [self._description(profiles, family)[:, 1:] for family in FAMILIES]
+        parts = [self.description(profiles, family)[:, 1:] for family in FAMILIES]
         sizes = np.log1p(profiles.sizes)
         described = np.column_stack([*parts, sizes, self._mean_popularity(profiles)])
         finite: FloatArray = np.maximum(described, LEAST_LOG_GENUINE)
         return finite
 
-    def _description(self, profiles: Profiles, family: str) -> FloatArray:
-        """Let a judge describe profiles, once."""
+    def description(self, profiles: Profiles, family: str) -> FloatArray:
+        """Let a judge describe profiles, once: see `PlausibilityModel.describe`."""
         self.check_users("profiles", profiles)
         return self.remembered(
             profiles,

@@ -2,16 +2,28 @@
 
 from numpy.random import Generator
 
+from cornac_mle.checks import check_choice
 from cornac_mle.metrics._certified import (
     certified_measurement,
     is_certifiable,
     nothing_certifiable,
 )
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.metrics.learned_judges import (
+    ADAPTIVE,
+    COMBINED,
+    JudgedPart,
+    adaptive_halves,
+    adaptive_on_split,
+)
+from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
 from cornac_mle.stats.contamination import contamination_bound, minimum_detectable_share
+
+ERROR = 0.05
+"""Probability that the bound exceeds the share, at most."""
 
 
 class UnrealisticShare(RealismMetric):
@@ -45,6 +57,13 @@ class UnrealisticShare(RealismMetric):
     that of independent popularity; where the two are equal, 0 both as a rule, there is no
     normalised value. With a handful of users it is not measured.
 
+    Parameters
+    ----------
+    judge : {"ease", "item-knn", "svd", "combined", "adaptive"}
+        Judge whose scores are compared, see `UnrealisticUsers`. With "adaptive" each half of the
+        users is judged by what the other half teaches, at half the error; the value is the larger
+        of the two bounds, and the smallest share that would be found is that of half the users.
+
     Examples
     --------
     Half of the users of the example have no taste; of one in twenty that is beyond doubt.
@@ -65,8 +84,10 @@ class UnrealisticShare(RealismMetric):
         "0", "users who certainly do not follow the distribution of real users, at least"
     )
 
-    def __init__(self) -> None:
-        super().__init__(name="UnrealisticShare")
+    def __init__(self, judge: str = PRIMARY) -> None:
+        self.judge = check_choice("judge", judge, (*FAMILIES, COMBINED, ADAPTIVE))
+        suffix = "" if judge == PRIMARY else f" ({judge})"
+        super().__init__(name=f"UnrealisticShare{suffix}")
 
     def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         """Bound the share of unrealistic users.
@@ -76,29 +97,52 @@ class UnrealisticShare(RealismMetric):
         NotMeasurableError
             If there are too few users to find a share of a half.
         """
-        real = evaluator.plausibility(evaluator.held_out)
-        detectable = evaluator.remembered(
-            minimum_detectable_share,
-            len(synthetic),
-            compute=lambda: minimum_detectable_share(len(synthetic), real.size),
-        )
+        n_users, n_real = len(synthetic), len(evaluator.held_out)
+        n_judged, error = (n_users // 2, ERROR / 2) if self.judge == ADAPTIVE else (n_users, ERROR)
+        detectable = None
+        if n_judged:
+            detectable = evaluator.remembered(
+                minimum_detectable_share,
+                n_judged,
+                error,
+                compute=lambda: minimum_detectable_share(n_judged, n_real, error=error),
+            )
         if not is_certifiable(detectable):
-            raise nothing_certifiable(len(synthetic), "synthetic", real.size, "held-out")
-        value = contamination_bound(evaluator.plausibility(synthetic), real)
+            raise nothing_certifiable(n_users, "synthetic", n_real, "held-out")
         ceiling, floor = evaluator.remembered(
             self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
         return certified_measurement(
-            value,
+            self._bound(evaluator, synthetic),
             ceiling=ceiling,
             floor=floor,
-            n_real=len(evaluator.held_out),
-            n_synthetic=len(synthetic),
+            n_real=n_real,
+            n_synthetic=n_users,
             minimum_detectable=detectable,
         )
 
+    def _bound(self, evaluator: Evaluator, users: Profiles) -> float:
+        if self.judge == ADAPTIVE:
+            return _larger_bound(adaptive_halves(evaluator, users))
+        scores = evaluator.plausibility(users, family=self.judge)
+        real = evaluator.plausibility(evaluator.held_out, family=self.judge)
+        return contamination_bound(scores, real, error=ERROR)
+
     def _ceiling_and_floor(self, evaluator: Evaluator) -> tuple[float, float]:
-        real = evaluator.plausibility(evaluator.held_out)
-        half = evaluator.splits(real.size // 2, None)[0]
-        ceiling = contamination_bound(real[half.other], real[half.real])
-        return ceiling, contamination_bound(evaluator.plausibility(evaluator.floor_users), real)
+        users, floor_users = evaluator.held_out, evaluator.floor_users
+        half = evaluator.splits(len(users) // 2, None)[0]
+        if self.judge == ADAPTIVE:
+            parts = adaptive_on_split(evaluator, users, half.real, half.other)
+            ceiling = _larger_bound(parts)
+        else:
+            real = evaluator.plausibility(users, family=self.judge)
+            ceiling = contamination_bound(real[half.other], real[half.real], error=ERROR)
+        return ceiling, self._bound(evaluator, floor_users)
+
+
+def _larger_bound(parts: list[JudgedPart]) -> float:
+    """Larger of the bounds by each half of the users, which hold together."""
+    return max(
+        contamination_bound(part.scores, part.real_scores, error=ERROR / len(parts))
+        for part in parts
+    )

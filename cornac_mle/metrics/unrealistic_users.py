@@ -8,6 +8,13 @@ from scipy import stats
 from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.metrics.base import SplitMetric
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.metrics.learned_judges import (
+    ADAPTIVE,
+    COMBINED,
+    JudgedPart,
+    adaptive_halves,
+    adaptive_on_split,
+)
 from cornac_mle.metrics.splits import Splits
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
@@ -33,8 +40,9 @@ class UnrealisticUsers(SplitMetric):
 
     `p_value` of a measurement tests that synthetic users are flagged no more often than real ones:
     under exchangeability the number flagged is beta-binomial, because all synthetic users share
-    one calibration sample. `per_user` holds the p-values of the synthetic users. With
-    ``judge="worst"`` there is neither.
+    one calibration sample; with ``judge="adaptive"`` it is twice the smaller p-value of the two
+    halves, each of which the other has taught. `per_user` holds the p-values of the synthetic
+    users. With ``judge="worst"`` there is neither.
 
     It cannot see a model that repeats one good user, one that gives back its training users, or
     one that leaves kinds of users out: show it with `NeighbourCoverage` and `CopiedUsers`. Where
@@ -44,10 +52,19 @@ class UnrealisticUsers(SplitMetric):
     ----------
     alpha : float
         Level, in (0, 1). Needs at least 1 / alpha - 1 users in half the held-out users.
-    judge : {"ease", "item-knn", "svd", "worst"}
-        Family of the judge. A model looks better to a judge of its own kind; "worst" takes, in each
-        half-split, the judge that flags the largest share, of the model, the ceiling and the floor
-        alike: their values are then a little above those of a single judge.
+    judge : {"ease", "item-knn", "svd", "combined", "adaptive", "worst"}
+        Family of the judge. A model looks better to a judge of its own kind. "combined" has the
+        evidence of all three (`CombinedJudge`): one verdict at an exact level. "adaptive" learns
+        each model's own faults [3]_: a classifier of training users (of reference users, where
+        there are no training users) and some of the synthetic users judges other synthetic users;
+        held-out users do not teach it, so that its level is exact, too, but its scores are not
+        comparable over models: .31 says that 31% of this model's users are as unlike real ones, in
+        what is wrong with this model, as a share `alpha` of real users is. A user repeated often is
+        a fault that it sees. It is blind to memory: training users get `alpha` or less. It has no
+        power where the model's faults are not among the features, or the users too few to learn
+        them from; then it gets about `alpha`, and `p_value` is large. "worst" takes, in each
+        half-split, the fixed family that flags the largest share, of the model, the ceiling and the
+        floor alike: their values are then a little above those of a single judge.
     conditional : bool
         Whether a user is ranked among held-out users of like size and popularity only: the level
         then holds for small and large, ordinary and out-of-the-way profiles, at the price of some
@@ -61,6 +78,8 @@ class UnrealisticUsers(SplitMetric):
     .. [1] Vovk, Gammerman & Shafer (2005), "Algorithmic Learning in a Random World", Springer.
     .. [2] Bates, Candes, Lei, Romano & Sesia (2023), "Testing for outliers with conformal
        p-values", Annals of Statistics 51(1).
+    .. [3] Marandon, Lei, Mary & Roquain (2024), "Adaptive novelty detection with false discovery
+       rate guarantee", Annals of Statistics 52(1); there held-out users teach, too.
 
     Examples
     --------
@@ -71,6 +90,12 @@ class UnrealisticUsers(SplitMetric):
     >>> found = UnrealisticUsers(alpha=0.1).measure(evaluator, synthetic, rng=1)
     >>> found.value, found.ceiling, found.floor
     (0.19, 0.107, 0.30)
+
+    A judge of what is wrong with these very users finds them all:
+
+    >>> metric = UnrealisticUsers(alpha=0.1, judge="adaptive")
+    >>> round(metric.measure(evaluator, synthetic, rng=1).value, 1)
+    0.5
     """
 
     bounds = (0.0, 1.0)
@@ -86,11 +111,14 @@ class UnrealisticUsers(SplitMetric):
         tail: str = "implausible",
     ) -> None:
         self.alpha = check_share("alpha", alpha)
-        self.judge = check_choice("judge", judge, (*FAMILIES, WORST_JUDGE))
+        self.judge = check_choice("judge", judge, (*FAMILIES, COMBINED, ADAPTIVE, WORST_JUDGE))
         if not isinstance(conditional, bool):
             raise TypeError(refusal("conditional", "be True or False", repr(conditional)))
         self.conditional = conditional
         self.tail = check_choice("tail", tail, ("implausible", "typical"))
+        if judge == ADAPTIVE and tail != "implausible":
+            advice = "Users too typical of what? Choose another judge."
+            raise ValueError(refusal("tail", "be 'implausible'", repr(tail), advice, context=judge))
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
         typical = self.tail == "typical"
         side = "more" if typical else "less"
@@ -128,9 +156,17 @@ class UnrealisticUsers(SplitMetric):
     def _flagged_shares(
         self, evaluator: Evaluator, users: Profiles, splits: Splits, family: str
     ) -> FloatArray:
+        cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
+        if family == ADAPTIVE:
+            found = [
+                self._part_p_values(part, cells, real_cells[s.real])
+                for s in splits
+                for part in adaptive_on_split(evaluator, users, s.real, s.other)
+            ]
+            by_split = np.array_split(np.concatenate(found), len(splits))
+            return np.asarray([np.mean(p_values <= self.alpha) for p_values in by_split])
         scores = self._scores(evaluator, users, family)
         real = self._scores(evaluator, evaluator.held_out, family)
-        cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
         return np.asarray(
             [
                 np.mean(
@@ -142,6 +178,9 @@ class UnrealisticUsers(SplitMetric):
                 for s in splits
             ]
         )
+
+    def _part_p_values(self, part: JudgedPart, cells: IntArray, real_cells: IntArray) -> FloatArray:
+        return conditional_p_values(part.scores, cells[part.rows], part.real_scores, real_cells)
 
     def _scores(self, evaluator: Evaluator, users: Profiles, family: str) -> FloatArray:
         sign = 1.0 if self.tail == "implausible" else -1.0
@@ -161,9 +200,14 @@ class UnrealisticUsers(SplitMetric):
     def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
         if self.judge == WORST_JUDGE:
             return None
+        cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
+        if self.judge == ADAPTIVE:
+            p_values = np.empty(len(synthetic))
+            for part in adaptive_halves(evaluator, synthetic):
+                p_values[part.rows] = self._part_p_values(part, cells, real_cells)
+            return p_values
         scores = self._scores(evaluator, synthetic, self.judge)
         real = self._scores(evaluator, evaluator.held_out, self.judge)
-        cells, real_cells = self._cells(evaluator, synthetic, len(real))
         return conditional_p_values(scores, cells, real, real_cells)
 
     def _p_value(
@@ -173,11 +217,18 @@ class UnrealisticUsers(SplitMetric):
         if p_values is None:
             return None
         cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
-        counts = [
-            (int(np.sum(cells == cell)), int(np.sum(real_cells == cell)))
-            for cell in np.unique(cells)
-        ]
-        return flagged_p_value(int(np.sum(p_values <= self.alpha)), counts, self.alpha)
+        groups = [np.arange(len(synthetic))]
+        if self.judge == ADAPTIVE:  # each half has a judge of its own
+            groups = [part.rows for part in adaptive_halves(evaluator, synthetic)]
+        found = []
+        for rows in groups:
+            counts = [
+                (int(np.sum(cells[rows] == cell)), int(np.sum(real_cells == cell)))
+                for cell in np.unique(cells[rows])
+            ]
+            flagged = int(np.sum(p_values[rows] <= self.alpha))
+            found.append(flagged_p_value(flagged, counts, self.alpha))
+        return min(1.0, len(found) * min(found))  # Bonferroni
 
 
 def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: float) -> float:

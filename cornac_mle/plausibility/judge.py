@@ -93,7 +93,7 @@ class PlausibilityModel:
     regression : Pipeline
         Logistic regression of "planted" on `item_evidence`, its squares and products.
     location, log_scale : ndarray, shape (5,)
-        Coefficients of the adjustment, see `_circumstances`.
+        Coefficients of the adjustment, see `circumstances_of`.
     bounds : ndarray, shape (2, 5)
         Range of circumstances beyond which the adjustment stays as it is.
     reference_scores : ndarray, shape (n_users,)
@@ -154,13 +154,13 @@ class PlausibilityModel:
         if min(users.shape) > MAX_USERS:
             users, n_users = users[:MAX_USERS], MAX_USERS
         folds = np.array_split(np.arange(n_users), FOLDS)
-        counts = _user_counts(users)
+        counts = count_users(users)
         weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
         altered = swap(users, PLANTED_SHARE, popularity=weights, rng=random)
         is_planted = _planted(altered, users)
         # A user's own items would count one user more than a new user's do.
         blind_counts = [
-            (counts - _user_counts(users[fold])) * n_users / (n_users - fold.size) for fold in folds
+            (counts - count_users(users[fold])) * n_users / (n_users - fold.size) for fold in folds
         ]
 
         def cross_fitted(
@@ -187,9 +187,9 @@ class PlausibilityModel:
 
         own = cross_fitted([predictor], users)[0]
         log_unseen = log_genuine_unseen(own) if unseen_is_evidence else None
-        raw = _mean_by_user(users, log_genuine(regression, own, log_unseen))
+        raw = mean_by_user(users, log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(
-            [_circumstances(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
+            [circumstances_of(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
         )
         location = np.linalg.lstsq(circumstances, raw)[0]
         spread = np.abs(raw - circumstances @ location)
@@ -248,14 +248,20 @@ class PlausibilityModel:
             rows = slice(start, start + step)
             block = profiles[rows]
             genuine = self._log_genuine(block, scorer(rows))
-            raw = _mean_by_user(block, genuine)
-            within = _circumstances(block, self.user_counts).clip(*self.bounds)
-            described[rows, 0] = (raw - within @ self.location) / np.exp(within @ self.log_scale)
+            raw = mean_by_user(block, genuine)
+            described[rows, 0] = self.adjusted(raw, circumstances_of(block, self.user_counts))
             described[rows, 1] = raw
-            described[rows, 2:] = _quantiles_by_user(block, genuine)
+            described[rows, 2:] = quantiles_by_user(block, genuine)
 
         in_threads(describe_block, range(0, profiles.shape[0], step))
         return described
+
+    def adjusted(
+        self, raw: NDArray[np.float64], circumstances: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Score of each user, from its raw score and its circumstances, (n_users,)."""
+        within = circumstances.clip(*self.bounds)
+        return (raw - within @ self.location) / np.exp(within @ self.log_scale)
 
     def log_genuine(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Log probability that each held item is genuine, (nnz,), for a block of profiles.
@@ -278,7 +284,9 @@ def users_of_block(n_items: int) -> int:
     return min(BLOCK_USERS, max(1, BLOCK_ENTRIES // max(1, n_items)))
 
 
-def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> NDArray[np.float64]:
+def circumstances_of(
+    profiles: sp.csr_array, user_counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Size and popularity of profiles, (n_users, 5).
 
     The columns are 1, log size and its square, and the means over the items of log(count + 1) and
@@ -291,24 +299,24 @@ def _circumstances(profiles: sp.csr_array, user_counts: NDArray[np.float64]) -> 
             np.ones(profiles.shape[0]),
             log_size,
             log_size**2,
-            _mean_by_user(profiles, np.log(user_counts + 1)[profiles.indices]),
-            _mean_by_user(profiles, rank[profiles.indices]),
+            mean_by_user(profiles, np.log(user_counts + 1)[profiles.indices]),
+            mean_by_user(profiles, rank[profiles.indices]),
         ]
     )
 
 
-def _user_counts(profiles: sp.csr_array) -> NDArray[np.float64]:
+def count_users(profiles: sp.csr_array) -> NDArray[np.float64]:
     """Count the users who hold each item, (n_items,)."""
     return np.bincount(profiles.indices, minlength=profiles.shape[1]).astype(np.float64)
 
 
-def _mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over each user's items of one value an item held, (n_users,)."""
     total = np.bincount(user_of(profiles), weights=values, minlength=profiles.shape[0])
     return np.asarray(total / np.diff(profiles.indptr), dtype=np.float64)
 
 
-def _quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """`QUANTILES` over each user's items of one value an item held, (n_users, n_quantiles)."""
     ordered = values[np.lexsort((values, user_of(profiles)))]
     sizes = np.diff(profiles.indptr)

@@ -51,6 +51,8 @@ METRICS = [
     PopularityJS(),
     ProfileSizeKS(),
     UnrealisticUsers(0.1, judge="worst"),
+    UnrealisticUsers(0.1, judge="combined"),
+    UnrealisticUsers(0.1, judge="adaptive"),
     UnrealisticUsers(0.1, conditional=True),
     UnrealisticUsers(0.1, tail="typical"),
     UnrealisticShare(),
@@ -276,8 +278,8 @@ def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monk
         for metric in METRICS:
             if not isinstance(metric, MissingShare):  # it fits judges to what a model makes
                 measure(metric, made, users)
-    # Three judges; held-out users, floor users and two sets of users.
-    assert calls == {"fit": 3, "score": 3 * 4}
+    # Three judges; held-out users, floor users, training users and two sets of users.
+    assert calls == {"fit": 3, "score": 3 * 5}
 
 
 def test_a_copy_of_another_process_measures_the_same(evaluator, fresh):
