@@ -162,6 +162,12 @@ class MembershipInference(ModelMetric):
             minimum_detectable=POWER_SHIFT * error,
             ceiling=0.5,
             floor=floor,
+            details={
+                f"true_positive_rate_{100 * rate:02.0f}": share
+                for rate, share in found.true_positive_rates.items()
+                if share is not None
+            }
+            | {"epsilon": found.epsilon},
         )
 
     def _train(self, evaluator: Evaluator) -> Profiles:
