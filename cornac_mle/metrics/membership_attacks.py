@@ -15,7 +15,7 @@ References
    detection in a pool", Nature Genetics 41.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,6 +27,8 @@ from cornac_mle.plausibility.taught import mean_log_genuine
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray
 
+MOST_INDEPENDENT = 1_000
+"""Independent users at most: more of them change areas by less than .01 and take time."""
 MOST_JUDGING = 3_000
 """Synthetic users who teach a judge, at most: its time is cubic in the smaller of users and items.
 """
@@ -43,9 +45,9 @@ Attack = Callable[[Evaluator, Profiles], Scores]
 def beyond_popularity(evaluator: Evaluator, synthetic: Profiles, attack: Attack) -> Scores:
     r"""Scores of an attack, freed of what the popularity of the synthetic users gives away.
 
-    The same attack is made with *independent users*: as many, of the same sizes and popularity,
-    with items that have nothing to do with each other. With its scores b and the attack's own
-    scores a, over training and held-out users together, the scores are the residuals
+    The same attack is made with *independent users*: as many, 1,000 at most, of the same sizes and
+    popularity, with items that have nothing to do with each other. With its scores b and the
+    attack's own scores a, over training and held-out users together, the scores are the residuals
 
     .. math:: a - \hat\alpha - \hat\beta b
 
@@ -66,14 +68,27 @@ def beyond_popularity(evaluator: Evaluator, synthetic: Profiles, attack: Attack)
         drawn = evaluator.remembered(
             synthetic, independent_users, compute=lambda: independent_users(evaluator, synthetic)
         )
-        own = attack(evaluator, synthetic)
-        known = np.concatenate(attack(evaluator, drawn))
-        line = np.column_stack([np.ones(len(known)), known])
-        scores = np.concatenate(own)
-        left = scores - line @ np.linalg.lstsq(line, scores)[0]
-        return left[: len(own[0])], left[len(own[0]) :]
+        return freed(attack(evaluator, synthetic), attack(evaluator, drawn))
 
     return evaluator.remembered(synthetic, attack, compute=compute)
+
+
+def freed(scores: Sequence[FloatArray], known: Sequence[FloatArray]) -> Scores:
+    """Residuals of the scores of two groups regressed on known ones, both groups together.
+
+    -inf, the score of somebody who is impossible, counts as 1 less than the least other one.
+
+    >>> one, other = freed([np.array([1.0, 3.0]), np.array([2.0])], [np.zeros(2), np.ones(1)])
+    >>> one.round(2).tolist(), other.round(2).tolist()
+    ([-1.0, 1.0], [0.0])
+    """
+    together = np.concatenate(scores)
+    finite = together[np.isfinite(together)]
+    together = np.maximum(together, finite.min() - 1 if finite.size else 0.0)
+    others = np.concatenate(known)
+    line = np.column_stack([np.ones(len(others)), others])
+    left = together - line @ np.linalg.lstsq(line, together)[0]
+    return left[: len(scores[0])], left[len(scores[0]) :]
 
 
 def independent_users(evaluator: Evaluator, synthetic: Profiles) -> Profiles:
@@ -81,6 +96,8 @@ def independent_users(evaluator: Evaluator, synthetic: Profiles) -> Profiles:
     seed = evaluator.judge_seed  # a stream of its own, the same for whatever is measured first
     stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, len(ATTACKS)))
     sizes = np.sort(synthetic.sizes[synthetic.sizes > 0])  # the order of users must not matter
+    if len(sizes) > MOST_INDEPENDENT:
+        sizes = sizes[np.linspace(0, len(sizes) - 1, MOST_INDEPENDENT).round().astype(np.intp)]
     drawn = popularity_draws(synthetic.item_counts, sizes, rng=np.random.default_rng(stream))
     return Profiles.from_matrix(drawn, synthetic.item_ids)
 
