@@ -344,7 +344,13 @@ def draw(table: pd.DataFrame, file: Path) -> None:
                 )
             ]
             place_labels(axis, points, lines=[(flagged["ceiling"].iloc[0], 0.5)])
-            axis.text(-0.04, 0.425, "believable and nobody's", fontsize=8.5, color=REAL)
+            axis.text(
+                flagged["ceiling"].iloc[0] + 0.09,
+                0.43,
+                "← believable and nobody's",
+                fontsize=8.5,
+                color=REAL,
+            )
         figure.set_label("Believable and nobody's?")
         save(figure, file)
 
