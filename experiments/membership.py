@@ -5,23 +5,29 @@ users; the synthetic users come from the first (those users themselves, or a mix
 them), and the "training" users are the second. And independent popularity, fitted to the training
 users, who has copied nobody. Claims: the AUC's interval covers .5, the bound on epsilon is above 0
 in at most 5%, p-values of exposure are uniform, a false discovery rate of at most q = .1, copying
-covers 0. A split tells one p-value, of one user: users of one split share their calibration.
+covers 0. A split tells one p-value, of one user: users of one split share their calibration. Splits
+are numbered, and seeded, from 1000: those below 20 and from 500 to 520 chose among variants of the
+attacks.
 
 *power*: LDA, fitted to users of no other group, makes up as many users as were trained on; 5% of
 them give way to copies of training users, or to copies of whom 30% of the items are swapped. How
 many of the copied users are named, and how many by the distance to the nearest synthetic user
 alone, with the same calibration.
 
-*models*: flagged by the worst of three judges against the AUC of membership. *curve*: the AUC by
+*models*: flagged by the worst of three judges against the AUC of membership, for our models and
+those of Cornac's zoo that are fitted in seconds (WBPR, MMMF, IBPR, BiVAECF, RecVAE, GMF, MLP and
+NeuMF are not). *curve*: the AUC by
 the number of synthetic users, 1, 3 and 10 for each training user.
 
 Command: python experiments/membership.py --data ../shared/data [--parts null power models curve]
 Resumable: what is in a table already is not measured again.
-Minutes: about 50 for 100 splits of the null, 3 for the power, 20 for the models, on one core.
+Minutes: about 80 for 200 splits of the null, 3 for the power, 20 for the models, on one core.
 Writes: membership_{null,power,models,curve}.csv in experiments/results, membership.png in pictures
 """
 
 import argparse
+import contextlib
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,8 +36,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from cornac import models as cornac
-from real_data import evaluate, held_out_users, load
+from cornac_zoo import cornacs
+from matplotlib.patches import Rectangle
+from real_data import evaluate, held_out_users, load, panels
 from scipy import stats
 
 from cornac_mle import (
@@ -39,6 +46,7 @@ from cornac_mle import (
     PMF,
     VAE,
     Evaluator,
+    HeldOutUsers,
     Mixture,
     Popularity,
     Profiles,
@@ -50,13 +58,13 @@ from cornac_mle.diagnostics.exposed_users import _calibration as calibration_of
 from cornac_mle.metrics import (
     CopiedUsers,
     MembershipInference,
-    NeighbourCoverage,
     UnrealisticUsers,
     membership_attack,
 )
 from cornac_mle.metrics.membership_attacks import nearest
 from cornac_mle.null_models.corruption import popularity_draws, swap
-from cornac_mle.report.style import MARKERS, REAL, SYNTHETIC, new_figure, save, styled
+from cornac_mle.report.placing import Named, place_labels
+from cornac_mle.report.style import REAL, look, save, styled
 from cornac_mle.stats.conformal import conformal_p_values
 
 NULL_SETS = (
@@ -72,9 +80,27 @@ NULL_SETS = (
 )
 SETS = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 GROUP_USERS = 300
+FIRST_SPLIT = 1000
 Q = 0.1
 PLANTED_SHARE = 0.05
 SWAPPED = (0.0, 0.3)
+OURS = ("Popularity", "Mixture", "LDA", "PMF", "VAE", "Training users")
+QUICK = (
+    "EASE",
+    "MostPop",
+    "ItemKNN",
+    "UserKNN",
+    "SVD",
+    "MF",
+    "PMF (Cornac)",
+    "NMF",
+    "BPR",
+    "HPF",
+    "SKMeans",
+    "VAECF",
+    "BaselineOnly",
+    "GlobalAvg",
+)
 FLAGGED = "UnrealisticUsers@0.05 (worst)"
 Rows = Iterator[dict[str, Any]]
 
@@ -216,30 +242,43 @@ def power_rows(likes: sp.csr_array, split: int) -> Rows:
 
 
 def models(seed: int) -> dict[str, Any]:
-    return {
+    """Ours, and the models of Cornac's zoo that are fitted in seconds, unfitted."""
+    ours = {
         "Popularity": Popularity(),
         "Mixture": Mixture(k=50, seed=seed),
         "LDA": LDA(k=20, seed=seed),
         "PMF": PMF(k=20, seed=seed),
         "VAE": VAE(seed=seed),
-        "EASE, sampled": Sampled(cornac.EASE(lamb=300, posB=False, verbose=False), seed=seed),
         "Training users": TrainingUsers(),
     }
+    theirs = {name: model for name, model in cornacs(seed).items() if name in QUICK}
+    return ours | {name: Sampled(model, seed=seed) for name, model in theirs.items()}
 
 
-def model_rows(name: str, data: Path, seed: int) -> Rows:
-    method = held_out_users(name, data, seed)
-    metrics = [
-        UnrealisticUsers(judge="worst"),
-        NeighbourCoverage(),
-        MembershipInference(),
-        CopiedUsers(),
-    ]
-    for label, model in models(seed).items():
-        model.fit(method.train_set, method.val_set)
-        found = evaluate(method, model, label, metrics)
-        columns = ["model", "metric", "value", "low", "high", "ceiling", "floor", "n_synthetic"]
-        yield from found[columns].to_dict("records")
+def model_rows(method: HeldOutUsers, label: str, seed: int) -> Rows:
+    metrics = [UnrealisticUsers(judge="worst"), MembershipInference(), CopiedUsers()]
+    model = models(seed)[label]
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        model.fit(method.train_set, method.val_set)  # HPF prints whatever `verbose` says
+    found = evaluate(method, model, label, metrics)
+    columns = ["model", "metric", "value", "low", "high", "ceiling", "floor", "n_synthetic"]
+    yield from found[columns].to_dict("records")
+
+
+def measured_models(file: Path, data: Path, seed: int) -> pd.DataFrame:
+    """Measure each model that is not in the table yet, one data set after the other."""
+    table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["dataset", "model"])
+    for name in SETS:
+        done = set(table.loc[table["dataset"] == name, "model"])
+        left = [label for label in models(seed) if label not in done]
+        method = held_out_users(name, data, seed) if left else None
+        for label in left:
+            fresh = pd.DataFrame(
+                [{"dataset": name} | row for row in model_rows(method, label, seed)]
+            )
+            table = pd.concat([table, fresh], ignore_index=True)
+            table.to_csv(file, index=False, float_format="%.4f")
+    return table
 
 
 def curve_rows(name: str, data: Path, seed: int) -> Rows:
@@ -264,37 +303,56 @@ def curve_rows(name: str, data: Path, seed: int) -> Rows:
 
 
 def draw(table: pd.DataFrame, file: Path) -> None:
-    """Draw flagged against membership, a panel each data set: below left is where to be."""
-    sets, names = (list(dict.fromkeys(table[column])) for column in ("dataset", "model"))
-    figure = new_figure(2.7 * len(sets), 3.6)
+    """Draw flagged against membership, a panel each finished data set: be below left."""
+    counts = table.groupby("dataset", sort=False)["model"].nunique()
+    sets = list(counts.index[counts == counts.max()])
     with styled():
-        for place, name in enumerate(sets):
-            axes = figure.add_subplot(1, len(sets), place + 1)
+        figure, axes = panels(1, len(sets), (5.2 * len(sets), 5.6), sharey=True)
+        for axis, name in zip(axes[0], sets, strict=True):
             own = table[table["dataset"] == name].set_index(["metric", "model"])
             flagged, told = own.loc[FLAGGED], own.loc["MembershipInference"]
-            for number, model in enumerate(names):
-                axes.errorbar(
-                    flagged.loc[model, "value"],
-                    told.loc[model, "value"],
-                    xerr=[
-                        [flagged.loc[model, "value"] - flagged.loc[model, "low"]],
-                        [flagged.loc[model, "high"] - flagged.loc[model, "value"]],
-                    ],
-                    yerr=[
-                        [told.loc[model, "value"] - told.loc[model, "low"]],
-                        [told.loc[model, "high"] - told.loc[model, "value"]],
-                    ],
-                    fmt=MARKERS[number],
-                    color=SYNTHETIC[number % len(SYNTHETIC)],
-                    label=model if not place else None,
+            real = flagged["ceiling"].iloc[0]
+            axis.axvline(real, color=REAL, lw=1, zorder=0)
+            axis.axhline(0.5, color=REAL, lw=1, zorder=0)
+            axis.add_patch(
+                Rectangle((-0.05, 0.42), real + 0.13, 0.12, color=REAL, alpha=0.12, lw=0, zorder=0)
+            )
+            for place, is_ours in enumerate((True, False)):
+                some = [label for label in flagged.index if (label in OURS) == is_ours]
+                axis.errorbar(
+                    flagged.loc[some, "value"],
+                    told.loc[some, "value"],
+                    xerr=_reach(flagged.loc[some]),
+                    yerr=_reach(told.loc[some]),
+                    elinewidth=0.8,
+                    **look(place).points("ours" if is_ours else "Cornac's, sampled"),
                 )
-            axes.axvline(flagged["ceiling"].iloc[0], color=REAL, lw=1, zorder=0)
-            axes.axhline(0.5, color=REAL, lw=1, zorder=0)
-            axes.set(title=name, xlim=(-0.02, 1.02), ylim=(0.45, 1.01))
-        figure.supxlabel("users flagged by the worst judge (line: real users)")
-        figure.supylabel("AUC of membership (line: chance)")
-        figure.legend(loc="outside upper center", ncols=len(names))
-    save(figure, file)
+            axis.set(title=name.replace("_", " "), xlim=(-0.05, 1.08), ylim=(0.42, 1.06))
+        axes[0][0].set_ylabel("AUC of telling training users from new ones (line: chance)")
+        figure.supxlabel("made-up users flagged at .05 by the worst of three judges (line: real)")
+        handles = axes[0][0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside upper center", ncols=2, frameon=False)
+        for axis, name in zip(axes[0], sets, strict=True):
+            own = table[table["dataset"] == name].set_index(["metric", "model"])
+            flagged, told = own.loc[FLAGGED], own.loc["MembershipInference"]
+            points = [
+                Named(label, one.value, other.value, one.low, one.high, other.low, other.high)
+                for label, one, other in zip(
+                    flagged.index,
+                    flagged.itertuples(),
+                    told.loc[flagged.index].itertuples(),
+                    strict=True,
+                )
+            ]
+            place_labels(axis, points, lines=[(flagged["ceiling"].iloc[0], 0.5)])
+            axis.text(0.07, 0.563, "believable\nand nobody's", fontsize=8.5, color=REAL)
+        figure.set_label("Believable and nobody's?")
+        save(figure, file)
+
+
+def _reach(found: pd.DataFrame) -> list[pd.Series]:
+    """Give how far intervals reach below and above the values."""
+    return [found["value"] - found["low"], found["high"] - found["value"]]
 
 
 # -------------------------------------------------------------------------------------------- runs
@@ -319,7 +377,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
     parser.add_argument("--parts", nargs="+", default=["null", "power", "models", "curve"])
-    parser.add_argument("--splits", type=int, default=100, help="splits of the null")
+    parser.add_argument("--splits", type=int, default=200, help="splits of the null")
     parser.add_argument("--seed", type=int, default=123)
     parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")
     arguments = parser.parse_args()
@@ -334,18 +392,15 @@ def main() -> None:
         return likes[name]
 
     warnings.simplefilter("ignore", UserWarning)  # strangers are no copies of held-out users
+    fresh = range(FIRST_SPLIT, FIRST_SPLIT + arguments.splits)
     parts: dict[str, tuple[list[tuple[Any, ...]], Callable[..., Rows]]] = {
         "null": (
-            [(name, split) for split in range(arguments.splits) for name in NULL_SETS],
+            [(name, split) for split in fresh for name in NULL_SETS],
             lambda name, split: null_rows(loaded(name), split),
         ),
         "power": (
             [(name, split) for name in SETS for split in range(5)],
             lambda name, split: power_rows(loaded(name), split),
-        ),
-        "models": (
-            [(name, arguments.seed) for name in SETS],
-            lambda name, seed: model_rows(name, data, seed),
         ),
         "curve": (
             [(name, arguments.seed) for name in SETS[:3]],
@@ -353,7 +408,11 @@ def main() -> None:
         ),
     }
     for part in arguments.parts:
-        table = resumed(results / f"membership_{part}.csv", *parts[part])
+        file = results / f"membership_{part}.csv"
+        if part == "models":
+            table = measured_models(file, data, arguments.seed)
+        else:
+            table = resumed(file, *parts[part])
         if part == "null":
             table = null_summary(table)
             table.to_csv(results / "membership_null_summary.csv", index=False, float_format="%.4f")

@@ -7,7 +7,13 @@ from scipy.stats import false_discovery_control
 
 from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.metrics.membership_attacks import ATTACKS, exposure, judge_differences, nearest
+from cornac_mle.metrics.membership_attacks import (
+    ATTACKS,
+    beyond_popularity,
+    exposure,
+    judge_differences,
+    nearest,
+)
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.conformal import conformal_p_values
@@ -101,7 +107,7 @@ def exposed_users(
         scores = exposure(similarity, real_similarity)
         calibration = _calibration(users, others)
     else:
-        scores, calibration = judge_differences(evaluator, users)
+        scores, calibration = beyond_popularity(evaluator, users, judge_differences)
     p_values = conformal_p_values(-scores, -calibration)
     q_values = false_discovery_control(p_values)
     table = pd.DataFrame(

@@ -11,6 +11,7 @@ from cornac_mle.metrics.clipped import ClippedCoverage, ClippedDensity
 from cornac_mle.metrics.copied_users import CopiedUsers
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.metrics.likelihood import HeldOutLogLikelihood
+from cornac_mle.metrics.likelihood_ratio_attack import LikelihoodRatioAttack
 from cornac_mle.metrics.marginals import PopularityJS, ProfileSizeKS
 from cornac_mle.metrics.membership_inference import (
     MembershipAttack,
@@ -53,6 +54,7 @@ __all__ = [
     "FrontierMissing",
     "FrontierUnrealistic",
     "HeldOutLogLikelihood",
+    "LikelihoodRatioAttack",
     "MembershipAttack",
     "MembershipInference",
     "MetricNote",

@@ -2,19 +2,33 @@
 
 An attack sees the synthetic users, and reference users whom no model has seen; these say how high
 the score of a user is who has nothing to do with the synthetic users.
+
+What is popular among few users says by itself who they are [1]_ [2]_, whatever else a model knows:
+independent popularity, which has copied nobody, leaks it. Scores are freed of it, see
+`beyond_popularity`.
+
+References
+----------
+.. [1] Homer et al. (2008), "Resolving individuals contributing trace amounts of DNA to highly
+   complex mixtures using high-density SNP genotyping microarrays", PLoS Genetics 4(8).
+.. [2] Sankararaman, Obozinski, Jordan & Halperin (2009), "Genomic privacy and limits of individual
+   detection in a pool", Nature Genetics 41.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.neighbours.similarity import similarity_blocks
+from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.taught import mean_log_genuine
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray
 
+MOST_INDEPENDENT = 1_000
+"""Independent users at most: more of them change areas by less than .01 and take time."""
 MOST_JUDGING = 3_000
 """Synthetic users who teach a judge, at most: its time is cubic in the smaller of users and items.
 """
@@ -22,7 +36,73 @@ TWIN_MARGIN = 0.05
 """Added to the distance from the nearest real user, so that twins among real users prove little."""
 
 
-def judge_differences(evaluator: Evaluator, synthetic: Profiles) -> tuple[FloatArray, FloatArray]:
+Scores = tuple[FloatArray, FloatArray]
+"""Scores of training users, (n_train,), and of held-out users, (n_held_out,)."""
+Attack = Callable[[Evaluator, Profiles], Scores]
+"""Function that scores training and held-out users; training users score higher if it succeeds."""
+
+
+def beyond_popularity(evaluator: Evaluator, synthetic: Profiles, attack: Attack) -> Scores:
+    r"""Scores of an attack, freed of what the popularity of the synthetic users gives away.
+
+    The same attack is made with *independent users*: as many, 1,000 at most, of the same sizes and
+    popularity, with items that have nothing to do with each other. With its scores b and the
+    attack's own scores a, over training and held-out users together, the scores are the residuals
+
+    .. math:: a - \hat\alpha - \hat\beta b
+
+    of the regression of a on b by least squares. The regression does not know who is a training
+    user, so that scores of users who were left out of training stay exchangeable.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Real users, training users among them.
+    synthetic : Profiles
+        Users made up by a model, over the items of the evaluator.
+    attack : callable
+        `judge_differences` or `nearest_differences`.
+    """
+
+    def compute() -> Scores:
+        drawn = evaluator.remembered(
+            synthetic, independent_users, compute=lambda: independent_users(evaluator, synthetic)
+        )
+        return freed(attack(evaluator, synthetic), attack(evaluator, drawn))
+
+    return evaluator.remembered(synthetic, attack, compute=compute)
+
+
+def freed(scores: Sequence[FloatArray], known: Sequence[FloatArray]) -> Scores:
+    """Residuals of the scores of two groups regressed on known ones, both groups together.
+
+    -inf, the score of somebody who is impossible, counts as 1 less than the least other one.
+
+    >>> one, other = freed([np.array([1.0, 3.0]), np.array([2.0])], [np.zeros(2), np.ones(1)])
+    >>> one.round(2).tolist(), other.round(2).tolist()
+    ([-1.0, 1.0], [0.0])
+    """
+    together = np.concatenate(scores)
+    finite = together[np.isfinite(together)]
+    together = np.maximum(together, finite.min() - 1 if finite.size else 0.0)
+    others = np.concatenate(known)
+    line = np.column_stack([np.ones(len(others)), others])
+    left = together - line @ np.linalg.lstsq(line, together)[0]
+    return left[: len(scores[0])], left[len(scores[0]) :]
+
+
+def independent_users(evaluator: Evaluator, synthetic: Profiles) -> Profiles:
+    """Draw users of the sizes and the popularity of the synthetic users, items independent."""
+    seed = evaluator.judge_seed  # a stream of its own, the same for whatever is measured first
+    stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, len(ATTACKS)))
+    sizes = np.sort(synthetic.sizes[synthetic.sizes > 0])  # the order of users must not matter
+    if len(sizes) > MOST_INDEPENDENT:
+        sizes = sizes[np.linspace(0, len(sizes) - 1, MOST_INDEPENDENT).round().astype(np.intp)]
+    drawn = popularity_draws(synthetic.item_counts, sizes, rng=np.random.default_rng(stream))
+    return Profiles.from_matrix(drawn, synthetic.item_ids)
+
+
+def judge_differences(evaluator: Evaluator, synthetic: Profiles) -> Scores:
     r"""How much more a user's items belong together by synthetic users than by reference users.
 
     With P_S(i | x) the probability that item i of user x is genuine, as the evaluator's judge sees
@@ -51,7 +131,7 @@ def judge_differences(evaluator: Evaluator, synthetic: Profiles) -> tuple[FloatA
     return first, second
 
 
-def nearest_differences(evaluator: Evaluator, synthetic: Profiles) -> tuple[FloatArray, FloatArray]:
+def nearest_differences(evaluator: Evaluator, synthetic: Profiles) -> Scores:
     """How far a user is on the way from the nearest reference user to an exact copy.
 
     See `exposure`. Users are item sets, close when their Jaccard similarity is large.
@@ -102,7 +182,5 @@ def nearest(
     return similarity, place
 
 
-Attack = Callable[[Evaluator, Profiles], tuple[FloatArray, FloatArray]]
-"""Function that scores training and held-out users; training users score higher if it succeeds."""
 ATTACKS: Mapping[str, Attack] = {"judge": judge_differences, "nearest": nearest_differences}
 """Attacks by name."""

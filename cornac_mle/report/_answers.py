@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cornac_mle.report._numbers import number, percent
 from cornac_mle.report.measurement import MetricNote
-from cornac_mle.report.summary import Answer, Value
+from cornac_mle.report.summary import Answer, Leak, Value
 
 MEMBERSHIP = "MembershipInference"
 QUESTIONS = {
@@ -21,10 +21,30 @@ DEFAULT_REASON = "not asked: no metric of it was measured"
 
 
 def answers_of(
-    values: Mapping[str, Value], notes: Mapping[str, MetricNote], cautions: Mapping[str, str]
+    values: Mapping[str, Value],
+    notes: Mapping[str, MetricNote],
+    cautions: Mapping[str, str],
+    leak: Leak | None = None,
 ) -> dict[str, Answer]:
     """Answer the three questions of one set of synthetic users."""
-    return {question: _answer(question, values, notes, cautions) for question in QUESTIONS}
+    answers = {question: _answer(question, values, notes, cautions) for question in QUESTIONS}
+    told = answers["nobodys"]
+    if leak is not None and told["metric"] == MEMBERSHIP:
+        told["sentence"] += f" {leak_sentence(leak)}"
+    return answers
+
+
+def leak_sentence(leak: Leak) -> str:
+    """Say how many training users are found at low false alarms, and what that does not promise."""
+    parts = [
+        f"at {rate} false alarms {percent(share)} of the training users are found"
+        for rate, share in (("5%", leak["found_at_5_percent"]), ("1%", leak["found_at_1_percent"]))
+        if share is not None
+    ]
+    if leak["epsilon"] is not None:
+        parts.append(f"the lower bound on epsilon is {number(leak['epsilon'])}")
+    parts.append(f"the attacks saw {leak['n_synthetic']:,} synthetic users")
+    return f"{_ended('; '.join(parts))} No privacy guarantee."
 
 
 def _answer(

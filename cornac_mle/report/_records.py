@@ -19,6 +19,7 @@ from cornac_mle.report.report import Report
 ENTRIES, ARRAYS, USERS, PREFERENCES = "entries.json", "arrays.npz", "users.npz", "preferences.npz"
 """Files of a record: measurements, their arrays, synthetic users, their worst preferences."""
 ARRAY_FIELDS = ("per_user", "on_splits", "user_ids")
+DETAIL_NAMES, DETAILS = "detail_names", "details"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ def measured_arrays(entries: Sequence[Score]) -> dict[str, npt.NDArray[Any]]:
             values = getattr(entry.measurement, name)
             if values is not None:
                 arrays[f"{name}_{number}"] = _plain_array(values)
+        details = entry.measurement.details
+        if details:
+            arrays[f"{DETAIL_NAMES}_{number}"] = np.array(list(details), dtype=str)
+            arrays[f"{DETAILS}_{number}"] = np.array(list(details.values()), dtype=np.float64)
     return arrays
 
 
@@ -102,7 +107,16 @@ def entry_of(number: int, row: Mapping[str, Any], arrays: Mapping[str, npt.NDArr
     others = {name: value for name, value in row.items() if name not in numbers}
     per_user, on_splits, ids = (arrays.get(f"{name}_{number}") for name in ARRAY_FIELDS)
     index = None if ids is None else pd.Index(ids.astype(object), dtype=object)
-    measurement = Measurement(**numbers, per_user=per_user, on_splits=on_splits, user_ids=index)
+    names, details = (arrays.get(f"{name}_{number}") for name in (DETAIL_NAMES, DETAILS))
+    measurement = Measurement(
+        **numbers,
+        per_user=per_user,
+        on_splits=on_splits,
+        user_ids=index,
+        details=None
+        if names is None or details is None
+        else dict(zip(names.tolist(), details.tolist(), strict=True)),
+    )
     return Score(**others, measurement=measurement)
 
 

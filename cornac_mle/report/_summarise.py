@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 
 from cornac_mle.report import _comparisons
-from cornac_mle.report._answers import answers_of
+from cornac_mle.report._answers import MEMBERSHIP, answers_of
 from cornac_mle.report.measurement import MetricNote
 from cornac_mle.report.report import Report
 from cornac_mle.report.summary import (
     FORMAT,
     VERSION,
     Differences,
+    Leak,
     Metric,
     Model,
     Summary,
@@ -50,13 +51,15 @@ def summarised(report: Report) -> Summary:
         }
         own = scores.loc[scores["model"] == name, "parameters"]
         users = report.synthetic.get(name)
+        leak = _leak(report, name)
         models.append(
             Model(
                 name=name,
                 parameters=str(own.iloc[0]) if len(own) else "",
                 n_users=None if users is None else len(users),
                 values=values,
-                answers=answers_of(values, report.metrics, report.cautions) if values else {},
+                answers=answers_of(values, report.metrics, report.cautions, leak) if values else {},
+                leak=leak,
                 judges=shares.get(name, {}),
                 own_family=report.judge_families.get(name),
                 alert=report.alerts.get(name),
@@ -130,6 +133,29 @@ def _value(rows: pd.DataFrame) -> Value:
         n_real=int(first["n_real"]),
         n_synthetic=int(first["n_synthetic"]),
         n_left_out=int(rows["n_left_out"].max()),
+    )
+
+
+def _leak(report: Report, model: str) -> Leak | None:
+    """Average what attacks on membership find, beside their value, over fits and seeds."""
+    found = [
+        entry.measurement
+        for entry in report.entries
+        if (entry.model, entry.metric, entry.users) == (model, MEMBERSHIP, "held-out")
+        and entry.measurement.details
+    ]
+    if not found:
+        return None
+    means = pd.DataFrame([dict(one.details or {}) for one in found]).mean()
+
+    def mean(name: str) -> float | None:
+        return _plain(means.get(name, math.nan))
+
+    return Leak(
+        found_at_1_percent=mean("true_positive_rate_01"),
+        found_at_5_percent=mean("true_positive_rate_05"),
+        epsilon=mean("epsilon"),
+        n_synthetic=found[0].n_synthetic,
     )
 
 

@@ -1,5 +1,6 @@
 """What a measurement is, how to read its metric, and what it is of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -54,6 +55,9 @@ class Measurement:
     on_splits : ndarray or None, shape (n_splits,)
         The metric on each half-split. The splits are the same for all models of an evaluator, so
         that two models can be compared pair by pair.
+    details : mapping of str to float, or None
+        Further numbers of the same measurement by name, where the metric has some: the error rates
+        and the bound of `MembershipInference`.
 
     Examples
     --------
@@ -77,6 +81,7 @@ class Measurement:
     per_user: FloatArray | None = None
     user_ids: pd.Index | None = None
     on_splits: FloatArray | None = None
+    details: Mapping[str, float] | None = None
 
     def _repr_html_(self) -> str:
         from cornac_mle.report._html import measurement_html
@@ -146,7 +151,7 @@ class Score:
 NUMBER_FIELDS = tuple(
     item.name
     for item in fields(Measurement)
-    if item.name not in ("per_user", "user_ids", "on_splits")
+    if item.name not in ("per_user", "user_ids", "on_splits", "details")
 )
 """Fields of a measurement that are one number."""
 SCORE_COLUMNS = (

@@ -53,6 +53,21 @@ class Answer(TypedDict):
     sentence: str
 
 
+class Leak(TypedDict):
+    """What attacks on membership find at low false alarms, averaged over fits: no guarantee.
+
+    ``found_at_1_percent`` and ``found_at_5_percent`` are the shares of training users who are found
+    where 1% and 5% of new users are wrongly taken for training users, None where the held-out users
+    are too few; ``epsilon`` is the lower bound in nats, and ``n_synthetic`` the number of synthetic
+    users that the attacks saw.
+    """
+
+    found_at_1_percent: float | None
+    found_at_5_percent: float | None
+    epsilon: float | None
+    n_synthetic: int
+
+
 class Metric(TypedDict):
     """How to read a metric: see `MetricNote`; ``caution`` says how far to trust it here."""
 
@@ -79,7 +94,8 @@ class Model(TypedDict):
     """One row: a model, or a set of synthetic users of any origin.
 
     ``values`` holds a `Value` by metric, ``answers`` an `Answer` to each of the three questions,
-    ``judges`` the share of users that each family of judges flags. ``alert`` says what makes its
+    ``leak`` what attacks on membership find, ``judges`` the share of users that each family of
+    judges flags. ``alert`` says what makes its
     results worthless, ``failed`` why it has none. ``gallery`` and ``curves`` are what the page
     shows of its users; see `cornac_mle.diagnostics.gallery`.
     """
@@ -89,6 +105,7 @@ class Model(TypedDict):
     n_users: int | None
     values: dict[str, Value]
     answers: dict[str, Answer]
+    leak: Leak | None
     judges: dict[str, float]
     own_family: str | None
     alert: str | None

@@ -101,6 +101,7 @@ def model(name, place):
             "PopularityJS": value(0.9 * place, 0.0, 0.95, 0.1, 0.2),
             "NDCG@100": value(0.3, 0.2, 0.4),
         },
+        "leak": None,
         "answers": {
             name: {"metric": asked, "verdict": "worse", "sentence": "So it is."}
             for name, asked in (

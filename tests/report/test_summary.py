@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from cornac_mle.auditing import audit
-from cornac_mle.metrics import CopiedUsers, PlausibilityKS, UnrealisticUsers
+from cornac_mle.metrics import CopiedUsers, MembershipInference, PlausibilityKS, UnrealisticUsers
 from cornac_mle.report._answers import verdict_of
 from cornac_mle.report._numbers import number
 from cornac_mle.report.measurement import Measurement, MetricNote, Score
@@ -214,3 +215,36 @@ def test_judges_at_any_level_are_shown():
         "UnrealisticUsers@0.2 (svd)"
     ]
     assert "| UnrealisticUsers\\@0.2 (svd) |" in made.markdown()
+
+
+def test_what_attacks_find_at_low_false_alarms_is_in_every_face_and_in_the_run_folder(tmp_path):
+    world = taste_world(400, n_items=40, mean_size=8, seed=3).to_frame()[["user", "item"]]
+    users = sorted(world["user"].unique())
+    real = world[world["user"].isin(users[:300])]
+    train = world[world["user"].isin(users[300:])]
+    made = audit(real, {"copies": train}, train=train, metrics=[MembershipInference()])
+    (model,) = made.summary()["models"]
+    details = made.entries[0].measurement.details
+    assert model["leak"] == {
+        "found_at_1_percent": details.get("true_positive_rate_01"),
+        "found_at_5_percent": details["true_positive_rate_05"],
+        "epsilon": details["epsilon"],
+        "n_synthetic": made.entries[0].measurement.n_synthetic,
+    }
+    assert model["leak"]["found_at_5_percent"] > 0.8
+    sentence = model["answers"]["nobodys"]["sentence"]
+    assert "At 5% false alarms" in sentence
+    assert sentence.endswith("No privacy guarantee.")
+    console = Console(width=80, file=io.StringIO())
+    console.print(score_table(made.summary(), 80))
+    folder = made.write(tmp_path / "run")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for shown in (console.file.getvalue(), made.markdown(), page):
+        assert sentence in " ".join(shown.replace("\\", "").split())
+    assert Report.read(folder).summary()["models"][0]["leak"] == model["leak"]
+
+    entry = made.entries[0]  # as folders of before have it, without details
+    made.entries[0] = replace(entry, measurement=replace(entry.measurement, details=None))
+    (before,) = Report.read(made.write(tmp_path / "before")).summary()["models"]
+    assert before["leak"] is None
+    assert "false alarms" not in before["answers"]["nobodys"]["sentence"]

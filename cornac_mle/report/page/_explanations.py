@@ -30,6 +30,10 @@ EXPLANATIONS = {
         "chance, 1 always. It is a lower bound on what leaks, by two attacks, and no guarantee: "
         "not differential privacy."
     ),
+    "LikelihoodRatioAttack": (
+        "The same for somebody who holds the model itself and asks it how probable each user is. "
+        "No guarantee either."
+    ),
     "CopiedUsers": (
         "How much more often than chance gives a synthetic user lies nearest to a training "
         "user: .31 is what a set gets of which 31% are copies, 1 is copies only. About 0, or "
