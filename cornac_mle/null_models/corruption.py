@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from cornac_mle.checks import refusal
 from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import coo_to_csr, random_places, user_of
+from cornac_mle.workers import in_threads
 
 BLOCK_USERS = 1024
 """Users drawn together, each block from a random stream of its own."""
@@ -202,10 +203,11 @@ def _drawn_outside(
     n_users, n_items = held.shape
     with np.errstate(divide="ignore"):
         mean_wait = 1.0 / weights  # (n_items,); infinite for an item that is never drawn
-    users = [np.empty(0, dtype=np.int64)]
-    items = [np.empty(0, dtype=np.int64)]
-    for block, seed in enumerate(children(random, -(-n_users // BLOCK_USERS))):
-        first = block * BLOCK_USERS
+
+    def of_block(
+        part: tuple[int, np.random.SeedSequence],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        first, seed = part
         rows = np.arange(first, min(first + BLOCK_USERS, n_users))
         arrival = np.random.default_rng(seed).standard_exponential((rows.size, n_items))
         arrival *= mean_wait
@@ -219,8 +221,11 @@ def _drawn_outside(
         first_times = np.sort(first_times, axis=1)
         last = first_times[np.arange(rows.size), np.maximum(sizes[rows] - 1, 0)]
         user, item = np.nonzero(arrival <= np.where(sizes[rows] > 0, last, -1.0)[:, np.newaxis])
-        users.append(user + first)
-        items.append(item)
+        return user + first, item
+
+    firsts = range(0, n_users, BLOCK_USERS)
+    parts = in_threads(of_block, zip(firsts, children(random, len(firsts)), strict=True))
+    users, items = zip((np.empty(0, dtype=np.int64),) * 2, *parts, strict=True)
     return _pattern(np.concatenate(users), np.concatenate(items), (n_users, n_items))
 
 

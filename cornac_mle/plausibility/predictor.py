@@ -18,6 +18,9 @@ it."""
 LEFT_OUT_BITS = 16
 """Bits of a float32 that its bin leaves out: 128 bins for each power of 2. More where there are
 fewer than 2,048 items."""
+MANY_ZEROS = 8
+"""Items for each score of 0, at most, where scores of 0 are counted apart; results do not depend on
+it."""
 BINNED_POWERS = 20
 """Powers of 2 below the largest score that have bins."""
 
@@ -158,14 +161,16 @@ def _counts(
     bins += (n_bins * np.arange(n_users) + middle)[:, np.newaxis]  # those of the first user first
     own_bin = bins[user, item]
     bins = bins.ravel()
-    below = np.append(0, np.cumsum(np.bincount(bins, minlength=n_users * n_bins)))[own_bin]
+    in_bins = np.bincount(bins, minlength=n_users * n_bins)
+    below = np.append(0, np.cumsum(in_bins))[own_bin]
 
     looked_at = np.zeros(n_users * n_bins, dtype=np.bool_)
     looked_at[own_bin] = True
     is_near = looked_at.take(bins, mode="clip", out=work.near.reshape(-1))
-    counted = np.not_equal(scores, 0, out=work.counted)  # if most scores are 0, they need no look
-    zeros = (n_items - np.count_nonzero(counted, axis=1))[user]
-    if zeros.any():
+    zeros = np.zeros(n_users, dtype=np.int64)[user]
+    if in_bins[middle::n_bins].max() > n_items / MANY_ZEROS:  # such zeros need no look
+        counted = np.not_equal(scores, 0, out=work.counted)
+        zeros = (n_items - np.count_nonzero(counted, axis=1))[user]
         is_near &= counted.ravel()
         zeros[own_bin - user * n_bins != middle] = 0
     near = np.flatnonzero(is_near)
