@@ -13,6 +13,13 @@ RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
+def rounded(scores):
+    """11 significant bits of magnitudes above 2^-20, those below being 0, and below 4,096."""
+    fraction, exponent = np.frexp(np.minimum(np.abs(scores.astype(float)), 4095.999))
+    magnitude = np.ldexp(np.floor(fraction * 2**11) / 2**11, exponent)
+    return np.where(magnitude <= 2.0**-20, 0, np.sign(scores) * magnitude)
+
+
 class NaiveJudge:
     """Fit on rows of zeros and ones (n_users, n_items) with a random seed."""
 
@@ -112,10 +119,11 @@ def ease(users, ridge):
 def evidence(profile, weights, counts, n_users):
     """Four numbers on each held item, (n_held, 4)."""
     scores = profile.astype(float) @ weights
+    levels = rounded(scores)
     held, others = np.flatnonzero(profile), np.flatnonzero(profile == 0)
     rows = []
     for item in held:
-        below = np.sum(scores[others] < scores[item]) + np.sum(scores[others] == scores[item]) / 2
+        below = np.sum(levels[others] < levels[item]) + np.sum(levels[others] == levels[item]) / 2
         share = (below + 0.5) / (len(others) + 1)
         lift = (n_users * max(scores[item], 0) + 1) / (counts[item] + 1)
         rows.append(

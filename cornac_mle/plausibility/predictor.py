@@ -6,23 +6,19 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias, final
+from itertools import pairwise
+from typing import Literal, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-COUNTED_ENTRIES = 2**17
-"""Scores that are counted together, which should fit a processor's cache; results do not depend on
+COMPARED_ENTRIES = 2**19
+"""Scores that are compared together, which should fit a processor's cache; results do not depend on
 it."""
-LEFT_OUT_BITS = 16
-"""Bits of a float32 that its bin leaves out: 128 bins for each power of 2. More where there are
-fewer than 2,048 items."""
-MANY_ZEROS = 8
-"""Items for each score of 0, at most, where scores of 0 are counted apart; results do not depend on
-it."""
-BINNED_POWERS = 20
-"""Powers of 2 below the largest score that have bins."""
+LEAST_LEVEL = np.int32((127 - 20) << 10)
+"""Leading bits, the sign left out, of 2^-20 as a float32: exponent, and 10 bits of the fraction."""
+SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 Scorer: TypeAlias = Callable[[slice], NDArray[np.float32]]
@@ -84,7 +80,8 @@ def unit_profiles(items: NDArray[np.intp], n_items: int) -> sp.csr_array:
 def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Percentile of every held item's score among the m items that the user does not hold.
 
-    ``(#less + #equal / 2 + 1/2) / (m + 1)``, in (0, 1); 1/2 where the user holds all items.
+    ``(#less + #equal / 2 + 1/2) / (m + 1)``, in (0, 1); 1/2 where the user holds all items. Scores
+    are compared by 11 significant bits (`score_levels`): noise of floating point decides nothing.
 
     Parameters
     ----------
@@ -100,126 +97,47 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
 
     Notes
     -----
-    Nothing is sorted but the scores next to those of held items: scores are counted in narrow bins,
-    those of bins that a held item is in one by one.
+    16 bits are sorted by their digits, in time n_items for each user.
     """
     n_users, n_items = profiles.shape
     percentiles = np.empty(profiles.nnz)
-    step = min(n_users, max(1, COUNTED_ENTRIES // max(1, n_items)))
-    work = _Work.empty((step, n_items))
-    for first in range(0, n_users, max(1, step)):
+    step = max(1, COMPARED_ENTRIES // max(1, n_items))
+    for first in range(0, n_users, step):
         users = slice(first, min(first + step, n_users))
         own = slice(profiles.indptr[users.start], profiles.indptr[users.stop])
-        sizes = np.diff(profiles.indptr[users.start : users.stop + 1])
-        user = np.repeat(np.arange(len(sizes)), sizes)
-        item = profiles.indices[own].astype(np.intp)
-        less, at_most = _counts(scores[users], user, item, work.of(len(sizes)))
-        percentiles[own] = ((less + at_most) / 2 + 0.5) / (n_items - sizes[user] + 1)
+        ends = profiles.indptr[users.start : users.stop + 1] - profiles.indptr[users.start]
+        user = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        levels = score_levels(scores[users])
+        level = levels[user, profiles.indices[own]]
+        levels.sort(axis=1, kind="stable")  # of 16 bits: by digits
+        twice = np.empty(len(level), dtype=np.int64)  # #less + #at most
+        for row, (start, end) in enumerate(pairwise(ends)):
+            held = level[start:end]
+            among = np.sort(held)  # held items are no others
+            twice[start:end] = sum(
+                levels[row].searchsorted(held, side) - among.searchsorted(held, side)
+                for side in SIDES
+            )
+        percentiles[own] = (twice / 2 + 0.5) / (n_items - np.diff(ends)[user] + 1)
     return percentiles
 
 
-class _Work(NamedTuple):
-    """Arrays to count in, (n_users, n_items) each.
+def score_levels(scores: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Round scores to 11 significant bits, as integers in their order; of the same shape.
 
-    New ones each time would cost more than the counting, since the system clears their memory.
+    Scores below 1e-6, in magnitude, are 0: predictions are about 1 for items that are held and 0
+    for others, and such differences are the noise of floating point. Those above 4,096 are equal.
+
+    >>> score_levels(np.array([-2.0, -1e-7, 0.0, 1.0, 1.0001, 1.01], dtype=np.float32)).tolist()
+    [11264, 32768, 32768, 53248, 53248, 53258]
     """
-
-    bins: NDArray[np.intp]
-    bits: NDArray[np.int32]
-    signs: NDArray[np.int32]
-    near: NDArray[np.bool_]
-    counted: NDArray[np.bool_]
-
-    @classmethod
-    def empty(cls, shape: tuple[int, int]) -> Self:
-        integers = np.empty(shape, np.intp), np.empty(shape, np.int32), np.empty(shape, np.int32)
-        return cls(*integers, np.empty(shape, np.bool_), np.empty(shape, np.bool_))
-
-    def of(self, n_users: int) -> "_Work":
-        some = slice(n_users)
-        integers = self.bins[some], self.bits[some], self.signs[some]
-        return _Work(*integers, self.near[some], self.counted[some])
-
-
-def _counts(
-    scores: NDArray[np.float32], user: NDArray[np.intp], item: NDArray[np.intp], work: _Work
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count, for every held item, the items not held that score less, and those that score no more.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n_users, n_items)
-        Score of every item.
-    user, item : ndarray, shape (n_held,)
-        Held items, in the order of users.
-    work : _Work
-        Arrays that are written over, of as many users and items.
-    """
-    n_users, n_items = scores.shape
-    bins, middle = work.bins, _bins(scores, work)
-    n_bins = 2 * middle + 1
-    bins += (n_bins * np.arange(n_users) + middle)[:, np.newaxis]  # those of the first user first
-    own_bin = bins[user, item]
-    bins = bins.ravel()
-    in_bins = np.bincount(bins, minlength=n_users * n_bins)
-    below = np.append(0, np.cumsum(in_bins))[own_bin]
-
-    looked_at = np.zeros(n_users * n_bins, dtype=np.bool_)
-    looked_at[own_bin] = True
-    is_near = looked_at.take(bins, mode="clip", out=work.near.reshape(-1))
-    zeros = np.zeros(n_users, dtype=np.int64)[user]
-    if in_bins[middle::n_bins].max() > n_items / MANY_ZEROS:  # such zeros need no look
-        counted = np.not_equal(scores, 0, out=work.counted)
-        zeros = (n_items - np.count_nonzero(counted, axis=1))[user]
-        is_near &= counted.ravel()
-        zeros[own_bin - user * n_bins != middle] = 0
-    near = np.flatnonzero(is_near)
-    keys = np.sort(_keys(bins[near], scores.ravel()[near]))
-    held = scores[user, item]
-    own = _keys(own_bin, held)
-    start = below - user * n_items - np.searchsorted(keys, _keys(own_bin))
-    less = start + np.searchsorted(keys, own) + np.where(held > 0, zeros, 0)
-    at_most = start + np.searchsorted(keys, own, side="right") + np.where(held >= 0, zeros, 0)
-
-    among = np.sort(own)  # held items are no others
-    start = np.searchsorted(among, _keys(user * n_bins))
-    less -= np.searchsorted(among, own) - start
-    at_most -= np.searchsorted(among, own, side="right") - start
-    return less, at_most
-
-
-def _bins(scores: NDArray[np.float32], work: _Work) -> int:
-    """Put scores into narrow bins, numbered from -n to n in the order of scores; gives n.
-
-    Bins are the leading bits of a float32, so that their widths grow with the scores. Magnitudes
-    far below the largest share bin 0.
-    """
-    n_items = scores.shape[1]
-    left_out = min(23, LEFT_OUT_BITS + max(0, 12 - n_items.bit_length()))
     bits = np.ascontiguousarray(scores, dtype=np.float32).view(np.int32)
-    least = scores.min()
-    largest = np.float32(max(abs(scores.max()), abs(least)))
-    top = int(largest.view(np.int32)) >> left_out
-    base = max(0, top - (BINNED_POWERS << (23 - left_out)))
-    bins = np.bitwise_and(bits, np.int32(0x7FFFFFFF), out=work.bits)  # no sign
-    bins >>= left_out
-    bins -= np.int32(base)
-    np.maximum(bins, 0, out=bins)
-    if least < 0:
-        sign = np.right_shift(bits, 31, out=work.signs)  # -1 of negative numbers
-        bins ^= sign
-        bins -= sign
-    work.bins[...] = bins
-    return int(top - base)
-
-
-def _keys(
-    bins: NDArray[np.integer[Any]], scores: NDArray[np.float32] | None = None
-) -> NDArray[np.int64]:
-    """Make integers in the order of bins and, within a bin, of scores; None comes before all."""
-    keys = bins.astype(np.int64) << 32
-    if scores is None:
-        return keys
-    bits = (scores.astype(np.float32, copy=False) + np.float32(0)).view(np.int32)  # 0 for -0
-    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)  # the larger, the smaller, of negative numbers
-    return keys + (bits.astype(np.int64) + 2**31)
+    levels = bits & np.int32(0x7FFFFFFF)  # of magnitudes, in their order
+    levels >>= 13
+    levels -= LEAST_LEVEL
+    levels.clip(0, 2**15 - 1, out=levels)
+    sign = bits >> 31  # -1 of negative numbers
+    levels ^= sign
+    levels -= sign
+    levels += 2**15
+    return levels.astype(np.uint16)
