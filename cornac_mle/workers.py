@@ -3,7 +3,10 @@
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -27,6 +30,7 @@ def in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> lis
     """Apply a function to each part, and give the results in the order of the parts.
 
     The function must be pure and spend its time in numpy or scipy, which let other threads run.
+    The linear algebra inside takes one thread of its own, so that threads do not wait for another.
 
     >>> in_threads(abs, [-1, 2])
     [1, 2]
@@ -35,5 +39,11 @@ def in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> lis
     count = min(worker_count(), len(todo))
     if count <= 1:
         return [function(part) for part in todo]
-    with ThreadPoolExecutor(count) as pool:
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(count) as pool:
         return list(pool.map(function, todo))
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Find the libraries whose threads can be limited, once."""
+    return ThreadpoolController()

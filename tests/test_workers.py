@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cornac_mle import workers
 
@@ -40,3 +41,14 @@ def test_an_error_of_a_part_is_raised(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with pytest.raises(ZeroDivisionError):
         workers.in_threads(lambda part: 1 / part, [1, 0, 2])
+
+
+def test_linear_algebra_has_one_thread_inside_and_what_it_had_after(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
+    def blas_threads(_=None):
+        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        assert workers.in_threads(blas_threads, range(2)) == [{1}, {1}]
+        assert blas_threads() == {2}

@@ -6,7 +6,6 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 from typing import Literal, Self, TypeAlias, final
 
 import numpy as np
@@ -105,20 +104,19 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
     for first in range(0, n_users, step):
         users = slice(first, min(first + step, n_users))
         own = slice(profiles.indptr[users.start], profiles.indptr[users.stop])
-        ends = profiles.indptr[users.start : users.stop + 1] - profiles.indptr[users.start]
-        user = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        sizes = np.diff(profiles.indptr[users.start : users.stop + 1])
+        user = np.repeat(np.arange(len(sizes)), sizes)
         levels = score_levels(scores[users])
         level = levels[user, profiles.indices[own]]
         levels.sort(axis=1, kind="stable")  # of 16 bits: by digits
-        twice = np.empty(len(level), dtype=np.int64)  # #less + #at most
-        for row, (start, end) in enumerate(pairwise(ends)):
-            held = level[start:end]
-            among = np.sort(held)  # held items are no others
-            twice[start:end] = sum(
-                levels[row].searchsorted(held, side) - among.searchsorted(held, side)
-                for side in SIDES
-            )
-        percentiles[own] = (twice / 2 + 0.5) / (n_items - np.diff(ends)[user] + 1)
+        keys = (np.arange(len(sizes), dtype=np.uint32)[:, np.newaxis] << 16) + levels
+        held = (user.astype(np.uint32) << 16) + level
+        among = np.sort(held)  # held items are no others
+        twice = np.zeros(len(held), dtype=np.int64)  # #less + #at most, and users before
+        for side in SIDES:
+            twice += keys.ravel().searchsorted(held, side) - among.searchsorted(held, side)
+        before = user * n_items - (profiles.indptr[users][user] - own.start)
+        percentiles[own] = (twice / 2 - before + 0.5) / (n_items - sizes[user] + 1)
     return percentiles
 
 
