@@ -9,6 +9,7 @@ from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._evidence import item_evidence
 from cornac_mle.plausibility.judge import PlausibilityModel, users_of_block
 from cornac_mle.sparse import FloatArray, pattern, user_of
+from cornac_mle.workers import in_threads
 
 
 def mean_log_genuine(
@@ -37,17 +38,18 @@ def mean_log_genuine(
         users = pattern(taught_by)
         predictor = EasePredictor.at_each([predictor.setting], users)[0]
         counts = np.bincount(users.indices, minlength=users.shape[1]) * (n_judging / users.shape[0])
+
+    def mean_of_each(block: sp.csr_array) -> FloatArray:
+        evidence = item_evidence(block, predictor, counts, n_judging)
+        log_genuine = -np.logaddexp(0, judge.regression.decision_function(evidence))
+        return np.asarray(np.bincount(user_of(block), weights=log_genuine) / np.diff(block.indptr))
+
     found = []
     for profiles in groups:
-        sizes = np.diff(profiles.indptr)
+        judged, step = np.flatnonzero(np.diff(profiles.indptr)), users_of_block(profiles.shape[1])
+        parts = (judged[first : first + step] for first in range(0, judged.size, step))
+        blocks = (pattern(profiles[rows]) for rows in parts)
         means = np.zeros(profiles.shape[0])
-        judged = np.flatnonzero(sizes)
-        step = users_of_block(profiles.shape[1])
-        for first in range(0, judged.size, step):
-            rows = judged[first : first + step]
-            block = pattern(profiles[rows])
-            evidence = item_evidence(block, predictor, counts, n_judging)
-            log_genuine = -np.logaddexp(0, judge.regression.decision_function(evidence))
-            means[rows] = np.bincount(user_of(block), weights=log_genuine) / sizes[rows]
+        means[judged] = np.concatenate([[], *in_threads(mean_of_each, blocks)])
         found.append(means)
     return found
