@@ -24,6 +24,8 @@ MOST_OFFENDING = 5
 """A preference is marked if it is among the user's worst so many and has at most that p-value."""
 REAL_QUANTILES = (0.25, 0.5, 0.75)
 """Real users that are shown: those at these quantiles of plausibility, whoever they are."""
+TOLD_ERRORS = 2.0
+"""Standard errors by which fewer real users than expected hold a preference where that is told."""
 N_BINS = 40
 N_POINTS = 41
 MOST_PAIRS = 10
@@ -195,7 +197,7 @@ def _in_words(
     both = int(np.isin(with_any, own).sum())
     sizes = np.diff(users.indptr)
     expected = float(np.minimum(1.0, sizes[with_any] * (own.size / users.nnz)).sum())
-    if expected < both + 1:
+    if expected - both < TOLD_ERRORS * np.sqrt(expected):
         return words
     spelled = [str(names.get(one, one)) for one in against]
     listed = " or ".join([", ".join(spelled[:-1]), spelled[-1]] if spelled[1:] else spelled)

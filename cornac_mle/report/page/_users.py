@@ -83,10 +83,17 @@ def _odd(item: Mapping[str, Any], detail: Detail) -> dict[str, str]:
 def _example(users: list[Mapping[str, Any]], detail: Detail) -> dict[str, Any] | None:
     """Choose one preference that shows best what is wrong with the least plausible users.
 
-    One that no real user has, or else the oddest that something speaks against.
+    One that no real user has, or else the oddest of those that counts of real users tell, or else
+    of those that something speaks against.
     """
     found = [
-        (item["why"] != _layout.NOBODY_HOLDS_IT, not item["against"], item["p_value"] or 0.0, place)
+        (
+            item["why"] != _layout.NOBODY_HOLDS_IT,
+            "; only " not in (item["why"] or ""),
+            not item["against"],
+            item["p_value"] or 0.0,
+            place,
+        )
         for place, (_, item) in enumerate(_worst(users))
     ]
     if not found:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cornac_mle.report import _layout
+from cornac_mle.report._answers import leak_sentence
 from cornac_mle.report._numbers import NO_VALUE, half_width, number
 from cornac_mle.report.page._bars import Scale, distance
 from cornac_mle.report.page._detail import Detail
@@ -159,6 +160,8 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
     value = None if metric is None else model["values"][metric]
     spelt, half, over_fits = _layout.cell(value)
     sign, chip = CHIPS[answer["verdict"]]
+    leak = model.get("leak") if question == "nobodys" else None
+    small_print = leak_sentence(leak) if leak else ""
     return {
         "question": question,
         "heading": HEADINGS[question],
@@ -166,7 +169,8 @@ def _card(question: str, model: Model, scales: Mapping[str, Scale | None]) -> di
         "verdict": answer["verdict"].replace(" ", "-"),
         "sign": sign,
         "chip": chip,
-        "sentence": answer["sentence"],
+        "sentence": answer["sentence"].removesuffix(f" {small_print}"),
+        "small_print": small_print,
         "metric": metric,
         "counts": _counted(metric),
         "value": spelt,
