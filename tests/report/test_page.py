@@ -242,7 +242,7 @@ def test_bars_have_real_users_at_the_right(summary):
         scale = Scale.of(values)
         for value in values if scale else []:
             bar = scale.bar(value)
-            assert bar.popularity <= bar.real_users
+            assert bar.real_users >= 50  # what is most unlike them is at the left end
             marks = [bar.value, bar.low, bar.high, bar.real_users, bar.popularity]
             assert all(0 <= mark <= 100 for mark in marks)
             assert bar.low <= bar.value <= bar.high

@@ -12,7 +12,7 @@ MARGIN = 4
 
 @dataclass(frozen=True)
 class Bar:
-    """Places of marks along a bar of `LENGTH`, real users to the right of popularity."""
+    """Places of marks along a bar of `LENGTH`, real users on the right."""
 
     value: float
     low: float | None
@@ -46,8 +46,9 @@ class Scale:
         first = next((v for v in values if v["real_users"] is not None), None)
         if first is None:
             return None
-        is_turned = first["popularity"] is not None and first["popularity"] > first["real_users"]  # type: ignore[operator]
-        return cls(max(marks), min(marks)) if is_turned else cls(min(marks), max(marks))
+        least, most, real_users = min(marks), max(marks), first["real_users"] or 0.0
+        is_turned = most - real_users > real_users - least  # what is unlike real users is left
+        return cls(most, least) if is_turned else cls(least, most)
 
     def bar(self, value: Value | None) -> Bar | None:
         """Place a value; None where there is none, or no real users to hold it against."""
