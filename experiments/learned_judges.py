@@ -27,7 +27,7 @@ from scipy import stats
 from cornac_mle import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
 from cornac_mle.auditing import audit
 from cornac_mle.metrics import Evaluator, UnrealisticUsers
-from cornac_mle.metrics.learned_judges import fitted_classifier
+from cornac_mle.metrics.adaptive_judge import fitted_classifier
 from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.plausibility.combined import CombinedJudge
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel

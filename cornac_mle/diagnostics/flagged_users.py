@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from cornac_mle.checks import check_share, refusal
+from cornac_mle.metrics.adaptive_judge import ADAPTIVE, adaptive_p_values
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
-from cornac_mle.metrics.learned_judges import ADAPTIVE, adaptive_p_values
 from cornac_mle.profiles import Profiles
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from cornac_mle.checks import check_choice, check_count, check_share, refusal
 from cornac_mle.metrics._memory import Memory
 from cornac_mle.metrics._user_groups import check_groups
-from cornac_mle.metrics.learned_judges import COMBINED, combined_scores
 from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
+from cornac_mle.plausibility.combined import COMBINED, CombinedJudge
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
+from cornac_mle.plausibility.profile_features import profile_features
 from cornac_mle.profiles import Profiles, check_profiles
 from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import FloatArray, IndexArray
@@ -222,8 +223,17 @@ class Evaluator:
         An empty or one-item profile scores -inf. The family "combined" is `CombinedJudge`.
         """
         if family == COMBINED:
-            return combined_scores(self, profiles)
+            return self.remembered(
+                profiles, COMBINED, compute=lambda: self._combined_scores(profiles)
+            )
         return self.description(profiles, family)[:, 0]
+
+    def _combined_scores(self, profiles: Profiles) -> FloatArray:
+        judges = [self.judge_for_family(family) for family in FAMILIES]
+        judge = self.remembered(
+            CombinedJudge, compute=lambda: CombinedJudge.fit(judges, rng=self.judge_seed)
+        )
+        return judge.score_features(self.rich_features(profiles), profiles.sizes)
 
     @property
     def reference_scores(self) -> FloatArray:
@@ -297,6 +307,17 @@ class Evaluator:
         described = np.column_stack([*parts, sizes, self._mean_popularity(profiles)])
         finite: FloatArray = np.maximum(described, LEAST_LOG_GENUINE)
         return finite
+
+    def rich_features(self, profiles: Profiles) -> FloatArray:
+        """Describe profiles for judges that learn, once: see `profile_features`."""
+        self.check_users("profiles", profiles)
+        judges = [self.judge_for_family(family) for family in FAMILIES]
+        said = [self.description(profiles, family) for family in FAMILIES]
+        return self.remembered(
+            profiles,
+            profile_features,
+            compute=lambda: profile_features(judges, profiles.matrix, said),
+        )
 
     def description(self, profiles: Profiles, family: str) -> FloatArray:
         """Let a judge describe profiles, once: see `PlausibilityModel.describe`."""

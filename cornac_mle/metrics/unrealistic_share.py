@@ -8,15 +8,15 @@ from cornac_mle.metrics._certified import (
     is_certifiable,
     nothing_certifiable,
 )
-from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
-from cornac_mle.metrics.learned_judges import (
+from cornac_mle.metrics.adaptive_judge import (
     ADAPTIVE,
-    COMBINED,
     JudgedPart,
     adaptive_halves,
     adaptive_on_split,
 )
+from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
+from cornac_mle.plausibility.combined import COMBINED
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote

@@ -6,16 +6,16 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
-from cornac_mle.metrics.base import SplitMetric
-from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
-from cornac_mle.metrics.learned_judges import (
+from cornac_mle.metrics.adaptive_judge import (
     ADAPTIVE,
-    COMBINED,
     JudgedPart,
     adaptive_halves,
     adaptive_on_split,
 )
+from cornac_mle.metrics.base import SplitMetric
+from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.metrics.splits import Splits
+from cornac_mle.plausibility.combined import COMBINED
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import WORST_JUDGE, MetricNote

@@ -18,6 +18,8 @@ from cornac_mle.plausibility.profile_features import blind_features, folds_of, p
 from cornac_mle.randomness import RngLike, cornac_seed, repeatable_generator
 from cornac_mle.sparse import FloatArray, IntArray
 
+COMBINED = "combined"
+"""Name of the judge among the families of judges."""
 SWAPPED = (0.25, 0.5)
 """Shares of the items that are swapped in two of the kinds of corruption."""
 CHIMERAS = 2

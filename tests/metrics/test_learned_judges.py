@@ -7,7 +7,7 @@ from scipy.stats import binom
 
 from cornac_mle.diagnostics.flagged_users import flagged_users
 from cornac_mle.metrics import Evaluator, UnrealisticShare, UnrealisticUsers
-from cornac_mle.metrics.learned_judges import fitted_classifier
+from cornac_mle.metrics.adaptive_judge import fitted_classifier
 from cornac_mle.null_models.corruption import chimera, popularity_draws, swap
 from cornac_mle.plausibility.combined import CombinedJudge
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel

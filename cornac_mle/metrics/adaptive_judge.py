@@ -1,13 +1,11 @@
-"""Judges that learn from all three families: the combined one, and one for each model's own faults.
+"""The adaptive judge: one for each model's own faults.
 
-The *combined* judge is fitted once, on reference users. The *adaptive* one is a classifier of real
-users (class 0) and some synthetic users (class 1), and judges other synthetic users. Held-out users
-teach neither, so that a new real user is exchangeable with them given the judge, and p-values
-calibrated on them are exact.
+It is a classifier of real users (class 0) and some synthetic users (class 1), and judges other
+synthetic users. Held-out users do not teach it, so that a new real user is exchangeable with them
+given the judge, and p-values calibrated on them are exact.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,21 +13,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
-from cornac_mle.plausibility.combined import CombinedJudge
+from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.plausibility.profile_features import (
     blind_features,
-    profile_features,
     taste_directions,
 )
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray, pattern
 from cornac_mle.stats.conformal import conformal_p_values
 
-if TYPE_CHECKING:
-    from cornac_mle.metrics.evaluator import Evaluator
-
-COMBINED, ADAPTIVE = "combined", "adaptive"
+ADAPTIVE = "adaptive"
 INVERSE_PENALTY = 0.03
 """scikit-learn's C: some fifty features are learned from as few as a hundred synthetic users."""
 
@@ -51,24 +45,8 @@ class JudgedPart:
     real_scores: FloatArray
 
 
-def combined_scores(evaluator: "Evaluator", users: Profiles) -> FloatArray:
-    """Score users by the combined judge, (n_users,), once."""
-
-    def compute() -> FloatArray:
-        judge = evaluator.remembered(combined_judge, compute=lambda: combined_judge(evaluator))
-        return judge.score_features(_features(evaluator, users), users.sizes)
-
-    return evaluator.remembered(users, combined_scores, compute=compute)
-
-
-def combined_judge(evaluator: "Evaluator") -> CombinedJudge:
-    """Fit the combined judge on the reference users."""
-    judges = [evaluator.judge_for_family(family) for family in FAMILIES]
-    return CombinedJudge.fit(judges, rng=evaluator.judge_seed)
-
-
 def adaptive_on_split(
-    evaluator: "Evaluator", users: Profiles, real: IndexArray, other: IndexArray
+    evaluator: Evaluator, users: Profiles, real: IndexArray, other: IndexArray
 ) -> list[JudgedPart]:
     """Judge ``users[other]`` by what the users who are left teach, against ``held_out[real]``.
 
@@ -84,7 +62,7 @@ def adaptive_on_split(
     ]
 
 
-def adaptive_halves(evaluator: "Evaluator", users: Profiles) -> list[JudgedPart]:
+def adaptive_halves(evaluator: Evaluator, users: Profiles) -> list[JudgedPart]:
     """Judge each random half of the users by what the other half teaches, against all held-out."""
 
     def compute() -> list[JudgedPart]:
@@ -99,7 +77,7 @@ def adaptive_halves(evaluator: "Evaluator", users: Profiles) -> list[JudgedPart]
     return evaluator.remembered(users, adaptive_halves, compute=compute)
 
 
-def adaptive_p_values(evaluator: "Evaluator", users: Profiles) -> FloatArray:
+def adaptive_p_values(evaluator: Evaluator, users: Profiles) -> FloatArray:
     """Conformal p-value of each user by the judge that its own half did not teach, (n_users,)."""
     p_values = np.empty(len(users))
     for part in adaptive_halves(evaluator, users):
@@ -108,7 +86,7 @@ def adaptive_p_values(evaluator: "Evaluator", users: Profiles) -> FloatArray:
 
 
 def _judged(
-    evaluator: "Evaluator", users: Profiles, taught: IndexArray, rows: IndexArray, real: IndexArray
+    evaluator: Evaluator, users: Profiles, taught: IndexArray, rows: IndexArray, real: IndexArray
 ) -> JudgedPart:
     known = evaluator.remembered(_known_users, compute=lambda: _known_users(evaluator))
     own, held_out = (_with_tastes(evaluator, group) for group in (users, evaluator.held_out))
@@ -130,7 +108,7 @@ def fitted_classifier(known: FloatArray, synthetic: FloatArray) -> Pipeline:
     return make_pipeline(StandardScaler(), regression).fit(features, is_synthetic)
 
 
-def _known_users(evaluator: "Evaluator") -> FloatArray:
+def _known_users(evaluator: Evaluator) -> FloatArray:
     """Features of the real users who teach: training users, else reference users, blindly."""
     if evaluator.train is not None:
         return _with_tastes(evaluator, evaluator.train)
@@ -139,22 +117,13 @@ def _known_users(evaluator: "Evaluator") -> FloatArray:
     return np.column_stack([blind_features(judges, [users])[0], _tastes(evaluator, users)])
 
 
-def _with_tastes(evaluator: "Evaluator", users: Profiles) -> FloatArray:
-    described = _features(evaluator, users)
+def _with_tastes(evaluator: Evaluator, users: Profiles) -> FloatArray:
+    described = evaluator.rich_features(users)
     tastes = evaluator.remembered(users, _tastes, compute=lambda: _tastes(evaluator, users.matrix))
     return np.column_stack([described, tastes])
 
 
-def _features(evaluator: "Evaluator", users: Profiles) -> FloatArray:
-    evaluator.check_users("profiles", users)
-    judges = [evaluator.judge_for_family(family) for family in FAMILIES]
-    said = [evaluator.description(users, family) for family in FAMILIES]
-    return evaluator.remembered(
-        users, profile_features, compute=lambda: profile_features(judges, users.matrix, said)
-    )
-
-
-def _tastes(evaluator: "Evaluator", matrix: sp.csr_array) -> FloatArray:
+def _tastes(evaluator: Evaluator, matrix: sp.csr_array) -> FloatArray:
     """Place of each user along the main directions of reference users' tastes."""
     directions = evaluator.remembered(
         taste_directions, compute=lambda: taste_directions(evaluator.reference.matrix)
