@@ -66,7 +66,7 @@ def flagged_users(
          user  user_p_value  user_q_value  flagged
     9      s9         0.005          0.09     True
     101  s101         0.005          0.09     True
-    102  s102         0.005          0.09     True
+    104  s104         0.005          0.09     True
     """
     q = check_share("q", q)
     users = evaluator.comparable("synthetic", synthetic)

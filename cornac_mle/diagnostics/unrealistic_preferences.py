@@ -109,9 +109,9 @@ def unrealistic_preferences(
     >>> table = unrealistic_preferences(evaluator, synthetic, worst=1)
     >>> table[table["flagged"]][["user", "item", "percentile", "p_value"]].head(3)
          user    item  percentile  p_value
-    9      s9  tea 18       0.009     0.04
+    9      s9  tea 18       0.009     0.05
     101  s101  jam 35       0.009     0.02
-    102  s102  tea 19       0.009     0.04
+    104  s104  jam 47       0.009     0.02
     """
     q = check_share("q", q)
     most = None if worst is None else check_count("worst", worst)

@@ -72,7 +72,7 @@ class UnrealisticShare(RealismMetric):
     >>> evaluator, synthetic = example_users()
     >>> found = UnrealisticShare().measure(evaluator, synthetic, rng=1)
     >>> found.value, found.ceiling, found.floor
-    (0.046, 0.0, 0.16)
+    (0.048, 0.0, 0.16)
     >>> found.minimum_detectable
     0.034
     """
