@@ -106,14 +106,18 @@ Rows = Iterator[dict[str, Any]]
 
 
 def groups_of(
-    likes: sp.csr_array, shares: tuple[float, ...], most: int, seed: int, known: int
+    likes: sp.csr_array, shares: tuple[float, ...], most: int, seed: int
 ) -> list[Profiles]:
-    """Cut users at random into groups over the items of the group `known`."""
+    """Cut users at random into groups over the items of all of them.
+
+    Over the items of training users, whoever is no training user loses some, which tells them
+    apart: on CiteULike strangers were told with an AUC of .515 by that alone.
+    """
     random = np.random.default_rng(seed)
     rows = random.permutation(likes.shape[0])[:most]
     edges = (np.cumsum(shares)[:-1] * len(rows)).astype(int)
     parts = np.split(rows, edges)
-    items = np.unique(likes[parts[known]].indices)
+    items = np.unique(likes[rows].indices)
     names = pd.Index([f"i{item}" for item in items])
     groups = []
     for part in parts:
@@ -132,9 +136,7 @@ def made_of(matrix: sp.csr_array, items: pd.Index) -> Profiles:
 
 
 def null_rows(likes: sp.csr_array, split: int) -> Rows:
-    strangers, train, reference, held_out = groups_of(
-        likes, (0.25,) * 4, 4 * GROUP_USERS, split, known=1
-    )
+    strangers, train, reference, held_out = groups_of(likes, (0.25,) * 4, 4 * GROUP_USERS, split)
     evaluator = Evaluator.fit(train, reference, held_out, rng=split, min_items=2)
     random = np.random.default_rng(split)
     items = train.item_ids
@@ -202,9 +204,7 @@ def null_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def power_rows(likes: sp.csr_array, split: int) -> Rows:
-    train, reference, held_out, strangers = groups_of(
-        likes, (0.4, 0.2, 0.2, 0.2), 4000, split, known=0
-    )
+    train, reference, held_out, strangers = groups_of(likes, (0.4, 0.2, 0.2, 0.2), 4000, split)
     evaluator = Evaluator.fit(train, reference, held_out, rng=split, min_items=2)
     items = train.item_ids
     model = LDA(k=20, seed=split).fit(strangers.to_dataset())
