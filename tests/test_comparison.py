@@ -45,7 +45,8 @@ def test_every_metric_in_one_report_and_one_table():
     values = report.scores.pivot(index="metric", columns="model", values="value")
     assert set(values.index) == {metric.name for metric in all_metrics()}
     assert values["Popularity"].notna().all()
-    assert values.index[values["TrainingUsers"].isna()].tolist() == ["HeldOutLogLikelihood"]
+    of_the_likelihood = ["HeldOutLogLikelihood", "LikelihoodRatioAttack"]
+    assert values.index[values["TrainingUsers"].isna()].tolist() == of_the_likelihood
     assert "no power" in report.cautions["NeighbourRecall@5"]
     console = Console(width=WIDTH, file=io.StringIO())
     console.print(score_table(report.summary(), WIDTH))

@@ -22,7 +22,8 @@ class LikelihoodRatioAttack(ModelMetric):
     r"""How well training users can be told from new users by the likelihood of the model itself.
 
     In [0, 1], an area under the ROC curve as of `MembershipInference`; .5 is right, what a coin
-    gets. A white-box attack [1]_ [2]_: whoever holds the model scores a user x by
+    gets; .7 says that it puts the training user first in 70 of 100 pairs, and .31 would be chance,
+    on the wrong side of .5. A white-box attack [1]_ [2]_: whoever holds the model scores user x by
 
     .. math:: \log P_\text{model}(x) - \log P_\text{reference}(x),
 
