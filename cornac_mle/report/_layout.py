@@ -116,7 +116,9 @@ def judge_rows(summary: Summary) -> tuple[list[str], list[tuple[str, list[str]]]
 
 def judge_notes(summary: Summary) -> list[str]:
     """Say how to read the table of judges."""
-    lines = [f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it."]
+    lines = []
+    if any(model["judges"] and model["own_family"] for model in summary["models"]):
+        lines.append(f"{OWN_FAMILY} the judge is of the model's own family, and may go easy on it.")
     agreement = summary["judge_agreement"]
     if agreement:
         taus = ", ".join(
