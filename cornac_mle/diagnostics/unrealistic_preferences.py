@@ -87,7 +87,8 @@ def unrealistic_preferences(
         percentile and p-value are NaN.
 
         `DataFrame.attrs` holds `q`, `n_users`, `n_users_flagged`, `n_empty_users`, `n_left_out`
-        (users of fewer items than real ones must have), `n_calibration` (held-out users) and
+        (users of fewer items than real ones must have), `n_calibration` (held-out users, who
+        calibrate users), `n_preference_calibration` (those of them who calibrate preferences) and
         `minimum_detectable_users`: fewer flagged users than that can not be found, however
         implausible, since p-values are at least 1 / (n_calibration + 1); None where even all of
         them could not.
@@ -123,7 +124,8 @@ def unrealistic_preferences(
     columns = ["user", "item", "rank", "percentile", "p_value"]
     columns += ["user_p_value", "user_q_value", "flagged", "why"]
     table = table[columns]
-    table.attrs = users.attrs
+    n_held_out = users.attrs["n_calibration"]
+    table.attrs = users.attrs | {"n_preference_calibration": min(n_held_out, MOST_CALIBRATING)}
     return table
 
 

@@ -13,7 +13,7 @@ from cornac_mle.metrics.splits import Split, half_splits
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.plausibility.combined import COMBINED, CombinedJudge
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
-from cornac_mle.plausibility.profile_features import profile_features
+from cornac_mle.plausibility.profile_features import LEAST, profile_features
 from cornac_mle.profiles import Profiles, check_profiles
 from cornac_mle.randomness import RngLike, children, repeatable_generator
 from cornac_mle.sparse import FloatArray, IndexArray
@@ -22,8 +22,6 @@ from cornac_mle.stats.conformal import Cells, conditional_p_values, conformal_p_
 T = TypeVar("T")
 PRIMARY = next(iter(FAMILIES))
 """Family of the judge whose scores metrics report."""
-LEAST_LOG_GENUINE = -20.0
-"""Stands for -inf among features: less than any item's log P(genuine)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -305,7 +303,7 @@ class Evaluator:
         parts = [self.description(profiles, family)[:, 1:] for family in FAMILIES]
         sizes = np.log1p(profiles.sizes)
         described = np.column_stack([*parts, sizes, self._mean_popularity(profiles)])
-        finite: FloatArray = np.maximum(described, LEAST_LOG_GENUINE)
+        finite: FloatArray = np.maximum(described, LEAST)
         return finite
 
     def rich_features(self, profiles: Profiles) -> FloatArray:

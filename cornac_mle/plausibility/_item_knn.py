@@ -69,17 +69,6 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
             cls(reference, k, sp.csr_array(_largest_of_rows(nearest, int(k)).T)) for k in settings
         ]
 
-    def without(self, users: NDArray[np.intp]) -> Self:
-        """Fit again without these users."""
-        return self.each_without([self], users)[0]
-
-    @classmethod
-    def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> list[Self]:
-        """Fit again without these users, once for all numbers of neighbours."""
-        reference = predictors[0].reference
-        kept = np.setdiff1d(np.arange(reference.shape[0]), users)
-        return cls.at_each([each.setting for each in predictors], reference[kept])
-
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to sum the similarities to the items held, (n_block, n_items)."""
 

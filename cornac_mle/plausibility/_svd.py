@@ -56,17 +56,6 @@ class SvdPredictor(LeaveOneOutPredictor):
         leading_first = components[np.argsort(-values)]
         return cls(reference, rank, np.asarray(leading_first, dtype=np.float32))
 
-    def without(self, users: NDArray[np.intp]) -> Self:
-        """Fit again without these users."""
-        return self.each_without([self], users)[0]
-
-    @classmethod
-    def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> list[Self]:
-        """Fit again without these users, once for all ranks."""
-        reference = predictors[0].reference
-        kept = np.setdiff1d(np.arange(reference.shape[0]), users)
-        return cls.at_each([each.setting for each in predictors], reference[kept])
-
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to score all items: (yVV')_j - y_j (VV')_jj, (n_block, n_items)."""
         diagonal = np.einsum("ki,ki->i", self.components, self.components)

@@ -42,6 +42,11 @@ class LeaveOneOutPredictor(ABC):
     def candidates(cls, reference: sp.csr_array) -> list[Self]:
         """Fit the predictor at each setting that is worth a try."""
 
+    @classmethod
+    @abstractmethod
+    def at_each(cls, settings: Sequence[float], reference: sp.csr_array) -> list[Self]:
+        """Fit at each of these settings, sharing what they have in common."""
+
     @abstractmethod
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to score all items for profiles (float32 ones), block by block.
@@ -57,17 +62,16 @@ class LeaveOneOutPredictor(ABC):
         """Score all items for a block of profiles (float32 ones): yB, (n_block, n_items)."""
         return self.scorer(profiles)(slice(0, profiles.shape[0]))
 
-    @abstractmethod
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of `reference`) had no part."""
+        return next(iter(self.each_without([self], users)))
 
     @classmethod
     def each_without(cls, predictors: Sequence[Self], users: NDArray[np.intp]) -> Iterable[Self]:
-        """Give `without` of predictors that differ in their setting alone, work shared if it can.
-
-        One at a time, so that memory holds one.
-        """
-        return (predictor.without(users) for predictor in predictors)
+        """Give `without` of predictors that differ in their setting alone: fit again, together."""
+        reference = predictors[0].reference
+        kept = np.setdiff1d(np.arange(reference.shape[0]), users)
+        return cls.at_each([each.setting for each in predictors], reference[kept])
 
 
 def unit_profiles(items: NDArray[np.intp], n_items: int) -> sp.csr_array:

@@ -63,7 +63,13 @@ def profile_features(
     judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
     block = pattern(profiles[judged])
     predictor, counts = judges[0].predictor, judges[0].user_counts
-    others = _relations(block, _svd([judge.predictor for judge in judges]), predictor.reference)
+    svd = _svd([judge.predictor for judge in judges])
+
+    def of_block(first: int) -> FloatArray:
+        return _relations(block[first : first + BLOCK_USERS], svd, predictor.reference)
+
+    starts = range(0, max(1, block.shape[0]), BLOCK_USERS)
+    others = np.concatenate(in_threads(of_block, starts))
     added = np.column_stack([circumstances_of(block, counts)[:, 1:], others])
     relations = np.zeros((profiles.shape[0], added.shape[1]))
     relations[judged] = added
@@ -159,12 +165,6 @@ def _neighbours(profiles: sp.csr_array, others: sp.csr_array) -> FloatArray:
     """Cosines of the nearest of other users: the largest, the mean of ten, the mean of all."""
     own, theirs = normalize(profiles), sp.csr_array(normalize(others).T)
     count = min(NEIGHBOURS, others.shape[0])
-    found = np.empty((profiles.shape[0], 3))
-    for start in range(0, profiles.shape[0], BLOCK_USERS):
-        rows = slice(start, start + BLOCK_USERS)
-        cosines = (own[rows] @ theirs).toarray()
-        nearest = np.partition(cosines, -count, axis=1)[:, -count:]
-        found[rows] = np.column_stack(
-            [nearest.max(axis=1), nearest.mean(axis=1), cosines.mean(axis=1)]
-        )
-    return found
+    cosines = (own @ theirs).toarray()
+    nearest = np.partition(cosines, -count, axis=1)[:, -count:]
+    return np.column_stack([nearest.max(axis=1), nearest.mean(axis=1), cosines.mean(axis=1)])

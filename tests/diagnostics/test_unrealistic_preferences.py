@@ -402,7 +402,7 @@ def test_table_is_complete_and_consistent(table, evaluator, swapped):
     assert table["percentile"].between(0, 1, inclusive="neither").all()
     assert table["p_value"].between(0, 1, inclusive="right").all()
     users = flagged_users(evaluator, swapped)
-    assert table.attrs == users.attrs
+    assert table.attrs == users.attrs | {"n_preference_calibration": 200}
     assert table.attrs["n_users_flagged"] == users["flagged"].sum() > 0
     assert (table.attrs["n_users"], table.attrs["n_calibration"]) == (150, 200)
 
@@ -510,7 +510,8 @@ def test_of_many_held_out_users_some_calibrate(world, swapped, monkeypatch):
     monkeypatch.setattr(module, "MOST_CALIBRATING", 350)
     made = Evaluator.fit(None, world[:300], world[range(300, 1000)], rng=1)
     of_some = unrealistic_preferences(made, swapped)
-    assert calls[0] == 350
+    assert calls[0] == 350 == of_some.attrs["n_preference_calibration"]
+    assert of_all.attrs["n_preference_calibration"] == 700 == of_some.attrs["n_calibration"]
     pd.testing.assert_frame_equal(of_some[["item", "rank"]], of_all[["item", "rank"]])
     differences = (of_some["p_value"] - of_all["p_value"]).abs()
     assert 0 < differences.mean() < 0.02

@@ -120,13 +120,14 @@ def test_the_memoriser_is_told(evaluator):
 def test_strangers_tell_nothing(evaluator, strangers):
     found = membership_attack(evaluator, strangers)
     assert abs(found.auc - 0.5) < 4 * null_auc_error(200, 200)
-    assert found.low < 0.5  # one draw: coverage is tested below
+    # One draw, which a 95% interval misses in one world of twenty: the 99.9% interval of the same.
+    assert abs(found.auc - 0.5) < 3.29 / 1.96 * (found.high - found.low) / 2
     assert found.epsilon == 0
     assert found.true_positive_rates[0.05] < 0.2
 
 
 def test_auc_is_half_on_average_where_nothing_leaks():
-    """20 worlds: the mean within 4 standard errors, covered 14 times or more (1e-4 at .95)."""
+    """20 worlds: the mean within 4 standard errors, covered 17 times or more (.98 at .95)."""
     values, covered = [], 0
     for seed in range(20):
         world = taste_world(320, n_items=60, mean_size=8, seed=seed)
@@ -137,7 +138,7 @@ def test_auc_is_half_on_average_where_nothing_leaks():
         values.append(found.auc)
         covered += found.low <= 0.5 <= found.high
     assert abs(np.mean(values) - 0.5) < 4 * np.std(values) / np.sqrt(20)
-    assert covered >= 14
+    assert covered >= 17
 
 
 def test_popularity_alone_leaks_by_neither_attack_and_copies_still_do():

@@ -240,8 +240,10 @@ def test_bars_have_real_users_at_the_right(summary):
             m["values"][metric["name"]] for m in summary["models"] if metric["name"] in m["values"]
         ]
         scale = Scale.of(values)
-        for value in values if scale else []:
-            bar = scale.bar(value)
+        bars = [scale.bar(value) for value in values if scale]
+        places = [[bar.value, bar.low, bar.high, bar.popularity] for bar in bars]
+        assert not bars or min(min(marks) for marks in places) == 4.0  # the most unlike real users
+        for bar in bars:
             assert bar.real_users >= 50  # what is most unlike them is at the left end
             marks = [bar.value, bar.low, bar.high, bar.real_users, bar.popularity]
             assert all(0 <= mark <= 100 for mark in marks)
