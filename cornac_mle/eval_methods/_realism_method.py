@@ -14,7 +14,8 @@ from cornac_mle.eval_methods._realism_evaluation import RealismEvaluation, reali
 from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, ordered_result
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.models.cloning import check_fixed, is_fixed
+from cornac_mle.models.cloning import check_fixed, is_fixed, load_torch
+from cornac_mle.workers import one_thread
 
 
 class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
@@ -71,9 +72,11 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         check_fixed(model, self.train_set)
         if is_fixed(model):
             model.is_fitted = False  # Cornac would warn of a refit, and there is none
-        found: tuple[Result, Result | None] = super().evaluate(
-            model, metrics, user_based, show_validation
-        )
+        load_torch(model)
+        with one_thread():
+            found: tuple[Result, Result | None] = super().evaluate(
+                model, metrics, user_based, show_validation
+            )
         return found
 
     def eval(

@@ -18,6 +18,7 @@ from cornac_mle.report.measurement import Measurement, MetricNote, with_normalis
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT, share_standard_error, split_interval
+from cornac_mle.workers import one_thread
 
 
 class NotMeasurableError(ValueError):
@@ -118,7 +119,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
             If `synthetic` are no Profiles, or have other items.
         """
         users = evaluator.comparable("synthetic", synthetic)
-        found = self._measure(evaluator, users, repeatable_generator(rng))
+        with one_thread():
+            found = self._measure(evaluator, users, repeatable_generator(rng))
         if found.per_user is not None and found.user_ids is None:
             found = replace(found, user_ids=users.user_ids)
         return replace(found, n_left_out=len(synthetic) - len(users))
@@ -184,7 +186,8 @@ class ModelMetric(RealismMetric):
         NotMeasurableError
             If the metric has no value for this model.
         """
-        return self._measure_model(evaluator, model, repeatable_generator(rng))
+        with one_thread():
+            return self._measure_model(evaluator, model, repeatable_generator(rng))
 
     @abstractmethod
     def _measure_model(

@@ -120,7 +120,7 @@ def set_gradients(probabilities: Tensor, kernel: Kernel, real: sp.csr_array) -> 
 
 
 def _value_and_gradient(held: Tensor, kernel: Kernel, real: sp.csr_array) -> tuple[float, Tensor]:
-    """Changing part of MMD^2 and its gradient by the probabilities `held`, (n_users, n_items)."""
+    """Give the changing part of MMD^2, and its gradient by `held`, (n_users, n_items)."""
     weights = torch.from_numpy(kernel.weights).to(held.device)
     squares = (held @ weights)[:, None]  # (n_users, 1), of the lengths
     is_long = squares > TINY

@@ -20,7 +20,8 @@ def log_rates(layers: TorchLayers, decoder: Decoder, points: FloatArray) -> Tens
     device = layers[0][0].device
     hidden = into_last(layers, torch.from_numpy(points.astype(np.float32)).to(device))
     weights, biases = layers[-1]
-    rates: Tensor = _LogRates.apply(torch.addmm(biases, hidden, weights), decoder)
+    eta = torch.addmm(biases, hidden, weights)
+    rates: Tensor = _LogRates.apply(eta, decoder)  # type: ignore[no-untyped-call]
     return rates
 
 
@@ -53,8 +54,8 @@ def held_probabilities(
     `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
     """
     rates = log_rates(layers, decoder, points)
-    times = torch.from_numpy(log_times(rates.detach().cpu().numpy(), sizes))
-    probabilities: Tensor = _Arrived.apply(rates, times.to(rates.device)[:, None])
+    times = torch.from_numpy(log_times(rates.detach().cpu().numpy(), sizes)).to(rates.device)
+    probabilities: Tensor = _Arrived.apply(rates, times[:, None])  # type: ignore[no-untyped-call]
     return probabilities
 
 
