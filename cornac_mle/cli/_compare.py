@@ -17,7 +17,7 @@ from cornac_mle.cli._asked import (
 )
 from cornac_mle.cli._config_text import CONFIG, config_text
 from cornac_mle.cli._faces import show
-from cornac_mle.cli._in_processes import fit_in_processes
+from cornac_mle.cli._in_processes import draw_in_processes, fit_in_processes
 from cornac_mle.cli._metrics import metrics_of
 from cornac_mle.cli._models import models_of
 from cornac_mle.cli._progress import Steps, finished_line, progress
@@ -277,6 +277,7 @@ def _write_and_print(run: PartialRun, task: _Task, interrupted: bool, status: in
             task.place,
             is_whole=not (interrupted or report.failed),
             extra_files={CONFIG: config_text(asked, task.settings["rating_threshold"])},
+            draw=draw_in_processes(task.workers),
         )
     except OSError as error:
         say(f"error: the run folder cannot be written: {error}")

@@ -1,16 +1,22 @@
 """`cornac-mle compare` in several processes: what each fit has given is kept as it comes."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from cornac_mle.cli._jobs import Job, Schedule, jobs_of
 from cornac_mle.cli._progress import Steps, finished_line
-from cornac_mle.cli._tasks import EVALUATOR, METHOD, Measured
+from cornac_mle.cli._tasks import EVALUATOR, METHOD, Measured, draw_models
 from cornac_mle.cli._terminal import STOP, say
 from cornac_mle.cli._workers import Workers, read
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.report.page import Picture
 from cornac_mle.report.partial_run import PartialRun
 from cornac_mle.report.report import Report
+from cornac_mle.report.run_folder import Draw
+from cornac_mle.report.summary import Summary
+
+logger = logging.getLogger("cornac_mle")
 
 
 def fit_in_processes(
@@ -45,6 +51,9 @@ def fit_in_processes(
             STOP.check()
             found[job.number] = measured
             _take_in_order(jobs, found, kept, run, keep, steps)
+    except BaseException:
+        workers.end()
+        raise
     finally:
         if (workers.folder / EVALUATOR).exists():  # for what is left to be looked at
             method.take_evaluator(read(workers.folder, EVALUATOR))
@@ -93,3 +102,20 @@ def take(report: Report, part: Report) -> None:
     report.synthetic = part.synthetic | report.synthetic
     report.gallery = part.gallery | report.gallery
     report.curves = part.curves | report.curves
+
+
+def draw_in_processes(workers: Workers) -> Draw | None:
+    """Give a function that draws the pictures of models in several processes, where there are."""
+
+    def draw(summary: Summary) -> dict[str, list[Picture]]:
+        names = [model["name"] for model in summary["models"]]
+        parts = [workers.submit(draw_models, summary, [name]) for name in names]
+        drawn: dict[str, list[Picture]] = {}
+        try:
+            for part in parts:
+                drawn |= part.result().value
+        except Exception as error:  # the others are drawn here
+            logger.debug("pictures: %s: %s", type(error).__name__, error)
+        return drawn
+
+    return draw if workers.are_at_work else None

@@ -20,7 +20,9 @@ from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.models.cloning import failure
 from cornac_mle.models.shared_fits import shared_fits
+from cornac_mle.report.page import Picture, Pictures
 from cornac_mle.report.report import Report
+from cornac_mle.report.summary import Summary
 from cornac_mle.workers import one_thread
 
 METHOD, EVALUATOR, JUDGE, FITTED = "method", "evaluator", "judge", "fitted"
@@ -216,3 +218,10 @@ def _judged(folder: Path) -> HeldOutUsers:
     method = _method(folder)
     method.take_evaluator(evaluator)
     return method
+
+
+@_task
+def draw_models(summary: Summary, models: Sequence[str]) -> dict[str, list[Picture]]:
+    """Draw the pictures of some models."""
+    pictures = Pictures(summary)
+    return {model: pictures.of_model(model) for model in models}

@@ -59,9 +59,20 @@ class Workers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, kill_workers=True)
+        self.end()
+        if self.count > 1:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def are_at_work(self) -> bool:
+        """Whether there are processes that take tasks."""
+        return self._executor is not None
+
+    def end(self) -> None:
+        """End all processes, whatever they do."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> "Future[Any]":
         """Let a worker call a function, which it imports."""

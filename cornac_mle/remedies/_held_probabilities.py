@@ -33,16 +33,18 @@ class _LogRates(torch.autograd.Function):
         numbers = eta.detach().cpu().numpy()
         context.numbers, context.decoder = numbers, decoder
         rates = torch.from_numpy(decoder.likelihood.log_rates(numbers, decoder.least))
-        never = torch.from_numpy(decoder.never)
-        return rates.masked_fill(never, LOG_RATE_NEVER).to(eta.device)
+        if decoder.never.any():
+            rates = rates.masked_fill(torch.from_numpy(decoder.never), LOG_RATE_NEVER)
+        return rates.to(eta.device, copy=True)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         [gradient] = gradients
         decoder = context.decoder
         slopes = decoder.likelihood.log_rate_gradients(context.numbers, decoder.least)
-        slopes[:, decoder.never] = 0.0
-        return torch.from_numpy(slopes).to(gradient.device) * gradient, None
+        if decoder.never.any():
+            slopes[:, decoder.never] = 0.0
+        return torch.from_numpy(slopes).to(gradient.device).mul_(gradient), None
 
 
 def held_probabilities(

@@ -139,7 +139,7 @@ class Descent:
             {"params": [tensor for layer in self.layers for tensor in layer]},
             {"params": [self.sharpness], "lr": SHARPNESS_RATE},
         ]
-        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
         self.held = pattern(matrix)
         self.means, self.deviations = encode(vae.encoder_, matrix)
 
