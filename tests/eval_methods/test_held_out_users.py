@@ -387,7 +387,7 @@ def test_a_model_that_cannot_be_drawn_from_leaves_the_others_alone(caplog):
 def test_a_copy_in_another_process_finds_the_same(triplets):
     metrics = [UnrealisticUsers(judge="svd"), PlausibilityKS(), Recall(k=5)]
     whole = HeldOutUsers(triplets, seed=1)
-    whole.evaluate(Popularity(), metrics, user_based=True)
+    whole.evaluate(Popularity(), metrics, user_based=True, show_validation=False)
     copied = pickle.loads(pickle.dumps(HeldOutUsers(triplets, seed=1)))
     evaluator = pickle.loads(pickle.dumps(HeldOutUsers(triplets, seed=1).evaluator))
     judge = whole.evaluator.judge_for_family("svd")
@@ -397,7 +397,7 @@ def test_a_copy_in_another_process_finds_the_same(triplets):
     assert evaluator.judge_for_family("svd") is judge
     model = Popularity().fit(copied.train_set, copied.val_set)
     result = copied.evaluate_fitted(model, metrics, user_based=True)
-    assert list(result.metric_avg_results) == [metric.name for metric in metrics]
+    assert set(result.metric_avg_results) == {metric.name for metric in metrics}
     pd.testing.assert_frame_equal(copied.report.scores, whole.report.scores)
     with pytest.raises(ValueError, match="`family` must be one of"):
         evaluator.take_judge("nobody", judge)
