@@ -24,6 +24,8 @@ from cornac_mle.sparse import FloatArray, IntArray
 from cornac_mle.stats.conformal import conditional_p_values
 
 CROSS = "cross"
+LITTLE_KNOWN = 0.5
+"""Share of popularity users below which most unrealistic users pass one by one."""
 
 
 class UnrealisticUsers(SplitMetric):
@@ -168,7 +170,22 @@ class UnrealisticUsers(SplitMetric):
             evaluator.cells_of(evaluator.reference, size, self.alpha)
         ):
             return f"no conditioning: {size} held-out users are too few for more than one cell"
-        return None if self.tail == "typical" else super().caution(evaluator)
+        if self.tail == "typical":
+            return None
+        return super().caution(evaluator) or self._little_known(evaluator)
+
+    def _little_known(self, evaluator: Evaluator) -> str | None:
+        """Say where profiles are so short that one user tells little, and what to ask instead."""
+        size = evaluator.half_size(len(evaluator.held_out))
+        floor = float(np.mean(self.ceiling_and_floor(evaluator, size)[1]))
+        if floor >= LITTLE_KNOWN:
+            return None
+        items = float(np.median(evaluator.held_out.sizes))
+        return (
+            f"one user tells little: of users of independent popularity {floor:.0%} are flagged, "
+            f"real users have a median of {items:g} items. UnrealisticShare and PairCounts ask "
+            "about all users together"
+        )
 
     def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         families = tuple(FAMILIES) if self.judge == WORST_JUDGE else (self.judge,)

@@ -25,6 +25,7 @@ from cornac_mle.metrics import (
     NeighbourPrecision,
     NeighbourRecall,
     NotMeasurableError,
+    PairCounts,
     PairError,
     PlausibilityKS,
     PopularityJS,
@@ -67,6 +68,7 @@ METRICS = [
     FrontierUnrealistic(),
     FrontierMissing(),
     MMD(19),
+    PairCounts(19),
     Authenticity(),
     PairError(),
 ]
