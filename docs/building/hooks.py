@@ -79,7 +79,8 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def block(source: str, *_: Any, **__: Any) -> str:
     """Give a displayed formula as MathML, which browsers set themselves."""
-    return latex2mathml.converter.convert(" ".join(source.split()), display="block")
+    formula = latex2mathml.converter.convert(" ".join(source.split()), display="block")
+    return f'<div class="formula">{formula}</div>'
 
 
 def in_line(source: str, *_: Any, **__: Any) -> str:
