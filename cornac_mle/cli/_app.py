@@ -120,13 +120,20 @@ def compare(
 @app.command()
 def sample(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="File to write: .csv, .tsv, .parquet or .npz.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write: .csv, .tsv, .parquet or .npz; without a suffix a folder of "
+            "Parquet partitions, which goes on where it was cut short."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="One model; `compare --help` lists them all.")] = "vae",
     n: Annotated[int, typer.Option("--n", help="Users to draw.")] = 1000,
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,
     rating_threshold: ThresholdOption = None,
     seed: SeedOption = 123,
+    jobs: Annotated[int, typer.Option(help="Threads that draw; the users are the same.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a file without a word.")] = False,
 ) -> None:
     """Fit one model on all users of a data set and write users that it makes up."""
@@ -140,6 +147,7 @@ def sample(
         data,
         rating_threshold,
         seed,
+        jobs=jobs,
         force=force,
         given=given_options(context),
     )

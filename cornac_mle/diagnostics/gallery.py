@@ -101,7 +101,7 @@ def gallery(
         )
         for kind, rows in (("worst", worst), ("typical", typical))
     ]
-    low = tested_pairs(evaluator, q)
+    low = pairs_kept_apart(evaluator, q)
     pairs = pd.DataFrame()
     if low is not None and _as_large_as_real(evaluator, float(users.sizes.mean())):
         pairs = forbidden_pairs(low.real, users.split_items(low.real.item_ids)[0], q=q, low=low)
@@ -263,7 +263,7 @@ def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
     return users, sp.csc_array(users)
 
 
-def tested_pairs(evaluator: Evaluator, q: float) -> LowPairs | None:
+def pairs_kept_apart(evaluator: Evaluator, q: float) -> LowPairs | None:
     """Pairs of the most popular items that few real users hold; None where that is not known."""
     real = evaluator.remembered(_pair_users, compute=lambda: _pair_users(evaluator))
     return evaluator.remembered(LowPairs, q, compute=lambda: _low_pairs(real, q))
@@ -272,8 +272,8 @@ def tested_pairs(evaluator: Evaluator, q: float) -> LowPairs | None:
 def pairs_by_count(
     evaluator: Evaluator, counts: IntArray, n_synthetic: int, mean_size: float, q: float
 ) -> pd.DataFrame:
-    """Forbidden pairs from the synthetic users who hold each pair of `tested_pairs`."""
-    low = tested_pairs(evaluator, q)
+    """Forbidden pairs from the synthetic users who hold each pair of `pairs_kept_apart`."""
+    low = pairs_kept_apart(evaluator, q)
     if low is None or not _as_large_as_real(evaluator, mean_size):
         return pd.DataFrame()
     return forbidden_by_count(low, counts, n_synthetic)
