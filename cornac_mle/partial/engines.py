@@ -140,12 +140,12 @@ def dask_client(address: str) -> Iterator[Submits]:
         If it is no address.
     """
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         msg = "A Dask scheduler needs dask: pip install cornac-mle[dask]"
         raise ImportError(msg) from error
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client: Any = distributed.Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
         advice = "Start one: dask scheduler, and workers: dask worker ADDRESS --nthreads 1."
         rule = "be the address of a Dask scheduler that answers"

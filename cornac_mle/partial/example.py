@@ -1,4 +1,4 @@
-"""Two blocks of the users of `metrics.example`, on which examples of the documentation are worked."""
+"""Two blocks of the users of `metrics.example`, for examples of the documentation."""
 
 import numpy as np
 

@@ -39,6 +39,8 @@ class Scan:
         What was assumed.
     n_users : int
         Users with an item.
+    n_known_preferences : int
+        Preferences for items that a real user holds.
     """
 
     paths: tuple[Path, ...]
@@ -48,6 +50,7 @@ class Scan:
     dropped: "Counter[str]"
     assumed: list[str]
     n_users: int
+    n_known_preferences: int
 
     @property
     def n_compared(self) -> int:
@@ -84,6 +87,7 @@ def scan(
     ids, sizes, dropped, unknown = [], [], Counter[str](), Counter[str]()
     assumed: list[str] = []
     columns: tuple[str, ...] = ()
+    n_known = 0
     for path, found in zip(paths, in_order(engine, _looked_at, known, paths), strict=True):
         step(f"{name}: reading {path.name}")
         if columns and found["columns"] != columns:
@@ -95,15 +99,16 @@ def scan(
         sizes.append(found["sizes"])
         dropped.update(found["dropped"])
         unknown.update(found["unknown"])
+        n_known += found["n_known"]
         assumed = assumed or found["assumed"]
     order = _order(name, pa.chunked_array(ids, pa.large_string()), paths, sizes)
-    if not len(order):
+    if not len(order) and not unknown:
         raise ValueError(refusal(name, "hold at least one user with an item", "none"))
     parts = np.split(_places(order, np.concatenate(sizes) >= min_items), _edges(sizes))
     places = tuple(part[part >= 0] for part in parts)
     many = f" ({len(paths):,} parts)" if len(paths) > 1 else ""
     assumed = [one + many if one == "read Parquet" else one for one in assumed]
-    return Scan(tuple(paths), tuple(sizes), places, unknown, dropped, assumed, len(order))
+    return Scan(tuple(paths), tuple(sizes), places, unknown, dropped, assumed, len(order), n_known)
 
 
 def _looked_at(known: Known, path: Path) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def _looked_at(known: Known, path: Path) -> dict[str, Any]:
         "sizes": sizes[held],
         "columns": users.columns,
         "assumed": users.assumed,
+        "n_known": int(counts[is_known].sum()),
         "dropped": users.dropped,
         "unknown": {
             str(item): int(count)
