@@ -180,6 +180,17 @@ def audit(
         str, typer.Option(help="Items that no real user holds: evidence, or drop.")
     ] = "evidence",
     seed: SeedOption = 123,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that share the audit of folders of Parquet partitions; the numbers are "
+            "the same."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler whose workers do so: tcp://HOST:8786."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -205,6 +216,8 @@ def audit(
         min_items=min_items,
         unknown_items=unknown_items,
         seed=seed,
+        jobs=jobs,
+        dask=dask,
         as_json=as_json,
         quiet=quiet,
     )

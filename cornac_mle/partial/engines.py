@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+import re
 import sys
 import tempfile
 import warnings
@@ -144,10 +145,13 @@ def dask_client(address: str) -> Iterator[Submits]:
     except ImportError as error:
         msg = "A Dask scheduler needs dask: pip install cornac-mle[dask]"
         raise ImportError(msg) from error
+    advice = "Start one: dask scheduler, and workers: dask worker ADDRESS --nthreads 1."
+    if not re.fullmatch(r"[a-z]+://\S+:\d+", address):
+        rule = "be the address of a Dask scheduler, such as tcp://10.0.0.1:8786"
+        raise ValueError(refusal("--dask", rule, repr(address), advice))
     try:
         client: Any = distributed.Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
-        advice = "Start one: dask scheduler, and workers: dask worker ADDRESS --nthreads 1."
         rule = "be the address of a Dask scheduler that answers"
         raise OSError(refusal("--dask", rule, repr(address), advice)) from error
     try:
