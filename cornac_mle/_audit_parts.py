@@ -1,5 +1,6 @@
 """What an audit in parts adds to a report."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -13,9 +14,11 @@ from cornac_mle.partial.engines import Submits
 from cornac_mle.partial.parts import partitions_of
 from cornac_mle.partial.scan import Known, Scan, scan
 from cornac_mle.partial.whole import MOST_FLOOR, Whole, lacks_p_value
-from cornac_mle.profiles import check_alike
+from cornac_mle.profiles import check_alike, sorted_ids
 from cornac_mle.report.measurement import Measurement, Score
 from cornac_mle.report.report import Report
+
+logger = logging.getLogger("cornac_mle")
 
 
 def looked_at(
@@ -35,7 +38,10 @@ def looked_at(
         If they are none, or nobody has enough items.
     """
     found = scan(engine, name, partitions_of(source, name), known, min_items, step)
+    if not found.n_known_preferences:
+        check_alike(name, next(iter(found.unknown)), "real", sorted_ids(known.items)[0])
     report.notes.append(f"{name}: {'; '.join(found.assumed)}")
+    logger.info("%s", report.notes[-1])
     for reason, count in found.dropped.items():
         report.dropped[f"{reason} ({name})"] = count
     if not found.n_compared:
@@ -53,8 +59,6 @@ def catalogue_of(
     """Items of real users, and behind them those that only synthetic users hold, or not."""
     unknown: set[str] = set()
     for name, found in scans.items():
-        if found.n_known_preferences == 0:
-            check_alike(name, next(iter(found.unknown)), "real", known[0])
         if found.unknown:
             ordered = sorted(found.unknown.items(), key=lambda pair: (-pair[1], pair[0]))
             counts = pd.Series(dict(ordered), dtype="int64")

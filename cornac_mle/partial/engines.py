@@ -21,6 +21,9 @@ Part = TypeVar("Part")
 AHEAD = 16
 """Parts that are handed out before the first is back: more would wait in memory."""
 
+PATIENCE_SECONDS = 10.0
+"""How long a scheduler may take to answer."""
+
 
 class Promise(Protocol):
     """What `submit` gives."""
@@ -150,7 +153,8 @@ def dask_client(address: str) -> Iterator[Submits]:
         rule = "be the address of a Dask scheduler, such as tcp://10.0.0.1:8786"
         raise ValueError(refusal("--dask", rule, repr(address), advice))
     try:
-        client: Any = distributed.Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        connect: Any = distributed.Client  # it has no types
+        client = connect(address, timeout=PATIENCE_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         rule = "be the address of a Dask scheduler that answers"
         raise OSError(refusal("--dask", rule, repr(address), advice)) from error

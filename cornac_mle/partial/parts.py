@@ -20,6 +20,9 @@ from cornac_mle.files.records import pyarrow_parquet
 from cornac_mle.files.refusals import naming_file, spelled_path
 from cornac_mle.sparse import coo_to_csr, first_unkept
 
+PANDAS_INDEX = "__index_level_"
+"""Name of a column that pandas adds to some tables and not to others."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -97,16 +100,18 @@ def read_part(path: Path, reading: Reading) -> PartUsers:
     parquet = pyarrow_parquet()
     import pyarrow as pa
 
+    columns: tuple[str, ...] = ()
     try:
         with parquet.ParquetFile(path) as file:
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
+            columns = tuple(name for name in schema.names if not name.startswith(PANDAS_INDEX))
             if not n_rows:
-                return _nobody(tuple(schema.names))
+                return _nobody(columns)
             if _is_own(schema, reading, pa) and (own := _own_part(file.read(), reading, pa)):
                 return own
     except (pa.ArrowException, OSError):
         pass  # the careful reader says what is wrong with it
-    return _any_part(path, reading, tuple(schema.names) if "schema" in locals() else ())
+    return _any_part(path, reading, columns)
 
 
 def _nobody(columns: tuple[str, ...]) -> PartUsers:
