@@ -249,6 +249,10 @@ class SplitMetric(RealismMetric):
         """Value of each synthetic user, (n_synthetic,), where the metric has one."""
         return None
 
+    def _details(self, evaluator: Evaluator) -> dict[str, float] | None:
+        """Further numbers of real users, where the metric has some."""
+        return None
+
     @final
     def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         size = self.checked_size(evaluator, len(synthetic))
@@ -345,6 +349,7 @@ class SplitMetric(RealismMetric):
             on_splits=values,
             ceiling=ceiling,
             floor=floor,
+            details=self._details(evaluator),
         )
         if self._floor_is_worse(ceiling, floor):
             return with_normalised(measurement, standard_error=error)

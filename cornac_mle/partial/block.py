@@ -16,6 +16,7 @@ from cornac_mle.metrics.copied_users import nearest_weights
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.metrics.identical_users import RealSets, identical_counts, real_sets
 from cornac_mle.metrics.membership_attacks import nearest
+from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
 from cornac_mle.partial.parts import PartUsers, Reading, read_part
 from cornac_mle.partial.sums import Copying, Kept, Partial, rank_counts
@@ -85,7 +86,7 @@ class Plan:
     ) -> "Plan":
         """Plan what metrics ask of every synthetic user."""
         asked = {(PRIMARY, "implausible")}
-        asked |= {(one.judge, one.tail) for one in metrics if is_counted(one)}
+        asked |= {histogram_of(one) for one in metrics if is_counted(one)}
         families = sorted({family for family, _ in asked})
         train = evaluator.train
         real = None if train is None else train.concat(evaluator.held_out).matrix
@@ -130,9 +131,18 @@ class Block:
 
 def is_counted(metric: RealismMetric) -> bool:
     """Whether a histogram of ranks holds all that a metric asks of every user."""
-    return (
-        isinstance(metric, UnrealisticUsers) and metric.judge in FAMILIES and not metric.conditional
-    )
+    if isinstance(metric, UnrealisticUsers):
+        plain = not metric.conditional and metric.judge_users == "reference"
+        return plain and metric.judge in FAMILIES
+    return isinstance(metric, UnrealisticShare) and metric.judge in FAMILIES
+
+
+def histogram_of(metric: RealismMetric) -> tuple[str, str]:
+    """Judge and tail of the histogram that holds what a metric asks."""
+    if isinstance(metric, UnrealisticUsers):
+        return metric.judge, metric.tail
+    assert isinstance(metric, UnrealisticShare)  # `is_counted` has seen to it
+    return metric.judge, "implausible"
 
 
 def map_block(plan: Plan, block: Block) -> Partial:

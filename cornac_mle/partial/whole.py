@@ -31,12 +31,14 @@ from cornac_mle.metrics.membership_attacks import (
 from cornac_mle.metrics.membership_inference import MembershipInference, attack_by_scores
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
 from cornac_mle.metrics.splits import Split, Splits
+from cornac_mle.metrics.unrealistic_share import ERROR, UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers, flagged_p_value
 from cornac_mle.partial.block import (
     FALSE_DISCOVERY_RATE,
     Block,
     Plan,
     compared_users,
+    histogram_of,
     is_counted,
     map_block,
 )
@@ -46,6 +48,7 @@ from cornac_mle.partial.sums import Kept, Partial, merge, p_values_of_ranks, siz
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement
 from cornac_mle.sparse import FloatArray, IndexArray
+from cornac_mle.stats.contamination import contamination_bound
 from cornac_mle.stats.kolmogorov_smirnov import ks_permutation_p_value
 
 MOST_FLOOR = 100_000
@@ -119,6 +122,8 @@ class Whole:
                 n_synthetic=self.n_users,
                 p_value=self._p_value(metric, seed),
             )
+        if isinstance(metric, UnrealisticShare) and is_counted(metric):
+            return metric.measured(self.evaluator, self.n_users, lambda: self._bound(metric))
         if isinstance(metric, CopiedUsers):
             return self._copied(metric)
         if isinstance(metric, MembershipInference):
@@ -133,7 +138,7 @@ class Whole:
 
     def _p_value(self, metric: SplitMetric, seed: int) -> float | None:
         if is_counted(metric) and isinstance(metric, UnrealisticUsers):
-            counts = self.partial.ranks[metric.judge, metric.tail]
+            counts = self.partial.ranks[histogram_of(metric)]
             flagged = int(counts[p_values_of_ranks(counts)[0] <= metric.alpha].sum())
             sizes = [(self.n_users, len(self.evaluator.held_out))]
             return flagged_p_value(flagged, sizes, metric.alpha)
@@ -142,6 +147,12 @@ class Whole:
             random = np.random.default_rng(np.random.SeedSequence(seed))
             return ks_permutation_p_value(self.scores, real, metric.n_permutations, random)
         return None
+
+    def _bound(self, metric: UnrealisticShare) -> float:
+        """Find the bound from ranks: users of one rank lie between the same two real ones."""
+        counts = self.partial.ranks[histogram_of(metric)]
+        ranks = np.arange(len(counts))
+        return contamination_bound(np.repeat(ranks + 0.5, counts), ranks[1:], error=ERROR)
 
     def _copied(self, metric: CopiedUsers) -> Measurement:
         copying = self.partial.copying

@@ -16,6 +16,7 @@ from cornac_mle.metrics import (
     NeighbourPrecision,
     PlausibilityKS,
     PopularityJS,
+    UnrealisticShare,
     UnrealisticUsers,
 )
 from cornac_mle.metrics.example import example_users
@@ -146,7 +147,7 @@ def test_fewer_synthetic_than_real_users(tmp_path):
 
 
 def test_metrics_that_are_not_sums_are_named_not_guessed(made):
-    metrics = [UnrealisticUsers(conditional=True), MMD(), NeighbourPrecision()]
+    metrics = [UnrealisticUsers(conditional=True), MMD(), NeighbourPrecision(), UnrealisticShare()]
     of_table = audit(REAL, {"made": made}, metrics=metrics)
     in_parts = audit(REAL, {"made": made}, metrics=[*metrics, MissingShare()], engine=Here())
     one, other = (report.scores.set_index("metric") for report in (in_parts, of_table))
