@@ -14,7 +14,7 @@ import numpy as np
 
 from cornac_mle.checks import refusal
 from cornac_mle.files.refusals import spelled_path
-from cornac_mle.partial.engines import Submits, in_order
+from cornac_mle.partial.engines import Submits
 from cornac_mle.partial.parts import Reading, read_part
 from cornac_mle.sparse import IndexArray, IntArray
 
@@ -101,7 +101,7 @@ def scan(
         unknown.update(found["unknown"])
         n_known += found["n_known"]
         assumed = assumed or found["assumed"]
-    order = _order(name, pa.chunked_array(ids, pa.large_string()), paths, sizes)
+    order = user_order(name, pa.chunked_array(ids, pa.large_string()), paths, sizes)
     if not len(order) and not unknown:
         raise ValueError(refusal(name, "hold at least one user with an item", "none"))
     parts = np.split(_places(order, np.concatenate(sizes) >= min_items), _edges(sizes))
@@ -136,7 +136,7 @@ def _looked_at(known: Known, path: Path) -> dict[str, Any]:
     }
 
 
-def _order(name: str, ids: Any, paths: list[Path], sizes: list[IntArray]) -> IndexArray:
+def user_order(name: str, ids: Any, paths: list[Path], sizes: list[IntArray]) -> IndexArray:
     """Row numbers of all users in the order of their ids."""
     import pyarrow.compute as compute
 
