@@ -14,7 +14,7 @@ import numpy as np
 
 from cornac_mle.checks import refusal
 from cornac_mle.files.refusals import spelled_path
-from cornac_mle.partial.engines import Submits
+from cornac_mle.partial.engines import Submits, in_order
 from cornac_mle.partial.parts import Reading, read_part
 from cornac_mle.sparse import IndexArray, IntArray
 
