@@ -56,7 +56,8 @@ def held_probabilities(
     `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
     """
     rates = log_rates(layers, decoder, points)
-    times = torch.from_numpy(log_times(rates.detach().cpu().numpy(), sizes)).to(rates.device)
+    numbers = rates.detach().cpu().numpy()
+    times = torch.from_numpy(log_times(numbers, sizes, dtype=np.float32)).to(rates.device)
     probabilities: Tensor = _Arrived.apply(rates, times[:, None])  # type: ignore[no-untyped-call]
     return probabilities
 
