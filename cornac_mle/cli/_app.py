@@ -130,13 +130,20 @@ def compare(
 @app.command()
 def sample(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="File to write: .csv, .tsv, .parquet or .npz.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write: .csv, .tsv, .parquet or .npz; without a suffix a folder of "
+            "Parquet partitions, which goes on where it was cut short."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="One model; `compare --help` lists them all.")] = "vae",
     n: Annotated[int, typer.Option("--n", help="Users to draw.")] = 1000,
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,
     rating_threshold: ThresholdOption = None,
     seed: SeedOption = 123,
+    jobs: Annotated[int, typer.Option(help="Threads that draw; the users are the same.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a file without a word.")] = False,
 ) -> None:
     """Fit one model on all users of a data set and write users that it makes up."""
@@ -150,6 +157,7 @@ def sample(
         data,
         rating_threshold,
         seed,
+        jobs=jobs,
         force=force,
         given=given_options(context),
     )
@@ -182,6 +190,17 @@ def audit(
         str, typer.Option(help="Items that no real user holds: evidence, or drop.")
     ] = "evidence",
     seed: SeedOption = 123,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that share the audit of folders of Parquet partitions; the numbers are "
+            "the same."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler whose workers do so: tcp://HOST:8786."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -207,6 +226,8 @@ def audit(
         min_items=min_items,
         unknown_items=unknown_items,
         seed=seed,
+        jobs=jobs,
+        dask=dask,
         as_json=as_json,
         quiet=quiet,
     )
