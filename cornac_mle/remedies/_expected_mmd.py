@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from cornac_mle.models.vae.torch_sparse import sparse_product
+from cornac_mle.models.vae.torch_sparse import dense_product, sparse_product
 from cornac_mle.sparse import Float32Array, pattern
 
 BANDWIDTHS = (0.125, 0.25, 0.5, 1.0)
@@ -54,17 +54,17 @@ class Kernel(NamedTuple):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Give `values`, and their gradients by the cosines and by the variances."""
         value, by_cosine, by_variance = (torch.zeros_like(cosines) for _ in range(3))
+        apart = cosines - 1
         for width in self.bandwidths:
-            exponent = (cosines - 1).div_(width)
-            if variances is not None:
-                # Beyond this the expansion says nothing: tiny profiles would blow it up.
-                spread = variances / (2 * width**2)
-                is_counted = spread <= MOST_SPREAD
-                exponent += spread.clamp_(max=MOST_SPREAD)
-                kernel = exponent.exp_()
-                by_variance.addcmul_(kernel, is_counted, value=1 / (2 * width**2))
+            by_spread = 1 / (2 * width**2)
+            if variances is None:
+                kernel = torch.exp(apart / width)
             else:
-                kernel = exponent.exp_()
+                # Beyond this the expansion says nothing: tiny profiles would blow it up.
+                exponent = (variances * by_spread).clamp_(max=MOST_SPREAD)
+                is_counted = exponent < MOST_SPREAD
+                kernel = exponent.add_(apart, alpha=1 / width).exp_()
+                by_variance.add_(kernel * is_counted, alpha=by_spread)
             value += kernel
             by_cosine.add_(kernel, alpha=1 / width)
         count = len(self.bandwidths)
@@ -126,18 +126,20 @@ def _value_and_gradient(held: Tensor, kernel: Kernel, real: sp.csr_array) -> tup
     is_long = squares > TINY
     squares.clamp_(min=TINY)
     units = held / squares.sqrt()
-    means = units * weights
+    means, roots = units * weights, units * weights.sqrt()
     spreads = (held * weights).div_(squares)
     certain = spreads * held
 
     n_users = len(held)
     kernels, by_cosine, by_variance = kernel.with_gradients(
-        units @ means.T, torch.addmm(spreads @ spreads.T, certain, certain.T, alpha=-1)
+        dense_product(roots, roots.T),
+        dense_product(spreads, spreads.T).sub_(dense_product(certain, certain.T)),
     )
     for gradient in (by_cosine, by_variance):
         gradient.fill_diagonal_(0.0).mul_(2 / (n_users * (n_users - 1)))  # of both users of a pair
-    by_units, by_spreads = by_cosine @ means, by_variance @ spreads
-    by_certain = (by_variance @ certain).neg_()
+    by_units = dense_product(by_cosine, means)
+    by_spreads = dense_product(by_variance, spreads)
+    by_certain = dense_product(by_variance, certain).neg_()
 
     sets = unit_sets(real, kernel.weights)
     # With a real user of squared length s: the gradient of the mean is 1 / sqrt(s), that of the

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cornac_mle.models.vae.decoder import Decoder, log_times
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last
+from cornac_mle.models.vae.torch_sparse import dense_product
 from cornac_mle.sparse import FloatArray, IntArray
 
 LOG_RATE_NEVER = -80.0
@@ -19,32 +20,36 @@ def log_rates(layers: TorchLayers, decoder: Decoder, points: FloatArray) -> Tens
     """Log-rates (n_users, n_items) at which items arrive, differentiable by the layers."""
     device = layers[0][0].device
     hidden = into_last(layers, torch.from_numpy(points.astype(np.float32)).to(device))
-    weights, biases = layers[-1]
-    eta = torch.addmm(biases, hidden, weights)
-    rates: Tensor = _LogRates.apply(eta, decoder)  # type: ignore[no-untyped-call]
+    rates: Tensor = _LogRates.apply(hidden, *layers[-1], decoder)  # type: ignore[no-untyped-call]
     return rates
 
 
 class _LogRates(torch.autograd.Function):
-    """Log-rates of natural parameters: values and gradients are those of the likelihood."""
+    """The last layer and the log-rates of its outputs, as the likelihood has them."""
 
     @staticmethod
-    def forward(context: Any, eta: Tensor, decoder: Decoder) -> Tensor:
-        numbers = eta.detach().cpu().numpy()
+    def forward(
+        context: Any, hidden: Tensor, weights: Tensor, biases: Tensor, decoder: Decoder
+    ) -> Tensor:
+        eta = dense_product(hidden, weights).add_(biases)
+        numbers = eta.cpu().numpy()
+        context.save_for_backward(hidden, weights)
         context.numbers, context.decoder = numbers, decoder
         rates = torch.from_numpy(decoder.likelihood.log_rates(numbers, decoder.least))
         if decoder.never.any():
             rates = rates.masked_fill(torch.from_numpy(decoder.never), LOG_RATE_NEVER)
-        return rates.to(eta.device, copy=True)
+        return rates.to(eta.device)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        [gradient] = gradients
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        hidden, weights = context.saved_tensors
         decoder = context.decoder
         slopes = decoder.likelihood.log_rate_gradients(context.numbers, decoder.least)
         if decoder.never.any():
             slopes[:, decoder.never] = 0.0
-        return torch.from_numpy(slopes).to(gradient.device).mul_(gradient), None
+        by_eta = torch.from_numpy(slopes).to(weights.device).mul_(gradients[0])
+        by_hidden = dense_product(by_eta, weights.T)
+        return by_hidden, dense_product(hidden.T, by_eta), by_eta.sum(dim=0), None
 
 
 def held_probabilities(
