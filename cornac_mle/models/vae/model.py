@@ -40,6 +40,8 @@ from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
 from cornac_mle.sparse import FloatArray, pattern
 
 PRIORS = ("normal", "vamp")
+DECODED_SCORES = 2**22
+"""Scores that are decoded together, at most; part of the definition of `sample`, like a chunk."""
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
 
 
@@ -299,8 +301,12 @@ class VAE(GenerativeRecommender):
             sizes = self.sizes_[users]
         else:
             points, sizes = self.densities_[self.latent].draw(n_users, rng)
-        log_rates = self._decoder().log_rates(points)
-        return draw_values(plackett_luce(log_rates, sizes, rng), self.by_item_, rng)
+        decoder, step = self._decoder(), max(1, DECODED_SCORES // self.by_item_.shape[1])
+        drawn = [
+            plackett_luce(decoder.log_rates(points[tile]), sizes[tile], rng)
+            for tile in (slice(start, start + step) for start in range(0, n_users, step))
+        ]
+        return draw_values(sp.csr_array(sp.vstack(drawn, format="csr")), self.by_item_, rng)
 
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         means, _ = posterior(self.encoder_, unit_rows(matrix))
