@@ -171,7 +171,7 @@ def _head(rows: sp.csr_array, columns: sp.csr_array) -> IndexArray:
 
 
 def _items_of(matrix: sp.csr_array, items: IndexArray) -> sp.csr_array:
-    """Sets of these items alone, numbered in their order; ones of float32."""
+    """Give the sets of these items alone, numbered in their order, by ones of float32."""
     number = np.full(matrix.shape[1], -1, dtype=matrix.indices.dtype)
     number[items] = np.arange(len(items))
     column = number[matrix.indices]
