@@ -46,6 +46,10 @@ def load(name: str, data: Path) -> sp.csr_array:
         case "citeulike":
             pairs = pd.read_csv(data / "citeulike_a" / "interactions.csv.gz")
             pairs = _some_users(pairs, 1200)
+        case "filmtrust":
+            file = data / "cornac_cache" / "filmtrust" / "ratings.txt"
+            pairs = pd.read_csv(file, sep=" ", header=None)
+            pairs = pairs[pairs[2] >= 3]
         case "gowalla":
             pairs = _some_users(
                 pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000

@@ -26,6 +26,7 @@ from cornac_mle.metrics.neighbours import (
     NeighbourPrecision,
     NeighbourRecall,
 )
+from cornac_mle.metrics.pair_counts import PairCounts
 from cornac_mle.metrics.pairs import PairError
 from cornac_mle.metrics.plausibility_ks import PlausibilityKS
 from cornac_mle.metrics.point_fidelity import (
@@ -65,6 +66,7 @@ __all__ = [
     "NeighbourPrecision",
     "NeighbourRecall",
     "NotMeasurableError",
+    "PairCounts",
     "PairError",
     "PlausibilityKS",
     "PopularityJS",

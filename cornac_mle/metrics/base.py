@@ -131,6 +131,10 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
         """Say how far to trust the metric on these real users; None if nothing is amiss."""
         return None
 
+    def doubt(self, found: Measurement) -> str | None:
+        """Say how far to trust the value of these synthetic users; None if nothing is amiss."""
+        return None
+
     def compute(self, **arguments: Any) -> float:
         """Refuse: Cornac hands over one user's ranking here, and realism is about whole users."""
         msg = (
@@ -249,6 +253,10 @@ class SplitMetric(RealismMetric):
         """Value of each synthetic user, (n_synthetic,), where the metric has one."""
         return None
 
+    def _details(self, evaluator: Evaluator, synthetic: Profiles) -> dict[str, float] | None:
+        """Further numbers, where the metric has some."""
+        return None
+
     @final
     def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
         size = evaluator.half_size(len(synthetic))
@@ -278,6 +286,7 @@ class SplitMetric(RealismMetric):
             on_splits=values,
             ceiling=ceiling,
             floor=floor,
+            details=self._details(evaluator, synthetic),
         )
         if self._floor_is_worse(ceiling, floor):
             return with_normalised(measurement, standard_error=error)

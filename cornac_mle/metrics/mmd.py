@@ -1,6 +1,6 @@
 """Maximum mean discrepancy: do synthetic and real users differ as whole item sets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from cornac_mle.report.measurement import MetricNote
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.permutations import batches, check_permutations
 
+Kernel = Callable[[Profiles, Profiles], Iterator[tuple[slice, FloatArray]]]
+"""Yields the rows of a kernel matrix in blocks; a user's kernel with that very user is 1."""
 ROUNDING = 1e-12
 """Relabellings whose sums differ by rounding only are ties: they count as at least as extreme."""
 
@@ -114,7 +116,7 @@ def indicators(groups: Sequence[npt.NDArray[np.intp]], n_users: int) -> FloatArr
     return columns
 
 
-def kernel_blocks(first: Profiles, second: Profiles) -> Iterator[tuple[slice, FloatArray]]:
+def jaccard_blocks(first: Profiles, second: Profiles) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the rows of the kernel matrix in blocks: (slice of rows, (block, n_second) float64).
 
     The kernel is Jaccard similarity, and 1 between two empty sets.
@@ -127,7 +129,11 @@ def kernel_blocks(first: Profiles, second: Profiles) -> Iterator[tuple[slice, Fl
 
 
 def kernel_sums(
-    first: Profiles, second: Profiles, weights: FloatArray, other_weights: FloatArray
+    first: Profiles,
+    second: Profiles,
+    weights: FloatArray,
+    other_weights: FloatArray,
+    kernel: Kernel = jaccard_blocks,
 ) -> FloatArray:
     """Sum of w_i v_j k(i, j) over all pairs, for each column of weights w and v at once.
 
@@ -137,29 +143,36 @@ def kernel_sums(
         Two groups of users, on the same items.
     weights, other_weights : ndarray, shape (n_first, n_columns) and (n_second, n_columns)
         Weights of the users of each group, w and v.
+    kernel : callable
+        Gives the kernel matrix of two groups in blocks.
 
     Returns
     -------
     ndarray, shape (n_columns,)
     """
     sums = np.zeros(weights.shape[1])
-    for rows, kernel in kernel_blocks(first, second):
-        sums += np.einsum("is,is->s", weights[rows], kernel @ other_weights)
+    for rows, block in kernel(first, second):
+        sums += np.einsum("is,is->s", weights[rows], block @ other_weights)
     return sums
 
 
-def mean_among(users: Profiles, members: FloatArray) -> FloatArray:
+def mean_among(users: Profiles, members: FloatArray, kernel: Kernel = jaccard_blocks) -> FloatArray:
     """Mean kernel over ordered pairs of two different members of each group, (n_groups,).
 
     `members` is what `indicators` gives, (n_users, n_groups), at least two members a group.
     """
     count = members.sum(axis=0)
     # A user is like itself: k = 1.
-    return np.asarray((kernel_sums(users, users, members, members) - count) / (count * (count - 1)))
+    among = kernel_sums(users, users, members, members, kernel) - count
+    return np.asarray(among / (count * (count - 1)))
 
 
 def mmd_permutation_p_value(
-    first: Profiles, second: Profiles, n_permutations: int, rng: np.random.Generator
+    first: Profiles,
+    second: Profiles,
+    n_permutations: int,
+    rng: np.random.Generator,
+    kernel: Kernel = jaccard_blocks,
 ) -> float:
     """Share of relabellings of users at least as far apart, (1 + count) / (1 + permutations).
 
@@ -174,14 +187,16 @@ def mmd_permutation_p_value(
     for count in batches(n_permutations, len(users)):
         relabelled = [rng.permutation(len(users))[:n_first] for _ in range(count)]
         if observed is None:
-            observed, *statistics = relabelled_mmd(users, [np.arange(n_first), *relabelled])
+            observed, *statistics = relabelled_mmd(users, [np.arange(n_first), *relabelled], kernel)
         else:
-            statistics = list(relabelled_mmd(users, relabelled))
+            statistics = list(relabelled_mmd(users, relabelled, kernel))
         extreme += int(np.sum(np.asarray(statistics) >= observed - ROUNDING))
     return float((1 + extreme) / (1 + n_permutations))
 
 
-def relabelled_mmd(users: Profiles, first: Sequence[npt.NDArray[np.intp]]) -> FloatArray:
+def relabelled_mmd(
+    users: Profiles, first: Sequence[npt.NDArray[np.intp]], kernel: Kernel = jaccard_blocks
+) -> FloatArray:
     """MMD of some users to the others, for each choice of the same number of users, (n_choices,).
 
     Parameters
@@ -190,14 +205,16 @@ def relabelled_mmd(users: Profiles, first: Sequence[npt.NDArray[np.intp]]) -> Fl
         Both groups.
     first : sequence of ndarray of int
         Rows of the first group, for each choice.
+    kernel : callable
+        Gives the kernel matrix of two groups in blocks.
     """
     n_first, n_second = len(first[0]), len(users) - len(first[0])
     chosen = indicators(first, len(users))
     among, touching, total = np.zeros(chosen.shape[1]), np.zeros(chosen.shape[1]), 0.0
-    for rows, kernel in kernel_blocks(users, users):
-        among += np.einsum("is,is->s", chosen[rows], kernel @ chosen)
-        touching += kernel.sum(axis=1) @ chosen[rows]
-        total += float(kernel.sum())
+    for rows, block in kernel(users, users):
+        among += np.einsum("is,is->s", chosen[rows], block @ chosen)
+        touching += block.sum(axis=1) @ chosen[rows]
+        total += float(block.sum())
     mixed = touching - among
     rest = total - 2 * touching + among
     return np.asarray(

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from cornac_mle.checks import check_choice, check_share, refusal
+from cornac_mle.metrics._cross_judged import cross_on_splits, cross_p_values, fold_p_values
 from cornac_mle.metrics.adaptive_judge import (
     ADAPTIVE,
     JudgedPart,
@@ -18,9 +19,14 @@ from cornac_mle.metrics.splits import Splits
 from cornac_mle.plausibility.combined import COMBINED
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
+from cornac_mle.report.measurement import WORST_JUDGE, Measurement, MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
+from cornac_mle.stats.auc import auc_with_error
 from cornac_mle.stats.conformal import conditional_p_values
+
+CROSS = "cross"
+LITTLE_KNOWN = 0.5
+"""Share of popularity users below which most unrealistic users pass one by one."""
 
 
 class UnrealisticUsers(SplitMetric):
@@ -62,9 +68,17 @@ class UnrealisticUsers(SplitMetric):
         what is wrong with this model, as a share `alpha` of real users is. A user repeated often is
         a fault that it sees. It is blind to memory: training users get `alpha` or less. It has no
         power where the model's faults are not among the features, or the users too few to learn
-        them from; then it gets about `alpha`, and `p_value` is large. "worst" takes, in each
-        half-split, the fixed family that flags the largest share, of the model, the ceiling and the
-        floor alike: their values are then a little above those of a single judge.
+        them from; then it gets about `alpha`, `p_value` is large, and `doubt` says so: `details`
+        has the AUC by which each half is told from held-out users, "auc", and its standard
+        error. "worst" takes, in each half-split, the fixed family that flags the largest share, of
+        the model, the ceiling and the floor alike: their values are then a little above those of a
+        single judge.
+    judge_users : {"reference", "cross"}
+        Real users who teach the judge. "cross": reference and held-out users both teach and
+        calibrate, by folds (`CrossJudge`), for where real users are few: at 550 or fewer more is
+        found. Its level is proved for about twice `alpha` only, and measured at about `alpha`;
+        `p_value` is valid: twice the mean over folds of those of each fold alone. Only for a judge
+        of one family; fits 15 judges in place of one.
     conditional : bool
         Whether a user is ranked among held-out users of like size and popularity only: the level
         then holds for small and large, ordinary and out-of-the-way profiles, at the price of some
@@ -107,6 +121,7 @@ class UnrealisticUsers(SplitMetric):
         alpha: float = 0.05,
         *,
         judge: str = PRIMARY,
+        judge_users: str = "reference",
         conditional: bool = False,
         tail: str = "implausible",
     ) -> None:
@@ -119,6 +134,17 @@ class UnrealisticUsers(SplitMetric):
         if judge == ADAPTIVE and tail != "implausible":
             advice = "Users too typical of what? Choose another judge."
             raise ValueError(refusal("tail", "be 'implausible'", repr(tail), advice, context=judge))
+        self.judge_users = check_choice("judge_users", judge_users, ("reference", CROSS))
+        if judge_users == CROSS:
+            for name, value, plain in (
+                ("judge", judge, judge in FAMILIES),
+                ("conditional", conditional, not conditional),
+                ("tail", tail, tail == "implausible"),
+            ):
+                if not plain:
+                    rule = "be that of one family, unconditional, of the implausible tail"
+                    context = "judge_users='cross'"
+                    raise ValueError(refusal(name, rule, repr(value), context=context))
         self.minimum_users = int(np.ceil(1 / self.alpha - 1 - 1e-9))
         typical = self.tail == "typical"
         side = "more" if typical else "less"
@@ -131,7 +157,8 @@ class UnrealisticUsers(SplitMetric):
             conditional=conditional,
             second_opinion=judge not in (PRIMARY, WORST_JUDGE) and not conditional and not typical,
         )
-        options = [judge] * (judge != PRIMARY) + ["conditional"] * conditional
+        options = [judge] * (judge != PRIMARY) + [CROSS] * (judge_users == CROSS)
+        options += ["conditional"] * conditional
         options += ["typical"] * typical
         suffix = f" ({', '.join(options)})" if options else ""
         super().__init__(name=f"UnrealisticUsers@{self.alpha:g}{suffix}", higher_better=False)
@@ -146,7 +173,42 @@ class UnrealisticUsers(SplitMetric):
             evaluator.cells_of(evaluator.reference, size, self.alpha)
         ):
             return f"no conditioning: {size} held-out users are too few for more than one cell"
-        return None if self.tail == "typical" else super().caution(evaluator)
+        if self.tail == "typical":
+            return None
+        return super().caution(evaluator) or self._little_known(evaluator)
+
+    def _little_known(self, evaluator: Evaluator) -> str | None:
+        """Say where profiles are so short that one user tells little, and what to ask instead."""
+        size = evaluator.half_size(len(evaluator.held_out))
+        floor = float(np.mean(self.ceiling_and_floor(evaluator, size)[1]))
+        if floor >= LITTLE_KNOWN:
+            return None
+        items = float(np.median(evaluator.held_out.sizes))
+        return (
+            f"one user tells little: of users of independent popularity {floor:.0%} are flagged, "
+            f"real users have a median of {items:g} items. UnrealisticShare and PairCounts ask "
+            "about all users together"
+        )
+
+    def doubt(self, found: Measurement) -> str | None:
+        """Say "no power" where the adaptive judge did not learn to tell the model's users."""
+        auc, error = ((found.details or {}).get(name) for name in ("auc", "auc_error"))
+        if auc is None or error is None or auc - 2 * error > 0.5:
+            return None
+        return (
+            f"no power: what it learnt of one half of the users tells the other half from real "
+            f"users with an AUC of {auc:.2f} ± {2 * error:.2f}"
+        )
+
+    def _details(self, evaluator: Evaluator, synthetic: Profiles) -> dict[str, float] | None:
+        if self.judge != ADAPTIVE:
+            return None
+        found = [
+            auc_with_error(part.real_scores, part.scores)
+            for part in adaptive_halves(evaluator, synthetic)
+        ]
+        auc, error = np.mean(found, axis=0)  # the halves share their real users
+        return {"auc": float(auc), "auc_error": float(error)}
 
     def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         families = tuple(FAMILIES) if self.judge == WORST_JUDGE else (self.judge,)
@@ -156,6 +218,9 @@ class UnrealisticUsers(SplitMetric):
     def _flagged_shares(
         self, evaluator: Evaluator, users: Profiles, splits: Splits, family: str
     ) -> FloatArray:
+        if self.judge_users == CROSS:
+            on_splits = cross_on_splits(evaluator, users, splits, family)
+            return np.asarray([np.mean(p_values <= self.alpha) for p_values in on_splits])
         cells, real_cells = self._cells(evaluator, users, len(splits[0].real))
         if family == ADAPTIVE:
             found = [
@@ -200,6 +265,8 @@ class UnrealisticUsers(SplitMetric):
     def _per_user(self, evaluator: Evaluator, synthetic: Profiles) -> FloatArray | None:
         if self.judge == WORST_JUDGE:
             return None
+        if self.judge_users == CROSS:
+            return cross_p_values(evaluator, synthetic, self.judge)
         cells, real_cells = self._cells(evaluator, synthetic, len(evaluator.held_out))
         if self.judge == ADAPTIVE:
             p_values = np.empty(len(synthetic))
@@ -213,6 +280,8 @@ class UnrealisticUsers(SplitMetric):
     def _p_value(
         self, evaluator: Evaluator, synthetic: Profiles, rng: np.random.Generator
     ) -> float | None:
+        if self.judge_users == CROSS:
+            return self._cross_p_value(evaluator, synthetic)
         p_values = self._per_user(evaluator, synthetic)
         if p_values is None:
             return None
@@ -229,6 +298,13 @@ class UnrealisticUsers(SplitMetric):
             flagged = int(np.sum(p_values[rows] <= self.alpha))
             found.append(flagged_p_value(flagged, counts, self.alpha))
         return min(1.0, len(found) * min(found))  # Bonferroni
+
+    def _cross_p_value(self, evaluator: Evaluator, synthetic: Profiles) -> float:
+        found = []
+        for p_values, n_real in fold_p_values(evaluator, synthetic, self.judge):
+            flagged = int(np.sum(p_values <= self.alpha))
+            found.append(flagged_p_value(flagged, [(len(synthetic), n_real)], self.alpha))
+        return min(1.0, 2 * float(np.mean(found)))  # twice the mean of p-values is one
 
 
 def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: float) -> float:

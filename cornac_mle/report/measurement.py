@@ -57,7 +57,7 @@ class Measurement:
         that two models can be compared pair by pair.
     details : mapping of str to float, or None
         Further numbers of the same measurement by name, where the metric has some: the error rates
-        and the bound of `MembershipInference`.
+        and the bound of `MembershipInference`, the smallest share that `PairCounts` finds.
 
     Examples
     --------
