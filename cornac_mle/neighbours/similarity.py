@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from cornac_mle.sparse import Float32Array, FloatArray, IndexArray, IntArray, user_of
 
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 8 * 2**20
 """Size of one dense block, which should fit a processor's cache; results do not depend on it."""
 HEAD_PAIRS = 0.005
 """Share of pairs of users who both hold an item from which on it counts as one of the head."""

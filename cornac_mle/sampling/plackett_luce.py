@@ -177,10 +177,10 @@ def plackett_luce(
     """Draw distinct items one after the other, each in proportion to its weight.
 
     Exact in two ways, of which the faster one is taken. Draws *with* replacement, of which repeats
-    are left out, have this distribution; they cost the square of a logarithm a draw and little more
-    than an exponential an item. Where many items are wanted of few, or a few hold nearly all
-    weight, the draws that are left are an exponential race: the items that arrive first, at times
-    E / weight, have this distribution, too (Yellott).
+    are left out, have this distribution; they cost an exponential an item and a binary search a
+    draw. Where many items are wanted of few, or a few items hold nearly all weight, the draws that
+    are left are an exponential race: the items that arrive first, at times E / weight, have this
+    distribution, too (Yellott).
 
     An item of weight 0 (log-weight -inf) is never drawn, so a user gets fewer items where the size
     asks for more than have weight.
