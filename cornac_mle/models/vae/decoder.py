@@ -39,7 +39,7 @@ class Decoder:
         """Log-rates (n_users, n_items) at points (n_users, k); -inf where never drawn."""
         eta = forward(self.layers, points.astype(np.float32))
         rates = self.likelihood.log_rates(eta, self.least)
-        rates[:, self.never] = -np.inf
+        rates[:, np.flatnonzero(self.never)] = -np.inf
         return rates
 
     def expansion(self, points: FloatArray, matrix: sp.csr_array) -> tuple[FloatArray, FloatArray]:
