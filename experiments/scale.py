@@ -220,7 +220,7 @@ def finish_row(n_users: int, n_items: int) -> dict[str, float]:
     taken = np.unique(np.concatenate([split.other for split in splits]))
     teachers = np.union1d(taken, np.arange(MOST_JUDGING))
     rows = teachers % PARTITION_USERS
-    names = users.user_ids.to_numpy()[rows].astype(object)
+    names = np.array([f"s{place}" for place in teachers], dtype=object)
     kept = Kept(teachers, known.scores[0][rows], names, users.matrix[rows])
     partial = replace(
         known,
