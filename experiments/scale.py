@@ -8,9 +8,14 @@ cluster of two workers of one thread each, with all default metrics, training us
 Memory is the sum of the resident sets of all processes, scheduler and workers included, at its
 peak; processor time is that of all of them together.
 
-Command: python experiments/scale.py [--users 1000 100000 1000000] [--items 2000] [--append]
+Two parts of it are timed alone: what a worker does with one block of users, by the number of items,
+and the last step, in which one process makes measurements of what is known of all blocks.
+
+Command: python experiments/scale.py --users 1000 10000 100000 1000000
+    python experiments/scale.py --items 1000 2000 10000 100000
+    python experiments/scale.py --finish 10000000
     python experiments/scale.py --draw
-Minutes: 10 on two cores up to a million users; 10 million more than an hour.
+Minutes: 10, 3 and 4 on two cores with nothing else to do.
 """
 
 import argparse
@@ -42,11 +47,18 @@ from cornac_mle.partial.scan import user_order
 from cornac_mle.partial.sums import Kept
 from cornac_mle.partial.whole import Whole
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.style import look, new_figure, save, styled
+from cornac_mle.report.style import POPULARITY, look, new_figure, save, styled
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.csv"
 PICTURE = HERE / "pictures" / "scale.png"
+COMMON_ITEMS, BLOCK_USERS = 2_000, 4_096
+STAGES = {
+    "sample": "sample",
+    "audit": "audit, two workers",
+    "block": "a worker, one block",
+    "finish": "the last step",
+}
 N_TASTES, GROUP_USERS, WORKERS = 8, 1_000, 2
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 COMMAND_LINE = "from cornac_mle.cli import main; main()"
@@ -122,14 +134,11 @@ def measured(*command: str) -> dict[str, float]:
     watch.join()
     if run.returncode:
         raise SystemExit(run.stderr)
-    children = psutil.Process().children()
-    own = {process.pid for process in children}
     spent = sum(watch.cpu.values()) - sum(watch.before.values())
     return {
         "seconds": round(time.monotonic() - started, 1),
         "cpu_seconds": round(spent, 1),
         "peak_mib": round(watch.peak / 2**20),
-        "n_processes": len(own) + 2,
     }
 
 
@@ -211,7 +220,7 @@ def finish_row(n_users: int, n_items: int) -> dict[str, float]:
     taken = np.unique(np.concatenate([split.other for split in splits]))
     teachers = np.union1d(taken, np.arange(MOST_JUDGING))
     rows = teachers % PARTITION_USERS
-    names = users.user_ids.to_numpy()[rows].astype(object)
+    names = np.array([f"s{place}" for place in teachers], dtype=object)
     kept = Kept(teachers, known.scores[0][rows], names, users.matrix[rows])
     partial = replace(
         known,
@@ -256,69 +265,63 @@ def peak_mib() -> int:
 def draw(table: pd.DataFrame) -> None:
     """Draw processor time a user, by users and by items, and memory by users."""
     table = table.assign(cost=1e6 * table["cpu_seconds"] / table["n_users"])
-    common = table["n_items"].mode().iloc[0]
-    by_users = table[table["n_items"] == common]
-    few = table["n_users"].min()
-    by_items = table[table["n_users"] == 20_000]
     with styled():
         figure = new_figure(14, 4.2)
         axes = figure.subplots(1, 3)
-        for place, stage in enumerate(("sample", "audit")):
-            style = look(place)
-            for axis, part, column, against in (
-                (axes[0], by_users, "cost", "n_users"),
-                (axes[1], by_items, "cost", "n_items"),
-                (axes[2], by_users, "peak_mib", "n_users"),
-            ):
-                own = part[part["stage"] == stage].sort_values(against)
-                axis.loglog(own[against], own[column], marker=style.marker, **style.line(stage))
-        axes[0].set_ylabel("processor time a user, µs")
-        axes[1].set_ylabel("processor time a user, µs")
+        for place, (stage, label) in enumerate(STAGES.items()):
+            style, own = look(place), table[table["stage"] == stage]
+            by_users = own[own["n_items"] == COMMON_ITEMS].sort_values("n_users")
+            drawn = [(axes[2], by_users, "n_users", "peak_mib")]
+            if stage == "block":
+                by_items = own[own["n_users"] == BLOCK_USERS].sort_values("n_items")
+                drawn = [(axes[1], by_items, "n_items", "cost")]
+            else:
+                drawn.append((axes[0], by_users, "n_users", "cost"))
+            for axis, part, against, column in drawn:
+                line = style.line(label)
+                axis.loglog(part[against], part[column], marker=style.marker, **line)
+        for axis in (axes[0], axes[1]):
+            axis.set_ylabel("processor time a user, µs")
         axes[2].set_ylabel("memory of all processes, MiB")
-        axes[0].set_xlabel(f"synthetic users, {common:,} items")
-        axes[1].set_xlabel("items, 20,000 synthetic users")
-        axes[2].set_xlabel(f"synthetic users, {common:,} items")
-        axes[2].axhline(4096, lw=1, color="#767676", label="4 GiB")
+        axes[2].axhline(4096, lw=1, color=POPULARITY, label="4 GiB")
+        for axis in (axes[0], axes[2]):
+            axis.set_xlabel(f"synthetic users, {COMMON_ITEMS:,} items")
+        axes[1].set_xlabel(f"items, a block of {BLOCK_USERS:,} users")
         for axis in axes:
             axis.legend()
-        figure.set_label(f"Cost of a shared audit from {few:,} users on")
+        figure.set_label("Cost and memory of a shared audit")
         save(figure, PICTURE)
+
+
+def keep(rows: list[dict[str, float]]) -> None:
+    """Put rows into the table, in the place of those of the same stage and size."""
+    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+    known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame()
+    table = pd.concat([known, pd.DataFrame(rows)], ignore_index=True)
+    table = table.drop_duplicates(["stage", "n_users", "n_items"], keep="last")
+    table.sort_values(["stage", "n_items", "n_users"]).to_csv(RESULTS, index=False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--users", type=int, nargs="*", default=[1_000, 10_000, 100_000, 1_000_000])
-    parser.add_argument("--items", type=int, nargs="*", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--append", action="store_true", help="Keep the rows of other sizes.")
+    parser.add_argument("--users", type=int, nargs="*", default=[], help="Sample and audit.")
+    parser.add_argument("--items", type=int, nargs="*", default=[], help="Time one block.")
+    parser.add_argument("--finish", type=int, help="Time the last step for so many users.")
     parser.add_argument("--draw", action="store_true", help="Draw the table that is there.")
-    parser.add_argument("--blocks", action="store_true", help="Time single blocks alone.")
-    parser.add_argument("--finish", type=int, help="Time the last step for so many users alone.")
     asked = parser.parse_args()
+    os.environ.update(ONE_THREAD)
+    for n_items in asked.items:
+        keep([block_row(n_items, BLOCK_USERS)])
     if asked.finish:
-        print(finish_row(asked.finish, 2_000))
-        return
-    if asked.blocks:
-        for n_items in (2_000, *asked.items):
-            print(block_row(n_items, 8_192), flush=True)
-        print(block_row(2_000, PARTITION_USERS), flush=True)
-        return
-    if not asked.draw:
-        known = pd.read_csv(RESULTS) if asked.append else pd.DataFrame()
-        os.environ.update(ONE_THREAD)
-        sizes = [(n_users, 2_000) for n_users in asked.users]
-        sizes += [(20_000, n_items) for n_items in asked.items]
+        keep([finish_row(asked.finish, COMMON_ITEMS)])
+    if asked.users:
         with (
             tempfile.TemporaryDirectory() as folder,
-            LocalCluster(
-                n_workers=WORKERS, threads_per_worker=1, dashboard_address=None
-            ) as cluster,
+            LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as made,
         ):
-            cluster.wait_for_workers(WORKERS)
-            for n_users, n_items in sizes:
-                rows = rows_of(cluster.scheduler_address, Path(folder), n_users, n_items)
-                known = pd.concat([known, pd.DataFrame(rows)], ignore_index=True)
-                known.to_csv(RESULTS, index=False)
-                print(pd.DataFrame(rows).to_string(index=False), flush=True)
+            made.wait_for_workers(WORKERS)
+            for n_users in asked.users:
+                keep(rows_of(made.scheduler_address, Path(folder), n_users, COMMON_ITEMS))
     draw(pd.read_csv(RESULTS))
 
 

@@ -15,7 +15,6 @@ from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes
 from cornac_mle.files._parquet_layout import parts_of
 from cornac_mle.files.any_layout import read_interactions
 from cornac_mle.files.ids import factorised
-from cornac_mle.files.partitions import whole_partitions
 from cornac_mle.files.records import pyarrow_parquet
 from cornac_mle.files.refusals import naming_file, spelled_path
 from cornac_mle.sparse import coo_to_csr, first_unkept
@@ -82,7 +81,7 @@ def partitions_of(source: object, name: str) -> list[Path]:
     path = Path(source)
     if path.is_dir():
         with naming_file(path):
-            return whole_partitions(path) or parts_of(path)
+            return parts_of(path)
     if path.name.lower().endswith((".parquet", ".pq")):
         return [path]
     rule = "be a folder of Parquet partitions, or one file of them, where workers share the audit"

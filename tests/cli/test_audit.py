@@ -199,9 +199,10 @@ def test_workers_that_cannot_be_are_one_line(files, made, monkeypatch, arguments
     assert len([line for line in output.splitlines() if line.startswith("error")]) == 1
 
 
-def test_a_folder_that_lacks_a_partition_is_refused(files, made):
+@pytest.mark.parametrize("workers", [(), ("--jobs", 1)], ids=["alone", "shared"])
+def test_a_folder_that_lacks_a_partition_is_refused(files, made, workers):
     (made / "part-000001.parquet").unlink()
-    status, output = audited(files, "--jobs", 1, fakes=("made",))
+    status, output = audited(files, *workers, fakes=("made",))
     assert status == 2
     assert "`folder` must hold 3 partitions, as its manifest says; got" in output.splitlines()[-1]
 
