@@ -10,11 +10,9 @@ FIXED = ("ease", "item-knn", "svd")
 ALPHAS = (0.01, 0.05, 0.10)
 
 
-@figure(
-    "learned_type1", f"{SCRIPT} {DATA} --part type1", f"{RESULTS}/learned_judges_type1.csv"
-)
+@figure("learned_type1", f"{SCRIPT} {DATA} --part type1", f"{RESULTS}/learned_judges_type1.csv")
 def learned_type1(found: pd.DataFrame) -> str:
-    """New real users who are flagged, beside exact binomial limits of 95%."""
+    """Count the new real users who are flagged, beside exact binomial limits of 95%."""
     rows = []
     for is_leak, part in found.groupby("leak"):
         for judge in ("combined", "adaptive", "cross"):
