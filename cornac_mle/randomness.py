@@ -52,8 +52,22 @@ def repeatable_generator(rng: RngLike) -> np.random.Generator:
 
 def children(rng: np.random.Generator, count: int) -> list[np.random.SeedSequence]:
     """Derive `count` independent seeds; the i-th does not depend on how many are asked for."""
-    root = np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
-    return root.spawn(count)
+    return root_seed(rng).spawn(count)
+
+
+def root_seed(rng: np.random.Generator) -> np.random.SeedSequence:
+    """Draw the seed that `children` are derived from."""
+    return np.random.SeedSequence(rng.integers(0, 2**32, size=4, dtype=np.uint32).tolist())
+
+
+def child(root: np.random.SeedSequence, number: int) -> np.random.SeedSequence:
+    """Derive one of the children of a root, without those before it.
+
+    >>> root = root_seed(np.random.default_rng(1))
+    >>> child(root, 2).spawn_key == children(np.random.default_rng(1), 3)[2].spawn_key
+    True
+    """
+    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, number))
 
 
 def cornac_seed(rng: RngLike) -> int:

@@ -36,6 +36,10 @@ SeedOption = Annotated[
 ColumnOption = Annotated[
     str | None, typer.Option(help="Name or number (from 1) of a column, if it cannot be known.")
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(help="Processes at most; one a processor if not given. The numbers are the same."),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the summary for programs instead of the table.")
 ]
@@ -95,11 +99,12 @@ def compare(
         Path | None,
         typer.Option(help="YAML file of settings, such as RUN/config.yaml; options win over it."),
     ] = None,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Fit models, let them make up users, hold those against real users, write a run folder."""
-    from cornac_mle.cli import _compare
+    from cornac_mle.cli._workers import Workers, job_count
 
     asked = Asked(
         dataset=dataset,
@@ -114,19 +119,31 @@ def compare(
         quiet=quiet,
         as_json=as_json,
     )
-    raise typer.Exit(_compare.compare(asked, given_options(context), resume, config))
+    n_fits = (models.count(",") + 1) * fits
+    with Workers(job_count(jobs, n_fits)) as workers:  # which begin to import at once, as this does
+        from cornac_mle.cli import _compare
+
+        status = _compare.compare(asked, given_options(context), resume, config, workers)
+    raise typer.Exit(status)
 
 
 @app.command()
 def sample(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="File to write: .csv, .tsv, .parquet or .npz.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write: .csv, .tsv, .parquet or .npz; without a suffix a folder of "
+            "Parquet partitions, which goes on where it was cut short."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="One model; `compare --help` lists them all.")] = "vae",
     n: Annotated[int, typer.Option("--n", help="Users to draw.")] = 1000,
     dataset: DatasetOption = "complete-journey",
     data: DataOption = None,
     rating_threshold: ThresholdOption = None,
     seed: SeedOption = 123,
+    jobs: Annotated[int, typer.Option(help="Threads that draw; the users are the same.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a file without a word.")] = False,
 ) -> None:
     """Fit one model on all users of a data set and write users that it makes up."""
@@ -140,6 +157,7 @@ def sample(
         data,
         rating_threshold,
         seed,
+        jobs=jobs,
         force=force,
         given=given_options(context),
     )
@@ -172,6 +190,17 @@ def audit(
         str, typer.Option(help="Items that no real user holds: evidence, or drop.")
     ] = "evidence",
     seed: SeedOption = 123,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that share the audit of folders of Parquet partitions; the numbers are "
+            "the same."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler whose workers do so: tcp://HOST:8786."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -197,6 +226,8 @@ def audit(
         min_items=min_items,
         unknown_items=unknown_items,
         seed=seed,
+        jobs=jobs,
+        dask=dask,
         as_json=as_json,
         quiet=quiet,
     )

@@ -15,8 +15,13 @@ from cornac_mle.cli._terminal import OneLine, hushed
 from cornac_mle.comparison import default_metrics
 from cornac_mle.files.paths import check_writable, existing_file
 from cornac_mle.metrics.base import RealismMetric
+from cornac_mle.partial.engines import Submits, dask_client, processes
+from cornac_mle.partial.parts import partitions_of
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import write_faces
+
+MOST_JOBS = 1024
+"""More processes than that are a slip of the hand."""
 
 
 def audit(
@@ -32,6 +37,8 @@ def audit(
     min_items: int,
     unknown_items: str,
     seed: int,
+    jobs: int | None,
+    dask: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -48,12 +55,17 @@ def audit(
     for path in (real, *synthetic, *(one for one in (train, names) if one is not None)):
         if not path.is_dir():
             existing_file(path)
-    check_writable(out / "report.md")
     sets = _named(synthetic)
+    if jobs is not None and dask is not None:
+        raise ValueError(refusal("--jobs", "be left out beside --dask", "both"))
+    n_parts = 0
+    if jobs is not None or dask is not None:
+        n_parts = sum(len(partitions_of(path, f"--synthetic {path}")) for path in sets.values())
+    check_writable(out / "report.md")
     metrics = [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
-    n_steps = 2 + (train is not None) + len(sets) * (len(metrics) + 2)
+    n_steps = 2 + (train is not None) + len(sets) * (len(metrics) + 2) + 2 * n_parts
     shown = progress(n_steps, "reading", is_shown=not quiet)
-    with hushed(quiet), _assumptions_said(quiet), shown as steps:
+    with hushed(quiet), _assumptions_said(quiet), _workers(jobs, dask) as engine, shown as steps:
         report = audit_users(
             real,
             sets,
@@ -68,6 +80,7 @@ def audit(
             columns={role: _column(one) for role, one in columns.items() if one is not None},
             wide=wide,
             on_step=steps.next,
+            engine=engine,
         )
     files = {"real": real, "train": train, "names": names}
     report.made["arguments"] |= {name: str(path) for name, path in files.items() if path} | {
@@ -91,6 +104,19 @@ def rebuild(folder: Path, *, as_json: bool, quiet: bool) -> int:
     report = Report.read(folder)
     write_faces(report.summary(), folder)
     return show(report, folder, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _workers(jobs: int | None, dask: str | None) -> Iterator[Submits | None]:
+    """Lend the workers that were asked for; None where there are to be none."""
+    if dask is not None:
+        with dask_client(dask) as client:
+            yield client
+    elif jobs is not None:
+        with processes(check_count("--jobs", jobs, maximum=MOST_JOBS)) as pool:
+            yield pool
+    else:
+        yield None
 
 
 @contextmanager

@@ -158,7 +158,22 @@ def forbidden_pairs(
     if low.q != q:
         raise ValueError(refusal("low", f"be fitted with q = {q:g}", f"q = {low.q:g}"))
     counts = pair_counts(synthetic.matrix, low.item, low.other_item)
-    p_values = excess_p_values(low.counts, len(real), counts, len(synthetic))
+    return forbidden_by_count(low, counts, len(synthetic))
+
+
+def forbidden_by_count(low: LowPairs, counts: IntArray, n_synthetic: int) -> pd.DataFrame:
+    """Give the table of `forbidden_pairs` from the synthetic users who hold each of `low`.
+
+    Parameters
+    ----------
+    low : LowPairs
+        Pairs that few real users hold.
+    counts : ndarray, shape (n_low,)
+        Synthetic users who hold both items of each, by `pair_counts`.
+    n_synthetic : int
+        Synthetic users in all.
+    """
+    p_values = excess_p_values(low.counts, len(low.real), counts, n_synthetic)
     q_values = benjamini_hochberg_adjusted(np.maximum(low.p_values, p_values), low.n_testable)
     more = {"synthetic_count": counts, "synthetic_p_value": p_values, "q_value": q_values}
     return _table(low, q_values, more)

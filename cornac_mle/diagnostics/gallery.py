@@ -1,6 +1,7 @@
 """Users to look at, and distributions to draw: what a page shows of one set of synthetic users."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cornac_mle.diagnostics.flagged_users import flagged_users
-from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs
+from cornac_mle.diagnostics.forbidden_pairs import forbidden_by_count, forbidden_pairs
 from cornac_mle.diagnostics.rare_pairs import LowPairs
 from cornac_mle.diagnostics.unrealistic_preferences import listed_preferences
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.report import Report
-from cornac_mle.sparse import FloatArray, IndexArray
+from cornac_mle.sparse import FloatArray, IndexArray, IntArray
+from cornac_mle.workers import one_thread
 
 MOST_ITEMS = 60
 """Items that are listed of a user; the others are counted."""
@@ -33,6 +35,7 @@ MOST_PAIR_ITEMS = 3000
 """Most popular items whose pairs are tested; pairs of others are rarely testable."""
 
 
+@one_thread()
 def look_at(report: Report, evaluator: Evaluator) -> None:
     """Fill the gallery and the curves of models of a report that have users and none yet."""
     for model, users in report.synthetic.items():
@@ -91,19 +94,62 @@ def gallery(
     by_score = np.argsort(scores, kind="stable")
     worst = by_score[:n_worst]
     typical = by_score[len(by_score) // 2 : len(by_score) // 2 + 1]
+    chosen = [
+        Chosen(
+            kind,
+            users[rows],
+            table["user_p_value"].to_numpy()[rows],
+            table["flagged"].to_numpy()[rows],
+        )
+        for kind, rows in (("worst", worst), ("typical", typical))
+    ]
+    low = pairs_kept_apart(evaluator, q)
+    pairs = pd.DataFrame()
+    if low is not None and _as_large_as_real(evaluator, float(users.sizes.mean())):
+        pairs = forbidden_pairs(low.real, users.split_items(low.real.item_ids)[0], q=q, low=low)
+    return gallery_of(
+        evaluator,
+        chosen,
+        pairs,
+        q=q,
+        n_users=len(users),
+        n_flagged=int(table["flagged"].sum()),
+        item_names=item_names,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Synthetic users of one kind who are shown: who they are, and what was found of each."""
+
+    kind: str
+    users: Profiles
+    p_values: FloatArray
+    is_flagged: npt.NDArray[np.bool_]
+
+
+def gallery_of(
+    evaluator: Evaluator,
+    chosen: Sequence[Chosen],
+    pairs: pd.DataFrame,
+    *,
+    q: float,
+    n_users: int,
+    n_flagged: int,
+    item_names: Mapping[Any, str] | None = None,
+) -> dict[str, Any]:
+    """Give the dictionary of `gallery` from the users that are shown and the forbidden pairs."""
     names = dict(item_names or {})
     shown = []
-    for kind, rows in (("worst", worst), ("typical", typical)):
-        p_values = table["user_p_value"].to_numpy()[rows]
-        is_flagged = table["flagged"].to_numpy()[rows]
-        shown += _described(evaluator, users[rows], kind, p_values, is_flagged, names)
+    for one in chosen:
+        shown += _described(evaluator, one.users, one.kind, one.p_values, one.is_flagged, names)
     shown += _real_users(evaluator, names)
     return {
         "q": q,
-        "n_users": len(users),
-        "n_flagged": int(table["flagged"].sum()),
+        "n_users": n_users,
+        "n_flagged": n_flagged,
         "users": shown,
-        "pairs": _pairs(evaluator, users, names, q),
+        "pairs": _listed_pairs(pairs, names),
     }
 
 
@@ -219,18 +265,32 @@ def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
     return users, sp.csc_array(users)
 
 
-def _pairs(
-    evaluator: Evaluator, users: Profiles, names: Mapping[Any, str], q: float
-) -> list[dict[str, Any]]:
-    """List the strongest forbidden pairs among the most popular items."""
+def pairs_kept_apart(evaluator: Evaluator, q: float) -> LowPairs | None:
+    """Pairs of the most popular items that few real users hold; None where that is not known."""
     real = evaluator.remembered(_pair_users, compute=lambda: _pair_users(evaluator))
-    low = evaluator.remembered(LowPairs, q, compute=lambda: _low_pairs(real, q))
-    if low is None:
-        return []
-    # The second test takes synthetic users for real ones' equals in size: see `forbidden_pairs`.
-    if users.sizes.mean() > 1.1 * evaluator.held_out.sizes.mean():
-        return []
-    table = forbidden_pairs(real, users.split_items(real.item_ids)[0], q=q, low=low)
+    return evaluator.remembered(LowPairs, q, compute=lambda: _low_pairs(real, q))
+
+
+def pairs_by_count(
+    evaluator: Evaluator, counts: IntArray, n_synthetic: int, mean_size: float, q: float
+) -> pd.DataFrame:
+    """Forbidden pairs from the synthetic users who hold each pair of `pairs_kept_apart`."""
+    low = pairs_kept_apart(evaluator, q)
+    if low is None or not _as_large_as_real(evaluator, mean_size):
+        return pd.DataFrame()
+    return forbidden_by_count(low, counts, n_synthetic)
+
+
+def _as_large_as_real(evaluator: Evaluator, mean_size: float) -> bool:
+    """Whether synthetic users are of the size that the second test takes them to be of.
+
+    It takes them for real ones' equals in size: see `forbidden_pairs`.
+    """
+    return bool(mean_size <= 1.1 * evaluator.held_out.sizes.mean())
+
+
+def _listed_pairs(table: pd.DataFrame, names: Mapping[Any, str]) -> list[dict[str, Any]]:
+    """List the strongest pairs."""
     return [
         {
             "item": str(row["item"]),
@@ -287,12 +347,38 @@ def curves(evaluator: Evaluator, synthetic: Profiles) -> dict[str, Any]:
     1.0
     """
     users = evaluator.comparable("synthetic", synthetic)
-    groups = {
-        "real": evaluator.held_out,
-        "synthetic": users,
-        "popularity": evaluator.floor_users,
+    return curves_of(evaluator, evaluator.plausibility(users), users.sizes, users.item_counts)
+
+
+def curves_of(
+    evaluator: Evaluator,
+    scores_of_users: FloatArray,
+    sizes_of_users: npt.NDArray[np.int64],
+    item_counts: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Give the dictionary of `curves` from scores, sizes and item counts of synthetic users.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Real users.
+    scores_of_users, sizes_of_users : ndarray, shape (n_synthetic,)
+        In any order.
+    item_counts : ndarray, shape (n_items,)
+        Synthetic users who hold each item.
+    """
+    real, floor = evaluator.held_out, evaluator.floor_users
+    scores = {
+        "real": evaluator.plausibility(real),
+        "synthetic": scores_of_users,
+        "popularity": evaluator.plausibility(floor),
     }
-    scores = {name: evaluator.plausibility(group) for name, group in groups.items()}
+    sizes = {"real": real.sizes, "synthetic": sizes_of_users, "popularity": floor.sizes}
+    counts = {
+        "real": real.item_counts,
+        "synthetic": item_counts,
+        "popularity": floor.item_counts,
+    }
     finite = np.concatenate([one[np.isfinite(one)] for one in scores.values()])
     if not finite.size:
         finite = np.zeros(1)
@@ -300,17 +386,17 @@ def curves(evaluator: Evaluator, synthetic: Profiles) -> dict[str, Any]:
     if low == high:
         low, high = low - 0.5, high + 0.5
     plausibility_edges = np.linspace(low, high, N_BINS + 1)
-    most = max(int(group.sizes.max(initial=1)) for group in groups.values())
+    most = max(int(one.max(initial=1)) for one in sizes.values())
     size_edges = np.unique(np.geomspace(1, most + 1, N_BINS + 1).round())
     size_edges = size_edges if size_edges.size > 1 else np.array([1.0, 2.0])
     order = np.argsort(-evaluator.seen.item_counts, kind="stable")
     places = np.linspace(0, len(order), N_POINTS).round().astype(int)
     return {
         "plausibility": _histograms(scores, plausibility_edges),
-        "sizes": _histograms({name: group.sizes for name, group in groups.items()}, size_edges),
+        "sizes": _histograms(sizes, size_edges),
         "popularity": {
             "items": (places / max(len(order), 1)).tolist(),
-            **{name: _cumulative(group, order, places) for name, group in groups.items()},
+            **{name: _cumulative(one, order, places) for name, one in counts.items()},
         },
     }
 
@@ -327,8 +413,10 @@ def _histograms(values: Mapping[str, npt.NDArray[Any]], edges: FloatArray) -> di
     }
 
 
-def _cumulative(users: Profiles, order: IndexArray, places: IndexArray) -> list[float]:
-    counts = np.append(0, np.cumsum(users.item_counts[order]))
+def _cumulative(
+    item_counts: npt.NDArray[np.int64], order: IndexArray, places: IndexArray
+) -> list[float]:
+    counts = np.append(0, np.cumsum(item_counts[order]))
     return [float(count) for count in counts[places] / max(counts[-1], 1)]
 
 
@@ -360,8 +448,13 @@ def worst_preferences(
     users = evaluator.comparable("synthetic", synthetic)
     table = flagged_users(evaluator, users, q=q)
     rows = np.argsort(evaluator.plausibility(users), kind="stable")[:n_users]
-    listed = listed_preferences(evaluator, users[rows], worst=MOST_OFFENDING)
-    of_user = table.iloc[rows[listed["row"].to_numpy()]].reset_index(drop=True)
+    return preferences_of(evaluator, users[rows], table.iloc[rows])
+
+
+def preferences_of(evaluator: Evaluator, users: Profiles, table: pd.DataFrame) -> pd.DataFrame:
+    """Give the table of `worst_preferences` from those users and their rows of `flagged_users`."""
+    listed = listed_preferences(evaluator, users, worst=MOST_OFFENDING)
+    of_user = table.iloc[listed["row"].to_numpy()].reset_index(drop=True)
     columns = ["item", "rank", "percentile", "p_value"]
     parts = [of_user[["user"]], listed[columns], of_user.drop(columns="user"), listed[["why"]]]
     joined: pd.DataFrame = pd.concat(parts, axis=1)

@@ -121,6 +121,10 @@ class RealismEvaluation:
             )
         return self._evaluators["held-out"]
 
+    def take_evaluator(self, evaluator: Evaluator) -> None:
+        """Take the evaluator that a copy of this one has fitted."""
+        self._evaluators["held-out"] = evaluator
+
     def evaluator_for(self, users: str) -> Evaluator:
         """Give the evaluator against "held-out" or "validation" users.
 

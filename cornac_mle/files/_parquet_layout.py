@@ -9,6 +9,7 @@ import numpy as np
 from cornac_mle.files._columns import Column, Table
 from cornac_mle.files._roles import Roles, Seen
 from cornac_mle.files._text_layout import arrow_column
+from cornac_mle.files.partitions import whole_partitions
 from cornac_mle.files.records import _check_size, _damaged, pyarrow_parquet
 from cornac_mle.files.refusals import ContentError, spelled_path
 
@@ -22,7 +23,11 @@ def parts_of(path: Path) -> list[Path]:
     ------
     ContentError
         If there are none.
+    ValueError
+        If a manifest says that there are more: the users would be fewer than were asked for.
     """
+    if (whole := whole_partitions(path)) is not None:
+        return whole
     parts = [
         part
         for part in sorted(path.rglob("*"))

@@ -18,6 +18,7 @@ from cornac_mle.report.measurement import Measurement, MetricNote, with_normalis
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT, share_standard_error, split_interval
+from cornac_mle.workers import one_thread
 
 
 class NotMeasurableError(ValueError):
@@ -118,7 +119,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
             If `synthetic` are no Profiles, or have other items.
         """
         users = evaluator.comparable("synthetic", synthetic)
-        found = self._measure(evaluator, users, repeatable_generator(rng))
+        with one_thread():
+            found = self._measure(evaluator, users, repeatable_generator(rng))
         if found.per_user is not None and found.user_ids is None:
             found = replace(found, user_ids=users.user_ids)
         return replace(found, n_left_out=len(synthetic) - len(users))
@@ -188,7 +190,8 @@ class ModelMetric(RealismMetric):
         NotMeasurableError
             If the metric has no value for this model.
         """
-        return self._measure_model(evaluator, model, repeatable_generator(rng))
+        with one_thread():
+            return self._measure_model(evaluator, model, repeatable_generator(rng))
 
     @abstractmethod
     def _measure_model(
@@ -259,14 +262,83 @@ class SplitMetric(RealismMetric):
 
     @final
     def _measure(self, evaluator: Evaluator, synthetic: Profiles, rng: Generator) -> Measurement:
-        size = evaluator.half_size(len(synthetic))
+        size = self.checked_size(evaluator, len(synthetic))
+        values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
+        return self._measured(
+            evaluator,
+            size,
+            values,
+            p_value=self._p_value(evaluator, synthetic, rng),
+            per_user=self._per_user(evaluator, synthetic),
+            details=self._details(evaluator, synthetic),
+        )
+
+    @final
+    def measure_splits(
+        self,
+        evaluator: Evaluator,
+        users: Profiles,
+        splits: Splits,
+        *,
+        n_synthetic: int,
+        p_value: float | None,
+    ) -> Measurement:
+        """Measure a few of many synthetic users: those whom half-splits take, and no others.
+
+        The measurement is that of all users, but for `per_user`, which it lacks.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Real users.
+        users : Profiles
+            Users of `splits`, over the items of the held-out users.
+        splits : sequence of Split
+            Half-splits of all synthetic users, `other` as rows of `users`.
+        n_synthetic : int
+            Number of all synthetic users.
+        p_value : float or None
+            p-value of all synthetic users, where it is known.
+
+        Raises
+        ------
+        NotMeasurableError
+            If there are too few users on either side.
+        """
+        size = self.checked_size(evaluator, n_synthetic)
+        return self._measured(
+            evaluator, size, self._on_splits(evaluator, users, splits), p_value=p_value
+        )
+
+    @final
+    def checked_size(self, evaluator: Evaluator, n_synthetic: int) -> int:
+        """Users on each side of a half-split.
+
+        Raises
+        ------
+        NotMeasurableError
+            If these are too few for the metric.
+        """
+        size = evaluator.half_size(n_synthetic)
         if size < self.minimum_users:
-            got = f"{len(evaluator.held_out)} and {len(synthetic)}"
+            got = f"{len(evaluator.held_out)} and {n_synthetic}"
             rule = f"each be at least {2 * self.minimum_users} users"
             advice = "Hold out more users, or leave this metric out."
             name = "held_out` and `synthetic"
             raise NotMeasurableError(refusal(name, rule, got, advice, context=self.name))
-        values = self._on_splits(evaluator, synthetic, evaluator.splits(size, len(synthetic)))
+        return size
+
+    def _measured(
+        self,
+        evaluator: Evaluator,
+        size: int,
+        values: FloatArray,
+        *,
+        p_value: float | None,
+        per_user: FloatArray | None = None,
+        details: dict[str, float] | None = None,
+    ) -> Measurement:
+        """Make a measurement of the metric on half-splits of `size` users a side."""
         ceilings, floors = self.ceiling_and_floor(evaluator, size)
         value, ceiling, floor = (float(np.mean(part)) for part in (values, ceilings, floors))
         # Both halves of a pool are used, so the share is of twice as many users.
@@ -277,16 +349,16 @@ class SplitMetric(RealismMetric):
             value=value,
             low=low,
             high=high,
-            p_value=self._p_value(evaluator, synthetic, rng),
+            p_value=p_value,
             loss=self.loss(value, ceiling),
             n_real=size,
             n_synthetic=size,
             minimum_detectable=POWER_SHIFT * float(np.std(ceilings, ddof=1)),
-            per_user=self._per_user(evaluator, synthetic),
+            per_user=per_user,
             on_splits=values,
             ceiling=ceiling,
             floor=floor,
-            details=self._details(evaluator, synthetic),
+            details=details,
         )
         if self._floor_is_worse(ceiling, floor):
             return with_normalised(measurement, standard_error=error)

@@ -120,10 +120,41 @@ class CopiedUsers(RealismMetric):
             raise NotMeasurableError(reason)
         for found in identical_users(evaluator, synthetic):
             warnings.warn(str(found), UserWarning, stacklevel=4)
-        chance = evaluator.remembered(chance_of, compute=lambda: chance_of(evaluator))
-        value, error, shares = copying_excess(
-            evaluator.train, evaluator.held_out, synthetic, by_chance=chance
+        real = evaluator.train.concat(evaluator.held_out).matrix
+        is_train = np.arange(real.shape[0]) < len(evaluator.train)
+        weights, shares = nearest_weights(synthetic.matrix, real, is_train)
+        return self.measured(
+            evaluator, weights, float(np.mean(shares)), n_synthetic=len(synthetic), per_user=shares
         )
+
+    def measured(
+        self,
+        evaluator: Evaluator,
+        weights: FloatArray,
+        share: float,
+        *,
+        n_synthetic: int,
+        per_user: FloatArray | None = None,
+    ) -> Measurement:
+        """Measure users of whom it is known to whom they are nearest.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Real users, training users among them.
+        weights : ndarray, shape (n_train + n_held_out,)
+            How often each real user is the nearest of a synthetic one, sum 1; ties are split.
+        share : float
+            Share of training users among the nearest, in [0, 1].
+        n_synthetic : int
+            Number of synthetic users.
+        per_user : ndarray, shape (n_synthetic,), optional
+            That share for each synthetic user.
+        """
+        assert evaluator.train is not None  # callers have checked it
+        chance = evaluator.remembered(chance_of, compute=lambda: chance_of(evaluator))
+        n_train, n_held_out = len(evaluator.train), len(evaluator.held_out)
+        value, error = excess_of(weights, share, n_train, n_held_out, by_chance=chance)
         ceiling, floor, spread = evaluator.remembered(
             self, compute=lambda: self._ceiling_and_floor(evaluator, chance)
         )
@@ -134,10 +165,10 @@ class CopiedUsers(RealismMetric):
             low=value - reach,
             high=min(1.0, value + reach),
             loss=self.loss(value, ceiling),
-            n_real=len(evaluator.held_out),
-            n_synthetic=len(synthetic),
+            n_real=n_held_out,
+            n_synthetic=n_synthetic,
             minimum_detectable=POWER_SHIFT * spread,
-            per_user=shares,
+            per_user=per_user,
             ceiling=ceiling,
             floor=floor,
         )
@@ -169,7 +200,8 @@ def chance_of(evaluator: Evaluator) -> Chance:
     )
     is_train = np.arange(len(real)) < len(evaluator.train)
     hubs = [
-        _nearest(group, real.matrix, is_train)[0] for group in (drawn, evaluator.reference.matrix)
+        nearest_weights(group, real.matrix, is_train)[0]
+        for group in (drawn, evaluator.reference.matrix)
     ]
     return Chance(hubs[0], hubs[1], POPULARITY_USERS, len(evaluator.reference))
 
@@ -193,6 +225,43 @@ def copying_excess(
         real ones.
     themselves : bool
         Whether `users` are the held-out users: a user is not its own neighbour.
+    """
+    real = train.concat(held_out)
+    is_train = np.arange(len(real)) < len(train)
+    own = len(train) if themselves else None
+    weights, shares = nearest_weights(users.matrix, real.matrix, is_train, own)
+    value, error = excess_of(
+        weights,
+        float(np.mean(shares)),
+        len(train),
+        len(held_out),
+        by_chance=by_chance,
+        themselves=themselves,
+    )
+    return value, error, shares
+
+
+def excess_of(
+    weights: FloatArray,
+    share: float,
+    n_train: int,
+    n_held_out: int,
+    *,
+    by_chance: Chance | None = None,
+    themselves: bool = False,
+) -> tuple[float, float]:
+    """Excess of training users among nearest neighbours, and its standard error.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_train + n_held_out,)
+        How often each real user is the nearest of a judged one, sum 1.
+    share : float
+        Share of training users among the nearest, in [0, 1].
+    n_train, n_held_out : int
+        Numbers of real users.
+    by_chance, themselves
+        As for `copying_excess`.
 
     Notes
     -----
@@ -201,24 +270,21 @@ def copying_excess(
     that of s - (1 - v) s_0, divided by (1 - s_0)^2: sum (w (t - s) - (1 - v) e (t - s_0))^2. Judged
     users with the same nearest neighbour are one observation.
     """
-    real = train.concat(held_out)
-    is_train = np.arange(len(real)) < len(train)
-    own = len(train) if themselves else None
-    weights, shares = _nearest(users.matrix, real.matrix, is_train, own)
-    neutral = len(train) / (len(real) - themselves)
-    share = float(np.mean(shares))
-    expected, by_luck = np.zeros(len(real)), 0.0
+    n_real = n_train + n_held_out
+    is_train = np.arange(n_real) < n_train
+    neutral = n_train / (n_real - themselves)
+    expected, by_luck = np.zeros(n_real), 0.0
     if by_chance is not None:
         popularity = by_chance.popularity_weight(weights)
         expected = popularity * by_chance.popularity + (1 - popularity) * by_chance.reference
         by_luck = float(expected @ is_train)
-        neutral += by_luck - len(train) / len(real)
+        neutral += by_luck - n_train / n_real
     value = (share - neutral) / (1 - neutral)
     left = weights * (is_train - share) - (1 - value) * expected * (is_train - by_luck)
-    return value, float(np.sqrt(np.sum(left**2))) / (1 - neutral), shares
+    return value, float(np.sqrt(np.sum(left**2))) / (1 - neutral)
 
 
-def _nearest(
+def nearest_weights(
     users: sp.csr_array, real: sp.csr_array, is_train: BoolArray, own: int | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Count how often each real user is nearest, (n_real,), sum 1, and shares of training users.

@@ -1,7 +1,9 @@
 """Synthetic users who are real users of the comparison, renamed: then no metric means anything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import scipy.sparse as sp
 from scipy import stats
 
 from cornac_mle.metrics.evaluator import Evaluator
@@ -71,16 +73,38 @@ def identical_users(evaluator: Evaluator, synthetic: Profiles) -> list[Identical
     >>> identical_users(evaluator, evaluator.held_out)[0].group
     'held-out'
     """
-    users = item_sets(evaluator.comparable("synthetic", synthetic).matrix)
-    real = {
-        "held-out": item_sets(evaluator.held_out.matrix),
-        "reference": item_sets(evaluator.reference.matrix),
-    }
+    users = evaluator.comparable("synthetic", synthetic).matrix
+    return identical_by_count(
+        evaluator, identical_counts(real_sets(evaluator), users), users.shape[0]
+    )
+
+
+RealSets = Mapping[str, frozenset[bytes]]
+"""Item sets of the held-out and of the reference users, as `item_sets` spells them."""
+
+
+def real_sets(evaluator: Evaluator) -> RealSets:
+    """Item sets of the real users that synthetic ones may be identical to, by group."""
+    groups = {"held-out": evaluator.held_out, "reference": evaluator.reference}
+    return {name: frozenset(item_sets(group.matrix)) for name, group in groups.items()}
+
+
+def identical_counts(known: RealSets, users: sp.csr_array) -> dict[str, int]:
+    """Count users who hold exactly the items of a real user, by group: a sum over users."""
+    sets = item_sets(users)
+    return {name: sum(one in group for one in sets) for name, group in known.items()}
+
+
+def identical_by_count(
+    evaluator: Evaluator, counts: Mapping[str, int], n_synthetic: int
+) -> list[IdenticalUsers]:
+    """Find the groups that synthetic users repeat beyond chance, from `identical_counts`."""
+    known = real_sets(evaluator)
+    real = {"held-out": evaluator.held_out, "reference": evaluator.reference}
     found = []
     for group, other in (("held-out", "reference"), ("reference", "held-out")):
-        known = set(real[group])
-        count, real_count = (sum(one in known for one in part) for part in (users, real[other]))
-        n_synthetic, n_real = len(users), len(real[other])
+        count, n_real = counts[group], len(real[other])
+        real_count = identical_counts({group: known[group]}, real[other].matrix)[group]
         table = [[count, n_synthetic - count], [real_count, n_real - real_count]]
         p_value = float(stats.fisher_exact(table, alternative="greater").pvalue)
         if p_value <= ALARMING_P_VALUE:

@@ -18,6 +18,7 @@ References
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from cornac_mle.metrics.evaluator import Evaluator
@@ -93,13 +94,20 @@ def freed(scores: Sequence[FloatArray], known: Sequence[FloatArray]) -> Scores:
 
 def independent_users(evaluator: Evaluator, synthetic: Profiles) -> Profiles:
     """Draw users of the sizes and the popularity of the synthetic users, items independent."""
+    sizes = np.sort(synthetic.sizes[synthetic.sizes > 0])  # the order of users must not matter
+    return independent_draws(evaluator, sizes, synthetic.item_counts)
+
+
+def independent_draws(
+    evaluator: Evaluator, sizes: npt.NDArray[np.int64], item_counts: npt.NDArray[np.int64]
+) -> Profiles:
+    """Draw independent users, of the sizes, ascending, and the item counts of synthetic users."""
     seed = evaluator.judge_seed  # a stream of its own, the same for whatever is measured first
     stream = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, len(ATTACKS)))
-    sizes = np.sort(synthetic.sizes[synthetic.sizes > 0])  # the order of users must not matter
     if len(sizes) > MOST_INDEPENDENT:
         sizes = sizes[np.linspace(0, len(sizes) - 1, MOST_INDEPENDENT).round().astype(np.intp)]
-    drawn = popularity_draws(synthetic.item_counts, sizes, rng=np.random.default_rng(stream))
-    return Profiles.from_matrix(drawn, synthetic.item_ids)
+    drawn = popularity_draws(item_counts, sizes, rng=np.random.default_rng(stream))
+    return Profiles.from_matrix(drawn, evaluator.held_out.item_ids)
 
 
 def judge_differences(evaluator: Evaluator, synthetic: Profiles) -> Scores:
@@ -141,18 +149,27 @@ def nearest_differences(evaluator: Evaluator, synthetic: Profiles) -> Scores:
     tuple of ndarray, shapes (n_train,) and (n_held_out,)
         Differences of training users and of held-out users.
     """
-    train = evaluator.train
-    assert train is not None  # callers have checked it
-    groups = train, evaluator.held_out
+    groups = _members_and_others(evaluator)
+    one, other = (nearest(group.matrix, synthetic.matrix)[0] for group in groups)
+    return nearness_differences(evaluator, (one, other))
+
+
+def nearness_differences(evaluator: Evaluator, similarity: Scores) -> Scores:
+    """Turn the similarity of training and held-out users to the nearest synthetic one to scores."""
+    groups = _members_and_others(evaluator)
     by_reference = evaluator.remembered(
         nearest_differences,
         compute=lambda: [nearest(group.matrix, evaluator.reference.matrix)[0] for group in groups],
     )
     first, second = (
-        exposure(nearest(group.matrix, synthetic.matrix)[0], base)
-        for group, base in zip(groups, by_reference, strict=True)
+        exposure(own, base) for own, base in zip(similarity, by_reference, strict=True)
     )
     return first, second
+
+
+def _members_and_others(evaluator: Evaluator) -> tuple[Profiles, Profiles]:
+    assert evaluator.train is not None  # callers have checked it
+    return evaluator.train, evaluator.held_out
 
 
 def exposure(synthetic_similarity: FloatArray, real_similarity: FloatArray) -> FloatArray:

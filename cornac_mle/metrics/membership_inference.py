@@ -149,7 +149,10 @@ class MembershipInference(ModelMetric):
         return self._attacked(evaluator, synthetic, len(synthetic))
 
     def _attacked(self, evaluator: Evaluator, synthetic: Profiles, n_floor: int) -> Measurement:
-        found = membership_attack(evaluator, synthetic)
+        return self.measured(evaluator, membership_attack(evaluator, synthetic), n_floor)
+
+    def measured(self, evaluator: Evaluator, found: MembershipAttack, n_floor: int) -> Measurement:
+        """Measure what an attack achieved, beside `n_floor` users of independent popularity."""
         floor = evaluator.remembered(self, n_floor, compute=lambda: self._floor(evaluator, n_floor))
         error = null_auc_error(found.n_train, found.n_held_out)
         return Measurement(
@@ -212,6 +215,13 @@ def membership_attack(evaluator: Evaluator, synthetic: Profiles) -> MembershipAt
     users = evaluator.comparable("synthetic", synthetic)
     _check_enough(evaluator, users)
     scores = {name: beyond_popularity(evaluator, users, attack) for name, attack in ATTACKS.items()}
+    return attack_by_scores(evaluator, scores, len(users))
+
+
+def attack_by_scores(
+    evaluator: Evaluator, scores: dict[str, Scores], n_synthetic: int
+) -> MembershipAttack:
+    """Attack by scores of training and held-out users, (n_train,) and (n_held_out,), by attack."""
     full = {name: auc_with_error(*pair) for name, pair in scores.items()}
     n_train, n_held_out = (len(part) for part in next(iter(scores.values())))
     areas, chosen = [], []
@@ -242,7 +252,7 @@ def membership_attack(evaluator: Evaluator, synthetic: Profiles) -> MembershipAt
         epsilon=_epsilon(scores, evaluator.split_seeds[0]),
         n_train=n_train,
         n_held_out=n_held_out,
-        n_synthetic=len(users),
+        n_synthetic=n_synthetic,
         scores=scores,
     )
 

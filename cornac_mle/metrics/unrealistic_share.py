@@ -1,5 +1,7 @@
 """Certified bound on the share of synthetic users who do not come from the real distribution."""
 
+from collections.abc import Callable
+
 from numpy.random import Generator
 
 from cornac_mle.checks import check_choice
@@ -97,7 +99,19 @@ class UnrealisticShare(RealismMetric):
         NotMeasurableError
             If there are too few users to find a share of a half.
         """
-        n_users, n_real = len(synthetic), len(evaluator.held_out)
+        return self.measured(evaluator, len(synthetic), lambda: self._bound(evaluator, synthetic))
+
+    def measured(
+        self, evaluator: Evaluator, n_users: int, bound: Callable[[], float]
+    ) -> Measurement:
+        """Measure `n_users` of whom a function finds the bound, if they are enough.
+
+        Raises
+        ------
+        NotMeasurableError
+            If there are too few users to find a share of a half.
+        """
+        n_real = len(evaluator.held_out)
         n_judged, error = (n_users // 2, ERROR / 2) if self.judge == ADAPTIVE else (n_users, ERROR)
         detectable = None
         if n_judged:
@@ -113,7 +127,7 @@ class UnrealisticShare(RealismMetric):
             self, compute=lambda: self._ceiling_and_floor(evaluator)
         )
         return certified_measurement(
-            self._bound(evaluator, synthetic),
+            bound(),
             ceiling=ceiling,
             floor=floor,
             n_real=n_real,

@@ -24,6 +24,8 @@ from cornac_mle.sparse import FloatArray, IntArray
 from cornac_mle.stats.auc import auc_with_error
 from cornac_mle.stats.conformal import conditional_p_values
 
+PIECE = 2**20
+"""Probabilities that are computed at a time: scipy takes ten arrays of as many numbers."""
 CROSS = "cross"
 LITTLE_KNOWN = 0.5
 """Share of popularity users below which most unrealistic users pass one by one."""
@@ -335,6 +337,16 @@ def flagged_p_value(flagged: int, counts: Sequence[tuple[int, int]], alpha: floa
         rank = int(np.floor(alpha * (n_real + 1) + 1e-9))
         if rank == 0:  # no p-value of this cell can be as small as alpha
             continue
-        cell = stats.betabinom.pmf(np.arange(n_synthetic + 1), n_synthetic, rank, n_real + 1 - rank)
-        distribution = np.convolve(distribution, cell)
+        cell = np.concatenate(
+            [
+                stats.betabinom.pmf(
+                    np.arange(start, min(start + PIECE, n_synthetic + 1)),
+                    n_synthetic,
+                    rank,
+                    n_real + 1 - rank,
+                )
+                for start in range(0, n_synthetic + 1, PIECE)
+            ]
+        )
+        distribution = cell if distribution.size == 1 else np.convolve(distribution, cell)
     return float(min(1.0, distribution[flagged:].sum()))

@@ -1,7 +1,7 @@
 """What every samplable recommender shares: a Cornac Recommender that can make up whole users."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import final
 
 import numpy as np
@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from cornac_mle.checks import check_count, check_jobs
 from cornac_mle.models._fold_in_recommender import FoldInRecommender
 from cornac_mle.profiles import Profiles
-from cornac_mle.randomness import RngLike, children, generator
+from cornac_mle.randomness import RngLike, child, generator, root_seed
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
 
@@ -124,17 +124,28 @@ class GenerativeRecommender(FoldInRecommender):
 
     @final
     def sample_chunks(
-        self, n_users: int, *, rng: RngLike | None = None, n_jobs: int = 1
+        self,
+        n_users: int,
+        *,
+        rng: RngLike | None = None,
+        n_jobs: int = 1,
+        numbers: Iterable[int] | None = None,
     ) -> Iterator[sp.csr_array]:
-        """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`."""
+        """Yield the chunks of `sample` one by one, so that memory does not grow with `n_users`.
+
+        `numbers` of the chunks that are wanted, from 0, leave the others out undrawn.
+        """
         n_users = check_count("n_users", n_users)
         check_jobs(n_jobs)
         self._fitted_catalogue()
-        sizes = chunk_sizes(n_users)
-        seeds = children(generator(rng), len(sizes))
+        root = root_seed(generator(rng))
+        wanted = range(-(-n_users // CHUNK_USERS)) if numbers is None else numbers
         draw = delayed(self._draw_chunk)
         workers = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-        yield from workers(draw(*chunk) for chunk in zip(sizes, seeds, strict=True))
+        yield from workers(
+            draw(min(CHUNK_USERS, n_users - number * CHUNK_USERS), child(root, number))
+            for number in wanted
+        )
 
     def _draw_chunk(self, n_users: int, seed: np.random.SeedSequence) -> sp.csr_array:
         return sp.csr_array(self._draw(n_users, np.random.default_rng(seed)), dtype=np.float32)

@@ -46,7 +46,7 @@ from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.randomness import RngLike, repeatable_generator
 from cornac_mle.sparse import pattern, user_of
-from cornac_mle.workers import in_threads
+from cornac_mle.workers import in_threads, one_thread
 
 FAMILIES: dict[str, type[LeaveOneOutPredictor]] = {
     "ease": EasePredictor,
@@ -113,6 +113,7 @@ class PlausibilityModel:
     log_unseen: float | None = None
 
     @classmethod
+    @one_thread()
     def fit(
         cls,
         reference: sp.csr_array,

@@ -7,16 +7,19 @@ from building.registry import DATA, FLAGGED, RESULTS, TITLES, by, digits, figure
 
 @figure("membership_models", f"membership.py {DATA}", f"{RESULTS}/membership_models.csv")
 def membership_models(found: pd.DataFrame) -> str:
-    """Membership against believability of the models measured on Complete Journey."""
-    found = found[found["dataset"] == "complete_journey"].set_index(["model", "metric"])
+    """Membership against believability, of the data sets on which all models were measured."""
+    counts = found.groupby("dataset", sort=False)["model"].nunique()
+    sets = list(counts.index[counts == counts.max()])
+    values = found.set_index(["model", "dataset", "metric"])["value"]
     rows = []
-    for model in dict.fromkeys(found.index.get_level_values("model")):
-        told = found.loc[(model, "MembershipInference")]
-        cells = [digits(found.loc[(model, m), "value"]) for m in (FLAGGED, "CopiedUsers")]
-        interval = f"[{digits(told['low'])}, {digits(told['high'])}]"
-        rows.append([model, f"{digits(told['value'])} {interval}", *cells])
-    head = ["users made up by", "membership (AUC, 95% interval)", "flagged at .05", "copied users"]
-    return table(head, rows)
+    for model in found.loc[found["dataset"] == sets[0], "model"].unique():
+        cells = [
+            f"{digits(values[model, data, 'MembershipInference'])}, "
+            f"{digits(values[model, data, FLAGGED])}"
+            for data in sets
+        ]
+        rows.append([str(model), *cells])
+    return table(["users made up by", *(TITLES[data] for data in sets)], rows)
 
 
 @figure("membership_null", f"membership.py {DATA}", f"{RESULTS}/membership_null.csv")

@@ -169,7 +169,7 @@ def agreement(found: pd.DataFrame) -> str:
     return table(["users made up by", *(TITLES[data] for data in data_sets)], rows)
 
 
-@figure("best_blind", f"blind_spots.py {DATA}", f"{VALIDITY}/blind_spots.csv")
+@figure("best_blind", f"blind_spots.py {DATA} --out docs/validity", f"{VALIDITY}/blind_spots.csv")
 def best_blind(found: pd.DataFrame) -> str:
     """Say what the usual ruler sees."""
     one = found.set_index("metric")
@@ -177,7 +177,7 @@ def best_blind(found: pd.DataFrame) -> str:
     return (
         "- The field's usual ruler, precision in an embedding, gives users drawn by popularity "
         f"alone {digits(usual['Popularity'], 3)}, and real users {digits(usual['ceiling'], 3)}; "
-        f"ours flags {ours['Popularity']:.0%} and {ours['ceiling']:.0%}"
+        f"our judge flags {ours['Popularity']:.0%} and {ours['ceiling']:.0%}"
     )
 
 

@@ -171,7 +171,7 @@ def points_level(found: pd.DataFrame) -> str:
     return table(head, [*rows, ["at most, by a binomial limit", *allowed]])
 
 
-@figure("best_type1", f"validity.py {DATA}", f"{VALIDITY}/type1_all.csv")
+@figure("best_type1", f"validity.py {DATA} --out docs/validity", f"{VALIDITY}/type1_all.csv")
 def best_type1(found: pd.DataFrame) -> str:
     """Say how many real users are flagged."""
     count, limits = found["marg. 0.05"].iloc[0].split(" ")

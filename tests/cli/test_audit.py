@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from command_line import invoke
+from cornac_mle.files.partitions import Manifest, missing_partitions, write_users
+from cornac_mle.profiles import Profiles
 from cornac_mle.report.report import Report
 from worlds import taste_world
 
@@ -145,3 +147,67 @@ def test_what_is_no_run_folder(tmp_path):
     status, output = invoke("report", tmp_path)
     assert status == 2
     assert "a folder without manifest.json" in output
+
+
+@pytest.fixture
+def made(files):
+    """Partitions of the users of fake.csv.gz, without repeated rows and odd items."""
+    fake = Profiles.from_frame(WORLD[WORLD["user"].isin(USERS[300:])])
+    names = {item: f"{number:04d}" for number, item in enumerate(sorted(WORLD["item"].unique()))}
+    items = np.array([names[item] for item in fake.item_ids], dtype=object)
+    manifest = Manifest(len(fake), 70, {})
+    for number in missing_partitions(files / "made", manifest):
+        rows = manifest.users_of(number)
+        write_users(
+            files / "made" / manifest.names[number],
+            [fake.matrix[rows.start : rows.stop]],
+            items,
+            first_user=rows.start,
+        )
+    return files / "made"
+
+
+def test_processes_share_the_audit_of_a_folder(files, made):
+    assert audited(files, fakes=("made",))[0] == 0
+    status, output = audited(files, "--jobs", 2, fakes=("made",))
+    assert status == 0, output
+    assert "made: read Parquet (3 parts); user = user; item = item; rating = rating" in output
+    one, other = sorted((files / "runs").iterdir())
+    for name in ("scores.csv", "unrealistic_preferences.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(one / name), pd.read_csv(other / name))
+    assert (other / "report.html").exists()
+    report = Report.read(other)
+    assert any("values of single users" in note for note in report.notes)
+    assert report.gallery == Report.read(one).gallery
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--jobs", 0), "`--jobs` must be at least 1; got 0"),
+        (("--jobs", 1, "--dask", "tcp://a:1"), "`--jobs` must be left out beside --dask; got both"),
+        (("--dask", "here"), "`--dask` must be the address of a Dask scheduler, such as tcp://"),
+        (("--dask", "tcp://127.0.0.1:9"), "`--dask` must be the address of a Dask scheduler that"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_workers_that_cannot_be_are_one_line(files, made, monkeypatch, arguments, message):
+    monkeypatch.setattr("cornac_mle.partial.engines.PATIENCE_SECONDS", 0.5)
+    status, output = audited(files, *arguments, fakes=("made",))
+    assert status == 2
+    assert output.splitlines()[-1].startswith(f"error: {message}")
+    assert len([line for line in output.splitlines() if line.startswith("error")]) == 1
+
+
+@pytest.mark.parametrize("workers", [(), ("--jobs", 1)], ids=["alone", "shared"])
+def test_a_folder_that_lacks_a_partition_is_refused(files, made, workers):
+    (made / "part-000001.parquet").unlink()
+    status, output = audited(files, *workers, fakes=("made",))
+    assert status == 2
+    assert "`folder` must hold 3 partitions, as its manifest says; got" in output.splitlines()[-1]
+
+
+def test_a_table_is_not_shared(files):
+    status, output = audited(files, "--jobs", 1)
+    assert status == 2
+    assert "must be a folder of Parquet partitions, or one file of them" in output.splitlines()[-1]

@@ -1,13 +1,15 @@
 """`sample`: what is written where, and what never is."""
 
 import os
+import signal
 import sys
 
 import pandas as pd
 import pytest
 
-from command_line import invoke, is_one_error
+from command_line import at_call, die, hidden, invoke, is_one_error, run
 from cornac_mle.datasets import named
+from cornac_mle.files import partitions
 from cornac_mle.files.interactions import read_table
 from cornac_mle.profiles import Profiles
 
@@ -136,3 +138,86 @@ def test_what_sample_wrote_is_data_with_empty_users_and_unheld_items(small, tmp_
     status, output = invoke(*command, "--data", tmp_path / "written.csv")
     assert status == 0, output
     assert "3 rows, users or items that are no interactions, on reading" in " ".join(output.split())
+
+
+@pytest.fixture
+def small_partitions(monkeypatch):
+    monkeypatch.setattr("cornac_mle.cli._sample.PARTITION_USERS", 1024)
+
+
+@pytest.mark.usefixtures("small_partitions")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_folder_gets_partitions_of_the_users_of_one_file(small, tmp_path, jobs):
+    out = tmp_path / "made"
+    command = ("--n", 2500)
+    status, output = sample(small, out, *command, "--jobs", jobs)
+    assert (status, output) == (0, f"Written: {out} (2,500 users of Popularity)\n")
+    assert len(list(out.glob("part-*.parquet"))) == 3
+    for name in ("users.parquet", "users.npz"):
+        assert sample(small, tmp_path / name, *command, "--jobs", jobs)[0] == 0
+    whole = Profiles.read(tmp_path / "users.npz")
+    streamed = Profiles.read(tmp_path / "users.parquet")
+    parts = [Profiles.read(path).align(whole.item_ids) for path in sorted(out.glob("part-*"))]
+    for other in (streamed, parts[0].concat(parts[1]).concat(parts[2])):
+        assert other.user_ids.equals(whole.user_ids)
+        assert other.item_ids.equals(whole.item_ids)
+        assert (other.matrix != whole.matrix).nnz == 0
+
+
+def test_partitions_that_are_there_are_kept(small, tmp_path, small_partitions, monkeypatch):
+    out = tmp_path / "made"
+    command = ("--n", 2500)
+    assert sample(small, out, *command)[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / "part-000001.parquet").unlink()
+    drawn = []
+    write = partitions.write_users
+
+    def noted(path, *arguments, **settings):
+        drawn.append(path.name)
+        return write(path, *arguments, **settings)
+
+    monkeypatch.setattr("cornac_mle.cli._sample.write_users", noted)
+    status, output = sample(small, out, *command)
+    assert status == 0
+    assert output.endswith("(2,500 users of Popularity; 2 of 3 partitions were there)\n")
+    assert drawn == ["part-000001.parquet"]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_kill_leaves_whole_partitions_and_the_next_run_goes_on(small, tmp_path, small_partitions):
+    out = tmp_path / "made"
+    command = ("sample", "--data", small, *POPULARITY[:2], "--n", 2500, "--out", out)
+    killed = run(*command, before=lambda: at_call(partitions, "_table", 2, die))
+    assert killed.status == -signal.SIGKILL
+    visible = {path.name for path in out.iterdir()} - {path.name for path in hidden(out)}
+    assert visible == {"_manifest.json", "part-000000.parquet"}
+    following = run(*command)
+    assert following.status == 0, following.errors
+    assert hidden(out) == []
+    other = tmp_path / "other"
+    assert run(*command[:-1], other).status == 0
+    for path in other.iterdir():
+        assert (out / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_folder_of_other_users_is_refused_before_the_fit(small, tmp_path, monkeypatch):
+    out = tmp_path / "made"
+    assert sample(small, out)[0] == 0
+
+    def refuse(*_arguments):
+        msg = "fitted"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr("cornac_mle.models.Popularity._fit", refuse)
+    status, output = sample(small, out, "--seed", 5, "--force")
+    assert status == 2
+    assert is_one_error(output, r"`folder` must be of the same users; got .*seed is 123, not 5")
+    (tmp_path / "taken").write_text("")
+    status, output = sample(small, tmp_path / "taken")
+    assert (status, is_one_error(output, "`path` must be a folder")) == (2, True)
+
+
+def test_threads_are_at_least_one(small, tmp_path):
+    status, output = sample(small, tmp_path / "made", "--jobs", 0)
+    assert (status, is_one_error(output, "`--jobs` must be at least 1; got 0")) == (2, True)

@@ -6,7 +6,7 @@ believable the users are, so all of them can be had from one fitted model.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Self
 
 import numpy as np
@@ -43,6 +43,8 @@ PRIORS = ("normal", "vamp")
 DECODED_SCORES = 2**22
 """Scores that are decoded together, at most; part of the definition of `sample`, like a chunk."""
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
+NOT_FITTED = ("name", "trainable", "verbose", "latent")
+"""Parameters that no fitted attribute depends on."""
 
 
 class VAE(GenerativeRecommender):
@@ -275,6 +277,13 @@ class VAE(GenerativeRecommender):
         return diagnose(*self._posteriors(), self.densities_["prior"], seed)
 
     # ------------------------------------------------------------------------------- formulas
+
+    def _shared_settings(self) -> Hashable:
+        """Everything but names, switches and `latent`, which is asked when users are drawn."""
+        if self.seed is None or type(self) is not VAE:
+            return None
+        own = (getattr(self, name) for name in self._get_init_params() if name not in NOT_FITTED)
+        return (VAE, *own)
 
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         check_torch()

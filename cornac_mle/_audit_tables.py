@@ -1,0 +1,218 @@
+"""Tables of an audit: read, counted, cut into groups of users and brought to one catalogue."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from cornac_mle.checks import refusal
+from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
+from cornac_mle.files.any_layout import read_interactions
+from cornac_mle.files.tables import SupportsArrow, SupportsInterchange
+from cornac_mle.metrics.evaluator import Evaluator
+from cornac_mle.profiles import Profiles, check_alike, ids_index, sorted_ids
+from cornac_mle.report.report import Report
+
+logger = logging.getLogger("cornac_mle")
+
+
+Users: TypeAlias = (
+    Profiles
+    | pd.DataFrame
+    | SupportsArrow
+    | SupportsInterchange
+    | str
+    | Path
+    | Iterable[tuple[Any, ...]]
+)
+"""Users as people have them: a file, a table, tuples or profiles; a sparse matrix, too."""
+Layout: TypeAlias = tuple[Mapping[str, str | int], bool]
+"""Which column of a file is which, where that was said, and whether the table is wide."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealGroups:
+    """Real users, cut at random.
+
+    Attributes
+    ----------
+    reference, held_out : DataFrame
+        Tables of the users who teach the judges, and of those who are compared.
+    train : DataFrame or None
+        Table of the users that the generator learnt from.
+    items : Index
+        Items that any of them holds, in order.
+    """
+
+    reference: pd.DataFrame
+    held_out: pd.DataFrame
+    train: pd.DataFrame | None
+    items: pd.Index
+
+
+def named_sets(synthetic: Users | Mapping[str, Users]) -> dict[str, Users]:
+    """Name the sets of synthetic users.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is called as a group of real users is.
+    """
+    if isinstance(synthetic, Mapping):
+        named: dict[str, Users] = dict(synthetic)
+    else:
+        is_path = isinstance(synthetic, str | Path)
+        named = {Path(synthetic).name.split(".")[0] if is_path else "synthetic": synthetic}  # type: ignore[arg-type]
+    if not named:
+        raise ValueError(refusal("synthetic", "hold at least one table", "none"))
+    for name in named:
+        if name in ("real", "train"):
+            raise ValueError(refusal("synthetic", "have other names than those", repr(name)))
+    return named
+
+
+def tables_of(
+    sources: Mapping[str, Users],
+    layout: Layout,
+    rating_threshold: float | None,
+    report: Report,
+    step: Callable[[str], None],
+) -> dict[str, pd.DataFrame]:
+    """Read tables, in their order."""
+    tables = {}
+    for name, source in sources.items():
+        step(f"reading: {name}")
+        frame = _frame(name, source, layout, report)
+        tables[name], dropped = keep_likes(frame, rating_threshold, "likes")
+        for reason, count in dropped.items():
+            if count:
+                report.dropped[f"{reason} ({name})"] = count
+    return tables
+
+
+def _frame(name: str, source: Users, layout: Layout, report: Report) -> pd.DataFrame:
+    """Turn users of any kind into a long table, and note what was assumed and left out."""
+    if isinstance(source, Profiles):
+        empty = int(np.count_nonzero(source.sizes == 0))
+        if empty:
+            report.dropped[f"users without items ({name})"] = empty
+        return feedback_frame(source.to_frame())
+    if sp.issparse(source):
+        coo = sp.coo_array(source)
+        report.notes.append(f"{name}: a matrix without ids, users and items are row numbers")
+        return feedback_frame(
+            pd.DataFrame({"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data})
+        )
+    if isinstance(source, str | Path):
+        chosen, wide = layout
+        read = read_interactions(
+            source,
+            user_column=chosen.get("user"),
+            item_column=chosen.get("item"),
+            rating_column=chosen.get("rating"),
+            time_column=chosen.get("time"),
+            wide=wide,
+        )
+        report.notes.append(f"{name}: {'; '.join(read.assumed)}")
+        logger.info("%s", report.notes[-1])
+        for reason, count in read.left_out.items():
+            if count:
+                report.dropped[f"{reason} ({name})"] = count
+        return feedback_frame(read.frame)
+    return feedback_frame(source)
+
+
+def real_groups(
+    tables: dict[str, pd.DataFrame], report: Report, min_items: int, seed: int
+) -> RealGroups:
+    """Take real users out of the tables, and cut them into reference and held-out ones."""
+    real, train = tables.pop("real"), tables.pop("train", None)
+    if train is not None:
+        known = real["user"].isin(train["user"].unique())
+        report.dropped["real users who are training users, too"] = int(
+            real.loc[known, "user"].nunique()
+        )
+        real = real[~known]
+        train = train[train["user"].isin(users_with(train, min_items))]
+    users = users_with(real, min_items)
+    label = f"real users with fewer than {min_items} items"
+    report.dropped[label] = real["user"].nunique() - len(users)
+    drawn = np.random.default_rng(seed).permutation(len(users))
+    halves = [np.sort(part) for part in np.array_split(drawn, 2)]
+    reference, held_out = (real[real["user"].isin(users[part])] for part in halves)
+    items = sorted_ids(
+        pd.concat(
+            [part["item"] for part in (reference, held_out, train) if part is not None]
+        ).unique()
+    )
+    return RealGroups(reference, held_out, train, items)
+
+
+def fitted(
+    groups: RealGroups,
+    items: pd.Index,
+    report: Report,
+    min_items: int,
+    unknown_items: str,
+    seed: int,
+    n_splits: int,
+) -> Evaluator:
+    """Fit the judge over one catalogue."""
+    reference, held_out = (profiles_of(one, items) for one in (groups.reference, groups.held_out))
+    training = None if groups.train is None else profiles_of(groups.train, items)
+    report.dropped = {reason: count for reason, count in report.dropped.items() if count}
+    report.groups = {"train": len(training)} if training is not None else {}
+    report.groups |= {"reference": len(reference), "held_out": len(held_out)}
+    return Evaluator.fit(
+        training,
+        reference,
+        held_out,
+        rng=seed,
+        n_splits=n_splits,
+        min_items=min_items,
+        unseen_is_evidence=unknown_items == "evidence",
+    )
+
+
+def catalogue(
+    tables: dict[str, pd.DataFrame], known: pd.Index, report: Report, unknown_items: str
+) -> pd.Index:
+    """Items of real users, and behind them those that only synthetic users hold, or not."""
+    unknown: set[Any] = set()
+    for name, frame in tables.items():
+        is_unknown = ~frame["item"].isin(known)
+        if is_unknown.all():
+            check_alike(name, frame["item"].iloc[0], "real", known[0])
+        if not is_unknown.any():
+            continue
+        counts = frame.loc[is_unknown, "item"].value_counts()
+        unknown.update(note_unknown(report, name, counts, unknown_items))
+        if unknown_items == "drop":
+            tables[name] = frame[~is_unknown]
+    return with_unknown(known, unknown)
+
+
+def note_unknown(
+    report: Report, name: str, counts: "pd.Series[int]", unknown_items: str
+) -> pd.Index:
+    """Note items that no real user holds; gives those that are part of the catalogue."""
+    report.unknown_items[name] = counts
+    if unknown_items == "drop":
+        label = f"preferences for {len(counts):,} items that no real user holds, as was asked"
+        report.dropped[f"{label} ({name})"] = int(counts.sum())
+        return counts.index[:0]
+    return counts.index
+
+
+def with_unknown(known: pd.Index, unknown: Iterable[Any]) -> pd.Index:
+    """Put items that only synthetic users hold behind those of real users."""
+    return ids_index([*known, *sorted_ids(unknown)])
+
+
+def profiles_of(frame: pd.DataFrame, items: pd.Index) -> Profiles:
+    return Profiles.from_frame(frame, user_ids=sorted_ids(frame["user"].unique()), item_ids=items)
