@@ -47,7 +47,7 @@ class Workers:
             self._executor = ProcessPoolExecutor(
                 self.count,
                 initializer=_begin,
-                initargs=(os.getpid(),),
+                initargs=(os.getpid(), self.folder),
                 env={f"{name}_NUM_THREADS": "1" for name in THREAD_LIMITS},
             )
             self._executor.submit(_import)
@@ -111,17 +111,19 @@ def read(folder: Path, name: str) -> Any:
         return pickle.load(file)  # of this very run
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, folder: Path) -> None:
     """Prepare a worker: nothing on standard output, no Ctrl-C of its own, no life of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # until it ends
     tqdm.set_lock(threading.RLock())  # its own would be left behind by a worker that is killed
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent, folder), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, folder: Path) -> None:
+    """End when the parent has ended, and leave nothing of it behind."""
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

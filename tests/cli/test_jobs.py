@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -176,7 +177,7 @@ def test_workers_end_with_the_command(small, tmp_path):
         def die(self, kind, what):
             found = submit(self, kind, what)
             workers = list(self.workers._executor._processes)
-            os.write(pipe[1], " ".join(map(str, workers)).encode())
+            os.write(pipe[1], " ".join(map(str, [*workers, self.workers.folder])).encode())
             os.kill(os.getpid(), signal.SIGKILL)
             return found
 
@@ -185,9 +186,11 @@ def test_workers_end_with_the_command(small, tmp_path):
     slow = "vae(n_epochs=100000,patience=100000)"
     arguments = ("compare", "--data", small, "--models", f"popularity,{slow}", "--jobs", "2")
     assert run(*arguments, "--out", tmp_path, before=trap).status == -signal.SIGKILL
-    workers = [int(number) for number in os.read(pipe[0], 1000).split()]
+    *numbers, folder = os.read(pipe[0], 1000).decode().split()
+    workers = [int(number) for number in numbers]
     assert len(workers) == 2
     assert all(ends(lambda number=number: os.kill(number, 0)) for number in workers)
+    assert not Path(folder).exists()
 
 
 def test_one_fit_serves_all_that_begin_with_it_and_comes_first():
