@@ -154,8 +154,8 @@ class VAE(GenerativeRecommender):
     Time to fit: epochs x users x items x width of the decoder's last layer. Every item is decoded
     for every user, so memory for a batch is batch_size x items; samples are decoded 4 million
     scores at a time. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user
-    and items x width a draw; with ``latent="posterior"`` the first part is for each training user of a
-    size in question.
+    and items x width a draw; with ``latent="posterior"`` the first part is for each training user
+    of a size in question.
 
     References
     ----------
