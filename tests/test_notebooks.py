@@ -47,7 +47,8 @@ def figure_one_says_what_the_text_beside_it_says(shown):
 
 
 def training_users_who_were_smuggled_in_are_named(shown):
-    assert re.search(r"<th>True</th>\s*<td>(19|20)</td>", list(shown.values())[-1])
+    # Twenty are; at a false discovery rate of .1 some others may be among those named.
+    assert re.search(r"<th>True</th>\s*<td>(19|2[0-4])</td>", list(shown.values())[-1])
 
 
 # Beside the run, so that no second process runs the notebook again.
