@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cornac_mle.search.random_search import RandomSearch
     from cornac_mle.utility.ranking_agreement import RankingAgreement
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Cornac alone takes more than a second to import, so names are imported when first used.
 _HOMES = {

@@ -134,9 +134,9 @@ def note_measured(
         return
     note = metric.note
     report.metrics[metric.name] = note
-    caution = metric.caution(evaluator)
-    if caution:
-        report.cautions[metric.name] = caution
+    doubt = metric.doubt(measurement)
+    for text in (metric.caution(evaluator), f"{name}: {doubt}" if doubt else None):
+        report.add_caution(metric.name, text)
     report.entries.append(
         Score(
             dataset=report.dataset,

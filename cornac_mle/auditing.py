@@ -34,11 +34,13 @@ from cornac_mle.partial.whole import whole
 from cornac_mle.profiles import Profiles, check_alike
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import file_hash, made_now
+from cornac_mle.workers import one_thread
 
 Names: TypeAlias = str | Path | Mapping[Any, str] | pd.Series | pd.DataFrame
 """Names of items: a file, or a mapping, Series or two columns of ids and names."""
 
 
+@one_thread()
 def audit(
     real: Users,
     synthetic: Users | Mapping[str, Users],

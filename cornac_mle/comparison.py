@@ -41,9 +41,11 @@ from cornac_mle.metrics import (
     UnrealisticUsers,
 )
 from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
+from cornac_mle.models.shared_fits import shared_fits
 from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import made_now
+from cornac_mle.workers import one_thread
 
 logger = logging.getLogger("cornac_mle")
 
@@ -111,6 +113,7 @@ def all_metrics() -> list[RealismMetric]:
     ]
 
 
+@one_thread()
 def compare(
     models: Sequence[Recommender],
     data: HeldOutUsers | pd.DataFrame | Iterable[tuple[object, ...]],
@@ -124,7 +127,8 @@ def compare(
 ) -> Report:
     """Compare models by the users they make up, and as recommenders of unseen users.
 
-    A model whose fit or measurement raises an error costs its own rows: `Report.failed` says why,
+    Autoencoders that differ in `latent` alone, or that a remedy begins with, are fitted once. A
+    model whose fit or measurement raises an error costs its own rows: `Report.failed` says why,
     and the others stand. What takes longer than two seconds shows its progress in a terminal or a
     notebook, unless `on_fit` is given.
 
@@ -184,6 +188,7 @@ def compare(
     fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
     first_error: Exception | None = None
     with (
+        shared_fits(),
         method.report.redirected(Report() if report is None else report) as filled,
         Progress(len(fits), is_shown=on_fit is None) as progress,
     ):

@@ -1,12 +1,14 @@
-"""Work on independent parts in threads, as many as this process may use."""
+"""Work on independent parts in threads, as many as this process may use; one thread for sums."""
 
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -47,3 +49,27 @@ def in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> lis
 def _libraries() -> ThreadpoolController:
     """Find the libraries whose threads can be limited, once."""
     return ThreadpoolController()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let linear algebra take one thread for a while: sums must not depend on the machine.
+
+    Two threads add up in another order than one, and a fit of many steps makes of that another
+    model. They are no faster on the sizes that are usual here. PyTorch is limited where it has been
+    imported before; work of one's own threads (`in_threads`) is not.
+
+    >>> with one_thread():
+    ...     pass
+    """
+    torch = sys.modules.get("torch")
+    threads = None if torch is None else torch.get_num_threads()
+    with threadpool_limits(limits=1):
+        if torch is None:
+            yield
+            return
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -307,8 +307,13 @@ def draw(table: pd.DataFrame, file: Path) -> None:
     counts = table.groupby("dataset", sort=False)["model"].nunique()
     sets = list(counts.index[counts == counts.max()])
     with styled():
-        figure, axes = panels(1, len(sets), (5.2 * len(sets), 5.6), sharey=True)
-        for axis, name in zip(axes[0], sets, strict=True):
+        columns = min(3, len(sets))
+        rows = -(-len(sets) // columns)
+        figure, axes = panels(rows, columns, (5.2 * columns, 5.4 * rows), sharey=True)
+        for axis in axes.flat[len(sets) :]:
+            axis.set_axis_off()
+        used = axes.flat[: len(sets)]
+        for axis, name in zip(used, sets, strict=True):
             own = table[table["dataset"] == name].set_index(["metric", "model"])
             flagged, told = own.loc[FLAGGED], own.loc["MembershipInference"]
             real = flagged["ceiling"].iloc[0]
@@ -328,11 +333,11 @@ def draw(table: pd.DataFrame, file: Path) -> None:
                     **look(place).points("ours" if is_ours else "Cornac's, sampled"),
                 )
             axis.set(title=name.replace("_", " "), xlim=(-0.05, 1.08), ylim=(0.42, 1.06))
-        axes[0][0].set_ylabel("AUC of telling training users from new ones (line: chance)")
+        figure.supylabel("AUC of telling training users from new ones (line: chance)")
         figure.supxlabel("made-up users flagged at .05 by the worst of three judges (line: real)")
         handles = axes[0][0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper center", ncols=2, frameon=False)
-        for axis, name in zip(axes[0], sets, strict=True):
+        for axis, name in zip(used, sets, strict=True):
             own = table[table["dataset"] == name].set_index(["metric", "model"])
             flagged, told = own.loc[FLAGGED], own.loc["MembershipInference"]
             points = [

@@ -12,6 +12,8 @@ from paths import SHARED_DATA
 # Tests run in as many processes as there are cores. Two threads in each, waiting for one another
 # most of the time, made them take six times as long; set before anything loads a thread pool.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor do commands start processes of their own, unless a test says --jobs.
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -16,16 +16,21 @@ from packaging.version import Version
 
 from paths import REPOSITORY
 
-TOOLS = {"build", "mypy", "pandas-stubs", "reuse", "ruff", "twine"}
-"""What checks and packs, in one version: that of constraints.txt."""
+TOOLS = {
+    *("build", "mypy", "pandas-stubs", "reuse", "ruff", "twine"),
+    *("codespell", "cogapp", "latex2mathml", "mkdocs-material", "mkdocstrings-python"),
+}
+"""What checks, packs and builds the site, in one version: that of constraints.txt."""
 
 UNTESTED = {"torch"}
 """Older releases bring gigabytes of GPU libraries."""
 
 PAGES = [
     REPOSITORY / "README.md",
+    REPOSITORY / "CHANGELOG.md",
     REPOSITORY / "CONTRIBUTING.md",
-    *sorted((REPOSITORY / "docs").glob("*.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    REPOSITORY / "examples" / "README.md",
     REPOSITORY / "experiments" / "README.md",
 ]
 
@@ -72,6 +77,17 @@ def test_links_lead_to_files_of_the_repository(page):
         if not link.startswith(("http://", "https://")) and not (page.parent / link).exists()
     ]
     assert not missing
+
+
+def test_the_readme_is_short_and_shows_on_a_package_index():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
+    if setup.has_option("metadata", "project_urls"):
+        # A page of an index is not beside the files, so that links must say where they are.
+        relative = re.findall(r"\]\((?!https://|#)[^)]*\)", text)
+        assert not relative
 
 
 def test_mypy_sees_an_editable_install(tmp_path):

@@ -52,3 +52,25 @@ def test_linear_algebra_has_one_thread_inside_and_what_it_had_after(monkeypatch)
     with threadpool_limits(limits=2, user_api="blas"):
         assert workers.in_threads(blas_threads, range(2)) == [{1}, {1}]
         assert blas_threads() == {2}
+
+
+def test_one_thread_for_all_libraries_inside_and_what_they_had_after():
+    torch = pytest.importorskip("torch")
+    kept = torch.get_num_threads()
+    with threadpool_limits(limits=2):
+        torch.set_num_threads(2)
+        try:
+            with workers.one_thread():
+                assert {one["num_threads"] for one in threadpool_info()} == {1}
+                assert torch.get_num_threads() == 1
+                torch.set_num_threads(1)
+            assert torch.get_num_threads() == 2
+            assert 2 in {one["num_threads"] for one in threadpool_info()}
+        finally:
+            torch.set_num_threads(kept)
+
+
+def test_one_thread_imports_no_torch(monkeypatch):
+    monkeypatch.delitem(workers.sys.modules, "torch", raising=False)
+    with workers.one_thread():
+        assert "torch" not in workers.sys.modules

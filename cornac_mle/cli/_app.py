@@ -36,6 +36,10 @@ SeedOption = Annotated[
 ColumnOption = Annotated[
     str | None, typer.Option(help="Name or number (from 1) of a column, if it cannot be known.")
 ]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(help="Processes at most; one a processor if not given. The numbers are the same."),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the summary for programs instead of the table.")
 ]
@@ -95,11 +99,12 @@ def compare(
         Path | None,
         typer.Option(help="YAML file of settings, such as RUN/config.yaml; options win over it."),
     ] = None,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Fit models, let them make up users, hold those against real users, write a run folder."""
-    from cornac_mle.cli import _compare
+    from cornac_mle.cli._workers import Workers, job_count
 
     asked = Asked(
         dataset=dataset,
@@ -114,7 +119,12 @@ def compare(
         quiet=quiet,
         as_json=as_json,
     )
-    raise typer.Exit(_compare.compare(asked, given_options(context), resume, config))
+    n_fits = (models.count(",") + 1) * fits
+    with Workers(job_count(jobs, n_fits)) as workers:  # which begin to import at once, as this does
+        from cornac_mle.cli import _compare
+
+        status = _compare.compare(asked, given_options(context), resume, config, workers)
+    raise typer.Exit(status)
 
 
 @app.command()

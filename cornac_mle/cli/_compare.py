@@ -17,6 +17,7 @@ from cornac_mle.cli._asked import (
 )
 from cornac_mle.cli._config_text import CONFIG, config_text
 from cornac_mle.cli._faces import show
+from cornac_mle.cli._in_processes import draw_in_processes, fit_in_processes
 from cornac_mle.cli._metrics import metrics_of
 from cornac_mle.cli._models import models_of
 from cornac_mle.cli._progress import Steps, finished_line, progress
@@ -29,11 +30,13 @@ from cornac_mle.cli._terminal import (
     output_dropped,
     say,
 )
+from cornac_mle.cli._workers import Workers
 from cornac_mle.comparison import checked_models
 from cornac_mle.comparison import compare as compare_models
 from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
+from cornac_mle.models.shared_fits import shared_fits
 from cornac_mle.report.partial_run import PartialRun, left_runs
 from cornac_mle.report.run_folder import hash_feedback, made_now
 
@@ -53,10 +56,15 @@ class _Task:
     settings: dict[str, Any]
     place: Path
     started: float
+    workers: Workers
 
 
 def compare(
-    asked: Asked, given: Collection[str], resume: Path | None, config: Path | None = None
+    asked: Asked,
+    given: Collection[str],
+    resume: Path | None,
+    config: Path | None,
+    workers: Workers,
 ) -> int:
     """Compare models and write a run folder; gives the exit status.
 
@@ -70,14 +78,14 @@ def compare(
         if resume is None:
             if config is not None:
                 asked = asked.configured(_configuration(config), given)
-            return _compare(asked.spelled(), None)
+            return _compare(asked.spelled(), None, workers)
         if config is not None:
             advice = "A run that is gone on with has its own settings."
             raise ValueError(refusal("--config", "be left out beside --resume", "both", advice))
         with PartialRun.resume(resume) as run:
             check_format(run.settings)
             out = asked.out if "out" in given else resume.absolute().parent
-            return _compare(asked.spelled().going_on(run.settings, given, out), run)
+            return _compare(asked.spelled().going_on(run.settings, given, out), run, workers)
 
 
 def _configuration(path: Path) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def _configuration(path: Path) -> dict[str, Any]:
     return read_config(path)
 
 
-def _compare(asked: Asked, run: PartialRun | None) -> int:
+def _compare(asked: Asked, run: PartialRun | None, workers: Workers) -> int:
     """Compare models in a new run (None) or one that was cut short."""
     started = time.monotonic()
     check_amounts(asked)
@@ -121,6 +129,7 @@ def _compare(asked: Asked, run: PartialRun | None) -> int:
         settings=settings_of(asked, name, threshold, hash_feedback(frame)),
         place=asked.out / f"{name}-{asked.seed}",
         started=started,
+        workers=workers,
     )
     for folder, finished in left_runs(asked.out):
         models_ = ", ".join(finished)
@@ -168,10 +177,17 @@ def _fit(task: _Task, run: PartialRun) -> None:
     }
     total, is_shown = sum(map(len, open_seeds.values())), not task.asked.quiet
     with progress(total, "judge of plausibility", is_shown=is_shown) as steps, output_dropped():
+        if task.workers.count > 1 and total:
+            fits = [(model, open_seeds[model.name]) for model in task.models]
+            fit_in_processes(
+                fits, task.method, task.metrics, task.workers, run, lambda: _keep(run), steps
+            )
+            return
         _ = task.method.evaluator
-        for model in task.models:
-            if open_seeds[model.name]:
-                _fit_model(model, task, run, open_seeds[model.name], steps)
+        with shared_fits():
+            for model in task.models:
+                if open_seeds[model.name]:
+                    _fit_model(model, task, run, open_seeds[model.name], steps)
 
 
 def _fit_model(
@@ -230,7 +246,7 @@ def _list_preferences(method: HeldOutUsers, run: PartialRun, steps: Steps | None
             run.keep_preferences(model, table)
         except OSError as error:
             say(f"warning: what is finished cannot be kept yet: {error}")
-    if steps is None and run.report.synthetic:  # of models that were finished in another run
+    if steps is None and set(run.report.synthetic) - set(run.report.curves):
         look_at(run.report, method.evaluator)
 
 
@@ -261,6 +277,7 @@ def _write_and_print(run: PartialRun, task: _Task, interrupted: bool, status: in
             task.place,
             is_whole=not (interrupted or report.failed),
             extra_files={CONFIG: config_text(asked, task.settings["rating_threshold"])},
+            draw=draw_in_processes(task.workers),
         )
     except OSError as error:
         say(f"error: the run folder cannot be written: {error}")

@@ -81,6 +81,13 @@ class Steps:
         )
         self._done += 1
 
+    def busy(self, done: int, text: str) -> None:
+        """Say how many steps are done, and what goes on, where several go on at once."""
+        now = self._shown.get_time()
+        self._begun = self._begun or now
+        end = now + time_left(now - self._begun, done, self._total)
+        self._shown.update(self._task, description=text, total=self._total, completed=done, end=end)
+
     def note(self, text: str) -> None:
         """Say what the present step has come to."""
         self._shown.update(self._task, description=text)

@@ -15,22 +15,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from cornac.datasets import (
-    amazon_clothing,
-    amazon_digital_music,
-    amazon_office,
-    amazon_review,
-    amazon_toy,
-    citeulike,
-    epinions,
-    filmtrust,
-    movielens,
-    netflix,
-    tradesy,
-)
 
 from cornac_mle.datasets import complete_journey
 
@@ -97,6 +84,14 @@ def cornac_cache() -> Path:
     return cache if writable else Path("/tmp/.cornac")
 
 
+def _of_cornac(module: str, **settings: str) -> list[tuple[Any, ...]]:
+    """Load by a module of Cornac's, which takes long to import, when it is asked for."""
+    loaded: list[tuple[Any, ...]] = import_module(f"cornac.datasets.{module}").load_feedback(
+        **settings
+    )
+    return loaded
+
+
 MOVIELENS_TERMS = (
     "GroupLens: research use with acknowledgement; no redistribution, no commercial use without "
     "permission; see https://grouplens.org/datasets/movielens"
@@ -125,7 +120,7 @@ _ALL = (
         interactions=100_000,
         terms=MOVIELENS_TERMS,
         cache_file="ml-100k/u.data",
-        loader=partial(movielens.load_feedback, variant="100K"),
+        loader=partial(_of_cornac, "movielens", variant="100K"),
     ),
     NamedDataset(
         name="movielens-1m",
@@ -135,7 +130,7 @@ _ALL = (
         interactions=1_000_209,
         terms=MOVIELENS_TERMS,
         cache_file="ml-1m/ratings.dat",
-        loader=partial(movielens.load_feedback, variant="1M"),
+        loader=partial(_of_cornac, "movielens", variant="1M"),
     ),
     NamedDataset(
         name="movielens-10m",
@@ -146,7 +141,7 @@ _ALL = (
         feedback="rating 0.5-5",
         terms=MOVIELENS_TERMS,
         cache_file="ml-10M100K/ratings.dat",
-        loader=partial(movielens.load_feedback, variant="10M"),
+        loader=partial(_of_cornac, "movielens", variant="10M"),
     ),
     NamedDataset(
         name="movielens-20m",
@@ -157,7 +152,7 @@ _ALL = (
         feedback="rating 0.5-5",
         terms=MOVIELENS_TERMS,
         cache_file="ml-20m/ratings.csv",
-        loader=partial(movielens.load_feedback, variant="20M"),
+        loader=partial(_of_cornac, "movielens", variant="20M"),
     ),
     NamedDataset(
         name="filmtrust",
@@ -169,7 +164,7 @@ _ALL = (
         rating_threshold=3.0,
         terms="none stated; used for research",
         cache_file="filmtrust/ratings.txt",
-        loader=filmtrust.load_feedback,
+        loader=partial(_of_cornac, "filmtrust"),
     ),
     NamedDataset(
         name="citeulike",
@@ -181,7 +176,7 @@ _ALL = (
         rating_threshold=None,
         terms="none stated; used for research",
         cache_file="citeulike/users.dat",
-        loader=citeulike.load_feedback,
+        loader=partial(_of_cornac, "citeulike"),
     ),
     NamedDataset(
         name="epinions",
@@ -191,7 +186,7 @@ _ALL = (
         interactions=664_824,
         terms="none stated by Cornac; see http://www.trustlet.org/downloaded_epinions.html",
         cache_file="epinions/ratings_data.txt",
-        loader=epinions.load_feedback,
+        loader=partial(_of_cornac, "epinions"),
     ),
     NamedDataset(
         name="netflix-small",
@@ -201,7 +196,7 @@ _ALL = (
         interactions=607_803,
         terms=NETFLIX_TERMS,
         cache_file="netflix/data_small.csv",
-        loader=partial(netflix.load_feedback, variant="small"),
+        loader=partial(_of_cornac, "netflix", variant="small"),
     ),
     NamedDataset(
         name="netflix-original",
@@ -211,7 +206,7 @@ _ALL = (
         interactions=100_480_507,
         terms=NETFLIX_TERMS,
         cache_file="netflix/data.csv",
-        loader=partial(netflix.load_feedback, variant="original"),
+        loader=partial(_of_cornac, "netflix", variant="original"),
     ),
     NamedDataset(
         name="tradesy",
@@ -223,7 +218,7 @@ _ALL = (
         rating_threshold=None,
         terms="none stated by Cornac; see http://jmcauley.ucsd.edu/data/tradesy",
         cache_file="tradesy/users.csv",
-        loader=tradesy.load_feedback,
+        loader=partial(_of_cornac, "tradesy"),
     ),
     NamedDataset(
         name="amazon-clothing",
@@ -233,7 +228,7 @@ _ALL = (
         interactions=13_689,
         terms=AMAZON_TERMS,
         cache_file="amazon_clothing/rating.txt",
-        loader=amazon_clothing.load_feedback,
+        loader=partial(_of_cornac, "amazon_clothing"),
     ),
     NamedDataset(
         name="amazon-digital-music",
@@ -243,7 +238,7 @@ _ALL = (
         interactions=64_706,
         terms=AMAZON_TERMS,
         cache_file="amazon_digital_music/rating.txt",
-        loader=amazon_digital_music.load_feedback,
+        loader=partial(_of_cornac, "amazon_digital_music"),
     ),
     NamedDataset(
         name="amazon-office",
@@ -253,7 +248,7 @@ _ALL = (
         interactions=53_282,
         terms=AMAZON_TERMS,
         cache_file="amazon_office/rating.txt",
-        loader=amazon_office.load_feedback,
+        loader=partial(_of_cornac, "amazon_office"),
     ),
     NamedDataset(
         name="amazon-toy",
@@ -263,7 +258,7 @@ _ALL = (
         interactions=167_597,
         terms=AMAZON_TERMS,
         cache_file="amazon_toy/rating.txt",
-        loader=amazon_toy.load_feedback,
+        loader=partial(_of_cornac, "amazon_toy"),
     ),
     NamedDataset(
         name="amazon-review-beauty",
@@ -273,7 +268,7 @@ _ALL = (
         interactions=198_502,
         terms=AMAZON_TERMS,
         cache_file="amazon_review/beauty_2014.json.gz",
-        loader=partial(amazon_review.load_feedback, category="beauty", fmt="UIR"),
+        loader=partial(_of_cornac, "amazon_review", category="beauty", fmt="UIR"),
     ),
     NamedDataset(
         name="amazon-review-sports",
@@ -283,7 +278,7 @@ _ALL = (
         interactions=296_337,
         terms=AMAZON_TERMS,
         cache_file="amazon_review/sports_2014.json.gz",
-        loader=partial(amazon_review.load_feedback, category="sports", fmt="UIR"),
+        loader=partial(_of_cornac, "amazon_review", category="sports", fmt="UIR"),
     ),
     NamedDataset(
         name="amazon-review-toys",
@@ -293,7 +288,7 @@ _ALL = (
         interactions=167_597,
         terms=AMAZON_TERMS,
         cache_file="amazon_review/toys_2014.json.gz",
-        loader=partial(amazon_review.load_feedback, category="toys", fmt="UIR"),
+        loader=partial(_of_cornac, "amazon_review", category="toys", fmt="UIR"),
     ),
 )
 

@@ -4,14 +4,20 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from cornac_mle.checks import check_share, refusal
+from cornac_mle.checks import check_choice, check_share, refusal
 from cornac_mle.metrics.adaptive_judge import ADAPTIVE, adaptive_p_values
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.profiles import Profiles
+from cornac_mle.stats.multiple_testing import storey_null_share
 
 
 def flagged_users(
-    evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1, judge: str = PRIMARY
+    evaluator: Evaluator,
+    synthetic: Profiles,
+    *,
+    q: float = 0.1,
+    judge: str = PRIMARY,
+    null_share: str = "one",
 ) -> pd.DataFrame:
     """Flag synthetic users who are less plausible than real users, at a false discovery rate.
 
@@ -31,6 +37,10 @@ def flagged_users(
         Judge of the p-values; see `UnrealisticUsers`. With "adaptive" each half of the users has a
         judge of its own: the rate is proved within each half at its own thresholds, and not for
         both together.
+    null_share : {"one", "storey"}
+        Share of believable users that the rate allows for: as if all were, or Storey's estimate
+        (`storey_null_share`), at the same rate. Where three in ten users are unrealistic that finds
+        up to twice as many of them; with few of them it finds the same.
 
     Returns
     -------
@@ -46,7 +56,8 @@ def flagged_users(
 
     Notes
     -----
-    With n calibration users, k flagged users of m need k >= m / (q (n + 1)).
+    With n calibration users, k flagged users of m need k >= m / (q (n + 1)), times the null share,
+    which is in ``attrs["null_share"]``.
 
     References
     ----------
@@ -74,11 +85,13 @@ def flagged_users(
     if n_users == 0:
         rule = f"hold at least 1 user of {evaluator.min_items} items or more"
         raise ValueError(refusal("synthetic", rule, 0, "Sample some."))
+    check_choice("null_share", null_share, ("one", "storey"))
     if judge == ADAPTIVE:
         p_values = adaptive_p_values(evaluator, users)
     else:
         p_values = evaluator.p_values(users, family=judge)
-    q_values = false_discovery_control(p_values)
+    share = 1.0 if null_share == "one" else storey_null_share(p_values, n_calibration)
+    q_values = false_discovery_control(p_values) * share
     table = pd.DataFrame(
         {
             "user": users.user_ids,
@@ -87,7 +100,7 @@ def flagged_users(
             "flagged": q_values <= q,
         }
     )
-    fewest = int(np.ceil(n_users / (q * (n_calibration + 1)) - 1e-9))
+    fewest = int(np.ceil(share * n_users / (q * (n_calibration + 1)) - 1e-9))
     table.attrs = {
         "q": q,
         "n_users": n_users,
@@ -95,6 +108,7 @@ def flagged_users(
         "n_empty_users": int(np.sum(users.sizes == 0)),
         "n_left_out": len(synthetic) - n_users,
         "n_calibration": n_calibration,
+        "null_share": share,
         "minimum_detectable_users": fewest if fewest <= n_users else None,
     }
     return table

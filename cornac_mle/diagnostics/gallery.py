@@ -17,6 +17,7 @@ from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.report import Report
 from cornac_mle.sparse import FloatArray, IndexArray, IntArray
+from cornac_mle.workers import one_thread
 
 MOST_ITEMS = 60
 """Items that are listed of a user; the others are counted."""
@@ -34,6 +35,7 @@ MOST_PAIR_ITEMS = 3000
 """Most popular items whose pairs are tested; pairs of others are rarely testable."""
 
 
+@one_thread()
 def look_at(report: Report, evaluator: Evaluator) -> None:
     """Fill the gallery and the curves of models of a report that have users and none yet."""
     for model, users in report.synthetic.items():

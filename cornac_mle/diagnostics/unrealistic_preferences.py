@@ -21,7 +21,7 @@ from cornac_mle.plausibility.preference_p_values import (
 )
 from cornac_mle.profiles import Profiles
 from cornac_mle.sparse import FloatArray, IndexArray, pattern, user_of
-from cornac_mle.workers import in_threads
+from cornac_mle.workers import in_threads, one_thread
 
 BLOCK_ITEMS = 256
 """Items whose weights are held at once, for all items."""
@@ -34,6 +34,7 @@ NEGLIGIBLE_WEIGHT = 1e-4
 """Weights nearer to zero than this speak neither for nor against an item."""
 
 
+@one_thread()
 def unrealistic_preferences(
     evaluator: Evaluator, synthetic: Profiles, *, q: float = 0.1, worst: int | None = 5
 ) -> pd.DataFrame:

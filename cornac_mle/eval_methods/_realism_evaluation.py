@@ -121,6 +121,10 @@ class RealismEvaluation:
             )
         return self._evaluators["held-out"]
 
+    def take_evaluator(self, evaluator: Evaluator) -> None:
+        """Take the evaluator that a copy of this one has fitted."""
+        self._evaluators["held-out"] = evaluator
+
     def evaluator_for(self, users: str) -> Evaluator:
         """Give the evaluator against "held-out" or "validation" users.
 
@@ -213,7 +217,11 @@ class RealismEvaluation:
             for number, one in enumerate(found):
                 note_score(self.report, model, users, metric.name, metric.note, one, number)
             if users == "held-out":
-                self._note_caution(metric, evaluator)
+                doubt = metric.doubt(found[0])
+                cautions = [self.caution, metric.caution(evaluator)]
+                cautions.append(f"{model.name}: {doubt}" if doubt else None)
+                for words in cautions:
+                    self.report.add_caution(metric.name, words)
             results[metric.name] = _summary(metric, found)
         return results
 
@@ -247,11 +255,6 @@ class RealismEvaluation:
         except NotMeasurableError as error:
             return error
         return measured
-
-    def _note_caution(self, metric: RealismMetric, evaluator: Evaluator) -> None:
-        cautions = [text for text in (self.caution, metric.caution(evaluator)) if text]
-        if cautions:
-            self.report.cautions[metric.name] = "; ".join(cautions)
 
 
 def _summary(metric: RealismMetric, found: Sequence[Measurement]) -> tuple[float, dict[Any, float]]:

@@ -14,7 +14,8 @@ from cornac_mle.eval_methods._realism_evaluation import RealismEvaluation, reali
 from cornac_mle.eval_methods._report_entries import Metrics, ResultsByName, ordered_result
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.models.cloning import check_fixed, is_fixed
+from cornac_mle.models.cloning import check_fixed, is_fixed, load_torch
+from cornac_mle.workers import one_thread
 
 
 class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
@@ -50,6 +51,10 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         """Evaluator against the held-out users (of the current fold); fitted at the first call."""
         return self._evaluation().evaluator
 
+    def take_evaluator(self, evaluator: Evaluator) -> None:
+        """Take the evaluator that a copy of this method has fitted, in another process say."""
+        self._evaluation().take_evaluator(evaluator)
+
     def user_names(self) -> dict[int, Hashable]:
         """Ids of users by Cornac's index (in the current fold)."""
         return {index: name for name, index in self.global_uid_map.items()}
@@ -71,10 +76,32 @@ class RealismMethod(BaseMethod):  # type: ignore[misc]  # Cornac has no types
         check_fixed(model, self.train_set)
         if is_fixed(model):
             model.is_fitted = False  # Cornac would warn of a refit, and there is none
-        found: tuple[Result, Result | None] = super().evaluate(
-            model, metrics, user_based, show_validation
-        )
+        load_torch(model)
+        with one_thread():
+            found: tuple[Result, Result | None] = super().evaluate(
+                model, metrics, user_based, show_validation
+            )
         return found
+
+    def evaluate_fitted(
+        self, model: Recommender, metrics: Sequence[Any], *, user_based: bool
+    ) -> Result:
+        """Evaluate a model that was fitted to this method's training and validation users."""
+        rating, ranking = self.organize_metrics(metrics)
+        with one_thread():
+            model.transform(self.test_set)
+            return self.eval(
+                model=model,
+                train_set=self.train_set,
+                test_set=self.test_set,
+                val_set=self.val_set,
+                rating_threshold=self.rating_threshold,
+                exclude_unknowns=self.exclude_unknowns,
+                user_based=user_based,
+                rating_metrics=rating,
+                ranking_metrics=ranking,
+                verbose=self.verbose,
+            )
 
     def eval(
         self,

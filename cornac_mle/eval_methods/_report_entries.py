@@ -131,7 +131,8 @@ def merged_report(reports: Sequence[Report], dataset: str) -> Report:
         report.metrics |= part.metrics
         report.judge_families |= part.judge_families
         report.synthetic = part.synthetic | report.synthetic
-        report.cautions = part.cautions | report.cautions
+        for metric, text in part.cautions.items():
+            report.add_caution(metric, text)
         report.alerts = part.alerts | report.alerts
         report.notes = list(dict.fromkeys([*report.notes, *part.notes]))
         report.failed = part.failed | report.failed

@@ -18,6 +18,7 @@ from cornac_mle.report.measurement import Measurement, MetricNote, with_normalis
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sparse import FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT, share_standard_error, split_interval
+from cornac_mle.workers import one_thread
 
 
 class NotMeasurableError(ValueError):
@@ -118,7 +119,8 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
             If `synthetic` are no Profiles, or have other items.
         """
         users = evaluator.comparable("synthetic", synthetic)
-        found = self._measure(evaluator, users, repeatable_generator(rng))
+        with one_thread():
+            found = self._measure(evaluator, users, repeatable_generator(rng))
         if found.per_user is not None and found.user_ids is None:
             found = replace(found, user_ids=users.user_ids)
         return replace(found, n_left_out=len(synthetic) - len(users))
@@ -129,6 +131,10 @@ class RealismMetric(RankingMetric, ABC):  # type: ignore[misc]  # Cornac has no 
 
     def caution(self, evaluator: Evaluator) -> str | None:
         """Say how far to trust the metric on these real users; None if nothing is amiss."""
+        return None
+
+    def doubt(self, found: Measurement) -> str | None:
+        """Say how far to trust the value of these synthetic users; None if nothing is amiss."""
         return None
 
     def compute(self, **arguments: Any) -> float:
@@ -184,7 +190,8 @@ class ModelMetric(RealismMetric):
         NotMeasurableError
             If the metric has no value for this model.
         """
-        return self._measure_model(evaluator, model, repeatable_generator(rng))
+        with one_thread():
+            return self._measure_model(evaluator, model, repeatable_generator(rng))
 
     @abstractmethod
     def _measure_model(
@@ -249,8 +256,8 @@ class SplitMetric(RealismMetric):
         """Value of each synthetic user, (n_synthetic,), where the metric has one."""
         return None
 
-    def _details(self, evaluator: Evaluator) -> dict[str, float] | None:
-        """Further numbers of real users, where the metric has some."""
+    def _details(self, evaluator: Evaluator, synthetic: Profiles) -> dict[str, float] | None:
+        """Further numbers, where the metric has some."""
         return None
 
     @final
@@ -263,6 +270,7 @@ class SplitMetric(RealismMetric):
             values,
             p_value=self._p_value(evaluator, synthetic, rng),
             per_user=self._per_user(evaluator, synthetic),
+            details=self._details(evaluator, synthetic),
         )
 
     @final
@@ -328,6 +336,7 @@ class SplitMetric(RealismMetric):
         *,
         p_value: float | None,
         per_user: FloatArray | None = None,
+        details: dict[str, float] | None = None,
     ) -> Measurement:
         """Make a measurement of the metric on half-splits of `size` users a side."""
         ceilings, floors = self.ceiling_and_floor(evaluator, size)
@@ -349,7 +358,7 @@ class SplitMetric(RealismMetric):
             on_splits=values,
             ceiling=ceiling,
             floor=floor,
-            details=self._details(evaluator),
+            details=details,
         )
         if self._floor_is_worse(ceiling, floor):
             return with_normalised(measurement, standard_error=error)

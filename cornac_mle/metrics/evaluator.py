@@ -215,6 +215,10 @@ class Evaluator:
             )
         return self._other_judges[family]
 
+    def take_judge(self, family: str, judge: PlausibilityModel) -> None:
+        """Take a judge of another family that `judge_for_family` of a copy has fitted."""
+        self._other_judges[check_choice("family", family, FAMILIES)] = judge
+
     def plausibility(self, profiles: Profiles, *, family: str = PRIMARY) -> FloatArray:
         """Score how plausible each user is, shape (n_users,); higher is more believable.
 

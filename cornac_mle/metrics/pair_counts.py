@@ -119,7 +119,7 @@ class PairCounts(SplitMetric):
         mixed = kernel_sums(held_out, users, real, other, kernel) / size**2
         return np.asarray(1 - mixed / among)
 
-    def _details(self, evaluator: Evaluator) -> dict[str, float]:
+    def _details(self, evaluator: Evaluator, synthetic: Profiles) -> dict[str, float]:
         share = evaluator.remembered(
             smallest_share, compute=lambda: smallest_share(evaluator, _kernel_of(evaluator))
         )

@@ -19,8 +19,9 @@ from cornac_mle.metrics.splits import Splits
 from cornac_mle.plausibility.combined import COMBINED
 from cornac_mle.plausibility.judge import FAMILIES
 from cornac_mle.profiles import Profiles
-from cornac_mle.report.measurement import WORST_JUDGE, MetricNote
+from cornac_mle.report.measurement import WORST_JUDGE, Measurement, MetricNote
 from cornac_mle.sparse import FloatArray, IntArray
+from cornac_mle.stats.auc import auc_with_error
 from cornac_mle.stats.conformal import conditional_p_values
 
 PIECE = 2**20
@@ -69,9 +70,11 @@ class UnrealisticUsers(SplitMetric):
         what is wrong with this model, as a share `alpha` of real users is. A user repeated often is
         a fault that it sees. It is blind to memory: training users get `alpha` or less. It has no
         power where the model's faults are not among the features, or the users too few to learn
-        them from; then it gets about `alpha`, and `p_value` is large. "worst" takes, in each
-        half-split, the fixed family that flags the largest share, of the model, the ceiling and the
-        floor alike: their values are then a little above those of a single judge.
+        them from; then it gets about `alpha`, `p_value` is large, and `doubt` says so: `details`
+        has the AUC by which each half is told from held-out users, "auc", and its standard
+        error. "worst" takes, in each half-split, the fixed family that flags the largest share, of
+        the model, the ceiling and the floor alike: their values are then a little above those of a
+        single judge.
     judge_users : {"reference", "cross"}
         Real users who teach the judge. "cross": reference and held-out users both teach and
         calibrate, by folds (`CrossJudge`), for where real users are few: at 550 or fewer more is
@@ -188,6 +191,26 @@ class UnrealisticUsers(SplitMetric):
             f"real users have a median of {items:g} items. UnrealisticShare and PairCounts ask "
             "about all users together"
         )
+
+    def doubt(self, found: Measurement) -> str | None:
+        """Say "no power" where the adaptive judge did not learn to tell the model's users."""
+        auc, error = ((found.details or {}).get(name) for name in ("auc", "auc_error"))
+        if auc is None or error is None or auc - 2 * error > 0.5:
+            return None
+        return (
+            f"no power: what it learnt of one half of the users tells the other half from real "
+            f"users with an AUC of {auc:.2f} ± {2 * error:.2f}"
+        )
+
+    def _details(self, evaluator: Evaluator, synthetic: Profiles) -> dict[str, float] | None:
+        if self.judge != ADAPTIVE:
+            return None
+        found = [
+            auc_with_error(part.real_scores, part.scores)
+            for part in adaptive_halves(evaluator, synthetic)
+        ]
+        auc, error = np.mean(found, axis=0)  # the halves share their real users
+        return {"auc": float(auc), "auc_error": float(error)}
 
     def _on_splits(self, evaluator: Evaluator, users: Profiles, splits: Splits) -> FloatArray:
         families = tuple(FAMILIES) if self.judge == WORST_JUDGE else (self.judge,)

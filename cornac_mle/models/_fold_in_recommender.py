@@ -2,6 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from typing import Any, Self, final
 
 import numpy as np
@@ -17,9 +18,11 @@ from cornac_mle.files.markup import block, named_values, note
 from cornac_mle.models._saved import load_model, rename_attributes
 from cornac_mle.models._spelling import spelled
 from cornac_mle.models._training_matrix import check_dataset, training_matrix
+from cornac_mle.models.shared_fits import share, take_shared
 from cornac_mle.models.validation import Validation, validation_users
 from cornac_mle.profiles import Profiles, dataset_items
 from cornac_mle.sparse import FloatArray
+from cornac_mle.workers import one_thread
 
 
 class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has no types
@@ -114,7 +117,8 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
         if not self.trainable:
             return self
         try:
-            self._fit_fresh(train_set, matrix, val_set)
+            with one_thread():
+                self._fit_fresh(train_set, matrix, val_set)
         except BaseException:  # an interrupt too: half a fit must not pass for one
             self.is_fitted = False
             self.catalogue_ = self.train_matrix_ = None
@@ -124,7 +128,13 @@ class FoldInRecommender(Recommender, ABC):  # type: ignore[misc]  # Cornac has n
     def _fit_fresh(self, train_set: Dataset, matrix: sp.csr_array, val_set: Dataset | None) -> None:
         self.train_matrix_ = matrix
         self.catalogue_ = dataset_items(train_set)
-        self._fit(matrix, validation_users(matrix, val_set))
+        if not take_shared(self, train_set, val_set):
+            self._fit(matrix, validation_users(matrix, val_set))
+            share(self, train_set, val_set)
+
+    def _shared_settings(self) -> Hashable:
+        """Everything that a fit depends on but the data; None: each model is fitted by itself."""
+        return None
 
     def _check_own_users(self, train_set: Dataset, matrix: sp.csr_array) -> None:
         """Refuse data of which Cornac's numbers would mean other users or items to the model."""

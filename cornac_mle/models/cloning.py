@@ -5,6 +5,8 @@ import inspect
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,6 +182,15 @@ def check_frozen(model: "GenerativeRecommender", catalogue: pd.Index | None) -> 
         rule = "be fitted to the items of `train_set` where trainable=False"
         got = "no fitted model" if model.catalogue_ is None else "others"
         raise ValueError(refusal("model", rule, got, "Pass it with trainable=True."))
+
+
+def load_torch(model: Recommender) -> None:
+    """Import PyTorch for a model of Cornac's that would: only then can its threads be limited."""
+    module = sys.modules[type(model).__module__]
+    if "torch" not in sys.modules and not module.__name__.startswith("cornac_mle."):
+        with suppress(OSError, TypeError, ImportError):  # no source, or no PyTorch, as `fit` says
+            if "import torch" in inspect.getsource(module):
+                import_module("torch")
 
 
 def to_evaluation(model: Recommender) -> None:

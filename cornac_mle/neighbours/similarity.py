@@ -7,16 +7,24 @@ vectors, close when their Euclidean distance is small (`EuclideanCloseness`). Bo
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from cornac_mle.sparse import Float32Array, FloatArray, IntArray, pattern
+from cornac_mle.sparse import Float32Array, FloatArray, IndexArray, IntArray, user_of
 
 BLOCK_BYTES = 8 * 2**20
 """Size of one dense block, which should fit a processor's cache; results do not depend on it."""
+HEAD_PAIRS = 0.005
+"""Share of pairs of users who both hold an item from which on it counts as one of the head."""
+HEAD_ENTRIES = 2**24
+"""Numbers of the dense array of the head, at most; results do not depend on it."""
+COUNTED_PAIRS = 2**17
+"""Pairs of users with an item in common that are counted together, which should fit a processor's
+cache; results do not depend on it."""
 PAIR_BYTES = 2**20
 """Size of the differences of vectors computed at once."""
 LEAST_SIMILARITY = float(np.finfo(np.float32).tiny)
@@ -91,10 +99,17 @@ class JaccardCloseness(Closeness):
 
     def __init__(self, rows: sp.csr_array, columns: sp.csr_array) -> None:
         self.shape = (rows.shape[0], columns.shape[0])
-        self._rows = pattern(rows)
-        self._holders = pattern(columns).T.tocsr()  # (n_items, n_columns), turned once
         self._row_sizes = np.diff(rows.indptr).astype(np.float32)
         self._column_sizes = np.diff(columns.indptr).astype(np.float32)
+        self._no_empty_pair = bool(self._row_sizes.all() or self._column_sizes.all())
+        head = _head(rows, columns)
+        self._row_head = _items_of(rows, head)
+        self._head_holders = _items_of(columns, head).toarray().T  # (n_head, n_columns)
+        rest = np.ones(rows.shape[1], dtype=np.bool_)
+        rest[head] = False
+        rest = np.flatnonzero(rest)
+        self._row_tail = _items_of(rows, rest)
+        self._tail_holders = _items_of(columns, rest).T.tocsr()  # (n_tail, n_columns), turned once
 
     def median(self, closeness: FloatArray) -> float:
         """Return the median similarity."""
@@ -102,12 +117,30 @@ class JaccardCloseness(Closeness):
 
     def upper(self, rows: slice) -> Float32Array:
         """Compute the similarity itself, (block, n_columns)."""
-        similarity: Float32Array = (self._rows[rows] @ self._holders).toarray()  # items shared
+        similarity = self._shared(rows)
         together = np.add.outer(self._row_sizes[rows], self._column_sizes)
         together -= similarity
-        np.maximum(together, 1, out=together)  # two empty sets
+        if not self._no_empty_pair:
+            np.maximum(together, 1, out=together)
         similarity /= together
         return similarity
+
+    def _shared(self, rows: slice) -> Float32Array:
+        """Count the items that two sets share, (block, n_columns).
+
+        Items of the head by a product of matrices; of any other item each holder is counted.
+        """
+        shared: Float32Array = self._row_head[rows].toarray() @ self._head_holders
+        tail, counts = self._row_tail[rows], shared.reshape(-1)
+        holders = np.diff(self._tail_holders.indptr)[tail.indices]  # (nnz,)
+        first = user_of(tail) * self.shape[1]
+        end = np.cumsum(holders)
+        cuts = np.searchsorted(end, range(0, int(holders.sum()), COUNTED_PAIRS))
+        for start, stop in pairwise([*cuts, len(end)]):
+            place = np.repeat(first[start:stop], holders[start:stop])
+            place += self._tail_holders[tail.indices[start:stop]].indices
+            np.add.at(counts, place, np.float32(1))
+        return shared
 
     def slack(self, rows: slice) -> FloatArray:
         """Return zeros: nothing is rounded."""
@@ -124,6 +157,28 @@ class JaccardCloseness(Closeness):
     ) -> npt.NDArray[np.bool_]:
         """Decide whether similarity >= needed, (n_pairs,)."""
         return np.asarray(upper[row, column] >= needed)
+
+
+def _head(rows: sp.csr_array, columns: sp.csr_array) -> IndexArray:
+    """Items that so many hold, on both sides, that a product of matrices counts them faster."""
+    n_rows, n_columns = rows.shape[0], columns.shape[0]
+    pairs = np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64)
+    pairs *= np.bincount(columns.indices, minlength=rows.shape[1])
+    popular = np.flatnonzero(pairs > HEAD_PAIRS * n_rows * n_columns)
+    most = HEAD_ENTRIES // max(1, n_columns)
+    leading = popular[np.argsort(-pairs[popular], kind="stable")[:most]]
+    return np.asarray(np.sort(leading), dtype=np.intp)
+
+
+def _items_of(matrix: sp.csr_array, items: IndexArray) -> sp.csr_array:
+    """Give the sets of these items alone, numbered in their order, by ones of float32."""
+    number = np.full(matrix.shape[1], -1, dtype=matrix.indices.dtype)
+    number[items] = np.arange(len(items))
+    column = number[matrix.indices]
+    kept = column >= 0
+    edges = np.append(0, np.cumsum(kept))[matrix.indptr]
+    ones = np.ones(edges[-1], dtype=np.float32)
+    return sp.csr_array((ones, column[kept], edges), shape=(matrix.shape[0], len(items)))
 
 
 class EuclideanCloseness(Closeness):
@@ -156,7 +211,7 @@ class EuclideanCloseness(Closeness):
         self._left = np.column_stack([2 * left, first, np.ones(len(left))]).astype(np.float32)
         last = -keep * self._column_squares
         right = np.column_stack([right, np.ones(len(right)), last])
-        self._right = right.astype(np.float32).T
+        self._right = np.ascontiguousarray(right.astype(np.float32).T)
 
     def median(self, closeness: FloatArray) -> float:
         """Return minus the square of the median distance."""

@@ -188,5 +188,12 @@ def _inverse(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
 
 def _explained(holders: sp.csr_array, core: NDArray[np.float64]) -> NDArray[np.float64]:
     """Diagonal of X'MX: the sum of M over all pairs of holders of each item, (n_items,)."""
-    by_item = np.split(holders.indices, holders.indptr[1:-1])
-    return np.asarray([core[users[:, np.newaxis], users].sum() for users in by_item])
+    item, user = user_of(holders), holders.indices
+    explained = np.zeros(holders.shape[0])
+    exact = holders.astype(np.float64)
+    for start in range(0, holders.shape[1], BLOCK_USERS):
+        mapped = exact @ core[:, start : start + BLOCK_USERS]  # (n_items, n_block)
+        own = np.flatnonzero((user >= start) & (user < start + BLOCK_USERS))
+        of_pairs = mapped[item[own], user[own] - start]
+        explained += np.bincount(item[own], weights=of_pairs, minlength=len(explained))
+    return explained

@@ -47,15 +47,13 @@ def evidence_of(
     user, item = user_of(profiles), profiles.indices
     percentile = held_percentiles(profiles, scores)
     predicted = n_users * np.maximum(scores[user, item].astype(np.float64), 0)  # users
-    counts = user_counts[item]
-    return np.column_stack(
-        [
-            np.log(percentile / (1 - percentile)),
-            np.log((predicted + 1) / (counts + 1)),
-            np.log(counts + 1),
-            np.log(np.diff(profiles.indptr)[user]),
-        ]
-    )
+    evidence = np.empty((profiles.nnz, 4))
+    evidence[:, 0] = np.log(percentile / (1 - percentile))
+    evidence[:, 1] = np.log((predicted + 1) / (user_counts[item] + 1))
+    evidence[:, 2] = np.log(user_counts + 1)[item]
+    sizes = np.diff(profiles.indptr)
+    evidence[:, 3] = np.log(np.maximum(sizes, 1))[user]
+    return evidence
 
 
 def fitted_regression(
@@ -80,8 +78,24 @@ def log_genuine(
     regression: Pipeline, evidence: NDArray[np.float64], log_unseen: float | None
 ) -> NDArray[np.float64]:
     """Log P(genuine) of each piece of evidence, (n,)."""
-    found = np.asarray(-np.logaddexp(0, regression.decision_function(evidence)), dtype=np.float64)
+    found = -np.logaddexp(0, _log_odds(regression, evidence))
     return found if log_unseen is None else np.where(_is_unseen(evidence), log_unseen, found)
+
+
+def _log_odds(regression: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the decision function, (n,): scaled squares and products, brought to one formula."""
+    first, polynomial, second, logistic = (step for _, step in regression.steps)
+    slopes = logistic.coef_[0] / second.scale_  # (n_terms,)
+    constant = logistic.intercept_[0] - slopes @ second.mean_
+    linear, square = np.zeros(evidence.shape[1]), np.zeros(2 * evidence.shape[1:])
+    for slope, power in zip(slopes, polynomial.powers_, strict=True):
+        factors = np.repeat(np.arange(len(power)), power)  # one column, or two
+        if len(factors) == 1:
+            linear[factors] += slope
+        else:
+            square[tuple(factors)] += slope
+    scaled = (evidence - first.mean_) / first.scale_
+    return np.asarray(np.einsum("ni,ni->n", scaled @ square + linear, scaled) + constant)
 
 
 def _is_unseen(evidence: NDArray[np.float64]) -> NDArray[np.bool_]:

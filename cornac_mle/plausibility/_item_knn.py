@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -98,9 +99,15 @@ def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
     """Keep the `count` largest positive values of every row; of ties at the last place, any."""
     kept = matrix.data > 0
     # A loop, because rows are long or few: sorting all rows at once takes several times as long.
-    for first, last in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
+    edges = matrix.indptr.tolist()
+    for first, last in pairwise(edges):
         if last - first > count:
             smaller = matrix.data[first:last].argpartition(-count)[:-count]
-            kept[first + smaller] = False
-    row = user_of(matrix)
-    return sp.csr_array((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)
+            kept[first:last][smaller] = False
+    place = np.flatnonzero(kept)
+    largest = sp.csr_array(
+        (matrix.data[place], matrix.indices[place], np.searchsorted(place, edges)),
+        shape=matrix.shape,
+    )
+    largest.sort_indices()
+    return largest

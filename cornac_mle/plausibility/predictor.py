@@ -115,10 +115,14 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
         levels.sort(axis=1, kind="stable")  # of 16 bits: by digits
         keys = (np.arange(len(sizes), dtype=np.uint32)[:, np.newaxis] << 16) + levels
         held = (user.astype(np.uint32) << 16) + level
-        among = np.sort(held)  # held items are no others
-        twice = np.zeros(len(held), dtype=np.int64)  # #less + #at most, and users before
+        order = np.argsort(held)  # held items are no others; ascending ones are found faster
+        among = held[order]
+        ascending = np.zeros(len(held), dtype=np.int64)  # #less + #at most, and users before
         for side in SIDES:
-            twice += keys.ravel().searchsorted(held, side) - among.searchsorted(held, side)
+            ascending += keys.reshape(-1).searchsorted(among, side)
+            ascending -= among.searchsorted(among, side)
+        twice = np.empty_like(ascending)
+        twice[order] = ascending
         before = user * n_items - (profiles.indptr[users][user] - own.start)
         percentiles[own] = (twice / 2 - before + 0.5) / (n_items - sizes[user] + 1)
     return percentiles

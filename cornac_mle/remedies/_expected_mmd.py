@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from cornac_mle.models.vae.torch_sparse import sparse_product
+from cornac_mle.models.vae.torch_sparse import dense_product, sparse_product
 from cornac_mle.sparse import Float32Array, pattern
 
 BANDWIDTHS = (0.125, 0.25, 0.5, 1.0)
@@ -47,14 +47,28 @@ class Kernel(NamedTuple):
 
     def values(self, cosines: Tensor, variances: Tensor | None = None) -> Tensor:
         """Kernel of each cosine; its expectation to second order where cosines have a variance."""
-        total = torch.zeros_like(cosines)
+        return self.with_gradients(cosines, variances)[0]
+
+    def with_gradients(
+        self, cosines: Tensor, variances: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Give `values`, and their gradients by the cosines and by the variances."""
+        value, by_cosine, by_variance = (torch.zeros_like(cosines) for _ in range(3))
+        apart = cosines - 1
         for width in self.bandwidths:
-            exponent = (cosines - 1) / width
-            if variances is not None:
+            by_spread = 1 / (2 * width**2)
+            if variances is None:
+                kernel = torch.exp(apart / width)
+            else:
                 # Beyond this the expansion says nothing: tiny profiles would blow it up.
-                exponent = exponent + (variances / (2 * width**2)).clamp(max=MOST_SPREAD)
-            total = total + torch.exp(exponent)
-        return total / len(self.bandwidths)
+                exponent = (variances * by_spread).clamp_(max=MOST_SPREAD)
+                is_counted = exponent < MOST_SPREAD
+                kernel = exponent.add_(apart, alpha=1 / width).exp_()
+                by_variance.add_(kernel * is_counted, alpha=by_spread)
+            value += kernel
+            by_cosine.add_(kernel, alpha=1 / width)
+        count = len(self.bandwidths)
+        return value.div_(count), by_cosine.div_(count), by_variance.div_(count)
 
 
 def unit_sets(held: sp.csr_array, weights: Float32Array) -> sp.csr_array:
@@ -88,8 +102,8 @@ def set_gradients(probabilities: Tensor, kernel: Kernel, real: sp.csr_array) -> 
 
         sum of w p q / (length x length')        sum of w^2 p q (1 - p q) / (length x length')^2
 
-    and q is 0 or 1 for a real user. Products with real users, who are sparse, are differentiated by
-    hand.
+    and q is 0 or 1 for a real user. All is differentiated by hand: a product of symmetric matrices
+    needs one product for its gradient, and tensors stay in one layout.
 
     Parameters
     ----------
@@ -98,30 +112,54 @@ def set_gradients(probabilities: Tensor, kernel: Kernel, real: sp.csr_array) -> 
     real : csr_array, shape (n_real, n_items)
         Real users, of ones.
     """
-    weights = torch.from_numpy(kernel.weights).to(probabilities.device)
-    squares = (probabilities @ weights).clamp(min=TINY)[:, None]  # (n_users, 1), of the lengths
-    means = probabilities * (weights / squares.sqrt())
-    spreads = probabilities * (weights / squares)
-    certain = spreads * probabilities
-    same = mean_of_pairs(
-        kernel.values(
-            (means / weights.clamp(min=TINY)) @ means.T,
-            spreads @ spreads.T - certain @ certain.T,
-        )
+    with torch.no_grad():
+        value, gradient = _value_and_gradient(probabilities.detach(), kernel, real)
+    if probabilities.requires_grad:
+        torch.autograd.backward(probabilities, gradient)
+    return value
+
+
+def _value_and_gradient(held: Tensor, kernel: Kernel, real: sp.csr_array) -> tuple[float, Tensor]:
+    """Give the changing part of MMD^2, and its gradient by `held`, (n_users, n_items)."""
+    weights = torch.from_numpy(kernel.weights).to(held.device)
+    squares = (held @ weights)[:, None]  # (n_users, 1), of the lengths
+    is_long = squares > TINY
+    squares.clamp_(min=TINY)
+    units = held / squares.sqrt()
+    means, roots = units * weights, units * weights.sqrt()
+    spreads = (held * weights).div_(squares)
+    certain = spreads * held
+
+    n_users = len(held)
+    kernels, by_cosine, by_variance = kernel.with_gradients(
+        dense_product(roots, roots.T),
+        dense_product(spreads, spreads.T).sub_(dense_product(certain, certain.T)),
     )
-    units = unit_sets(real, kernel.weights)
+    for gradient in (by_cosine, by_variance):
+        gradient.fill_diagonal_(0.0).mul_(2 / (n_users * (n_users - 1)))  # of both users of a pair
+    by_units = dense_product(by_cosine, means)
+    by_spreads = dense_product(by_variance, spreads)
+    by_certain = dense_product(by_variance, certain).neg_()
+
+    sets = unit_sets(real, kernel.weights)
     # With a real user of squared length s: the gradient of the mean is 1 / sqrt(s), that of the
     # variance 1 / s.
-    squared = sp.csr_array(units**2)
-    loose = (spreads - certain) * weights
-    cosines = sparse_product(units, means.T).requires_grad_()
-    variances = sparse_product(squared, loose.T).requires_grad_()
-    mixed = kernel.values(cosines, variances).mean()
-    if probabilities.requires_grad:
-        torch.autograd.backward(-2 * mixed)
-        assert cosines.grad is not None  # `backward` has just written it
-        assert variances.grad is not None
-        gradient = sparse_product(sp.csr_array(units.T), cosines.grad).T
-        other = sparse_product(sp.csr_array(squared.T), variances.grad).T
-        torch.autograd.backward([same, means, loose], [torch.ones_like(same), gradient, other])
-    return float(same.detach() - 2 * mixed.detach())
+    squared = sp.csr_array(sets**2)
+    mixed, by_cosine, by_variance = kernel.with_gradients(
+        sparse_product(sets, means.T),
+        sparse_product(squared, ((spreads - certain) * weights).T),
+    )
+    scale = -2 / mixed.numel()
+    by_units.addcmul_(sparse_product(sets.T, by_cosine).T.contiguous(), weights, value=scale)
+    by_loose = sparse_product(squared.T, by_variance).T.contiguous().mul_(weights).mul_(scale)
+    by_spreads += by_loose
+    by_certain -= by_loose
+
+    by_spreads.addcmul_(by_certain, held)
+    by_squares = torch.sum(by_spreads * spreads, dim=1, keepdim=True)
+    by_squares += torch.sum(by_units * units, dim=1, keepdim=True) / 2
+    by_squares = torch.where(is_long, -by_squares, 0.0)
+    gradient = by_certain.mul_(spreads)
+    gradient += by_spreads.add_(by_squares).mul_(weights).div_(squares)
+    gradient += by_units.div_(squares.sqrt())
+    return float(mean_of_pairs(kernels) - 2 * mixed.mean()), gradient

@@ -1,5 +1,7 @@
 """Rates and probabilities of the items of a decoder's users, differentiable by its layers."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -7,6 +9,7 @@ from torch import Tensor
 
 from cornac_mle.models.vae.decoder import Decoder, log_times
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last
+from cornac_mle.models.vae.torch_sparse import dense_product
 from cornac_mle.sparse import FloatArray, IntArray
 
 LOG_RATE_NEVER = -80.0
@@ -17,15 +20,36 @@ def log_rates(layers: TorchLayers, decoder: Decoder, points: FloatArray) -> Tens
     """Log-rates (n_users, n_items) at which items arrive, differentiable by the layers."""
     device = layers[0][0].device
     hidden = into_last(layers, torch.from_numpy(points.astype(np.float32)).to(device))
-    weights, biases = layers[-1]
-    eta = torch.addmm(biases, hidden, weights)
-    numbers = eta.detach().cpu().numpy()
-    rates = decoder.likelihood.log_rates(numbers, decoder.least)
-    gradients = decoder.likelihood.log_rate_gradients(numbers, decoder.least)
-    # Of this value and this gradient, whatever the likelihood.
-    linear = torch.from_numpy(gradients).to(device) * eta
-    result = linear + (torch.from_numpy(rates).to(device) - linear).detach()
-    return result.masked_fill(torch.from_numpy(decoder.never).to(device), LOG_RATE_NEVER)
+    rates: Tensor = _LogRates.apply(hidden, *layers[-1], decoder)  # type: ignore[no-untyped-call]
+    return rates
+
+
+class _LogRates(torch.autograd.Function):
+    """The last layer and the log-rates of its outputs, as the likelihood has them."""
+
+    @staticmethod
+    def forward(
+        context: Any, hidden: Tensor, weights: Tensor, biases: Tensor, decoder: Decoder
+    ) -> Tensor:
+        eta = dense_product(hidden, weights).add_(biases)
+        numbers = eta.cpu().numpy()
+        context.save_for_backward(hidden, weights)
+        context.numbers, context.decoder = numbers, decoder
+        rates = torch.from_numpy(decoder.likelihood.log_rates(numbers, decoder.least))
+        if decoder.never.any():
+            rates = rates.masked_fill(torch.from_numpy(decoder.never), LOG_RATE_NEVER)
+        return rates.to(eta.device)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        hidden, weights = context.saved_tensors
+        decoder = context.decoder
+        slopes = decoder.likelihood.log_rate_gradients(context.numbers, decoder.least)
+        if decoder.never.any():
+            slopes[:, decoder.never] = 0.0
+        by_eta = torch.from_numpy(slopes).to(weights.device).mul_(gradients[0])
+        by_hidden = dense_product(by_eta, weights.T)
+        return by_hidden, dense_product(hidden.T, by_eta), by_eta.sum(dim=0), None
 
 
 def held_probabilities(
@@ -37,14 +61,35 @@ def held_probabilities(
     `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
     """
     rates = log_rates(layers, decoder, points)
-    times = log_times(rates.detach().cpu().numpy(), sizes)
-    elapsed = torch.exp(rates + torch.from_numpy(times).to(rates.device)[:, None])
-    probabilities = -torch.expm1(-elapsed)
-    gradient = (elapsed * (1 - probabilities)).detach().sum(dim=1, keepdim=True).clamp(min=1e-12)
-    # 0, with a gradient.
-    missing = (probabilities.detach() - probabilities).sum(dim=1, keepdim=True)
-    # The implicit derivative of the time: one step of Newton's method, of length 0.
-    return -torch.expm1(-elapsed * torch.exp(missing / gradient))
+    numbers = rates.detach().cpu().numpy()
+    times = torch.from_numpy(log_times(numbers, sizes, dtype=np.float32)).to(rates.device)
+    probabilities: Tensor = _Arrived.apply(rates, times[:, None])  # type: ignore[no-untyped-call]
+    return probabilities
+
+
+class _Arrived(torch.autograd.Function):
+    """Probability of arrival by log-rate and log-time, where the time keeps the sum of each row.
+
+    With slope e (1 - p), e = r t, by the log-rate, the implicit derivative of the time takes the
+    mean of the gradient, weighted by slope, out of it.
+    """
+
+    @staticmethod
+    def forward(context: Any, rates: Tensor, times: Tensor) -> Tensor:
+        elapsed = torch.exp(rates + times)
+        probabilities = torch.expm1(-elapsed).neg_()
+        context.save_for_backward(elapsed, probabilities)
+        return probabilities
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        [gradient] = gradients
+        elapsed, probabilities = context.saved_tensors
+        slopes = (1 - probabilities).mul_(elapsed)
+        total = slopes.sum(dim=1, keepdim=True).clamp_(min=1e-12)
+        by_rates = slopes * gradient
+        by_rates.addcmul_(slopes, by_rates.sum(dim=1, keepdim=True) / total, value=-1)
+        return by_rates, None
 
 
 def reconstruction(rates: Tensor, held: sp.csr_array) -> Tensor:

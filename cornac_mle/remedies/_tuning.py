@@ -18,6 +18,7 @@ from cornac_mle.remedies._expected_mmd import Kernel, among_real, set_gradients
 from cornac_mle.remedies._held_probabilities import held_probabilities, log_rates, reconstruction
 from cornac_mle.sampling.latent_densities import LatentDensity
 from cornac_mle.sparse import FloatArray, IntArray, pattern
+from cornac_mle.workers import one_thread
 
 REAL_USERS = 4096
 """Training users at most that a step compares with, so that memory does not grow with them."""
@@ -62,6 +63,7 @@ class Tuned(NamedTuple):
     validation_ndcg: list[float]
 
 
+@one_thread()  # `fit` could not limit PyTorch before it was imported
 def tune(
     settings: Settings,
     vae: VAE,
@@ -137,7 +139,7 @@ class Descent:
             {"params": [tensor for layer in self.layers for tensor in layer]},
             {"params": [self.sharpness], "lr": SHARPNESS_RATE},
         ]
-        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
+        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
         self.held = pattern(matrix)
         self.means, self.deviations = encode(vae.encoder_, matrix)
 

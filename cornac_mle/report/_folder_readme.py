@@ -22,7 +22,7 @@ FILES = {
 COLUMNS = {
     "scores.csv": {
         "dataset, model, parameters": "what was measured",
-        "metric": "its name; docs/metrics.md and the page say what each value means",
+        "metric": "its name; docs/reference/metrics.md and the page say what each value means",
         "users": "real users it was held against: held-out, or others where it says so",
         "fit_seed, sampling_seed": "random seeds of the fit and of the draw; empty where there is "
         "none",

@@ -80,7 +80,8 @@ def read_record(folder: Path, report: Report) -> Fit:
     report.entries += entries
     report.metrics |= notes
     report.judge_families |= record["judge_families"]
-    report.cautions |= record["cautions"]
+    for metric, text in record["cautions"].items():
+        report.add_caution(metric, text)
     if users is not None:
         report.synthetic.setdefault(fit.model, users)
     return fit

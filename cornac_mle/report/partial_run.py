@@ -36,7 +36,7 @@ from cornac_mle.report._records import (
     write_record,
 )
 from cornac_mle.report.report import Report
-from cornac_mle.report.run_folder import FINISHED, RUN, write_run
+from cornac_mle.report.run_folder import FINISHED, RUN, Draw, write_run
 
 
 class PartialRun:
@@ -214,6 +214,7 @@ class PartialRun:
         *,
         is_whole: bool,
         extra_files: Mapping[str, str] | None = None,
+        draw: Draw | None = None,
     ) -> Path:
         """Write the run folder, with the records too unless the run is whole; give its path.
 
@@ -223,7 +224,7 @@ class PartialRun:
             If it cannot be written; the hidden folder stays.
         """
         records = None if is_whole else self.folder / FINISHED
-        written = write_run(self.report, place, records=records, extra_files=extra_files)
+        written = write_run(self.report, place, records=records, extra_files=extra_files, draw=draw)
         self._is_worth_keeping = False
         with suppress(OSError):  # else a kill while it is removed would make it look unfinished
             (self.folder / FINISHED / RUN).unlink()

@@ -119,6 +119,19 @@ class Report:
             vars(other).update(vars(self))
             vars(self).update(kept)
 
+    def add_caution(self, metric: str, text: str | None) -> None:
+        """Say once how far to trust a metric.
+
+        >>> report = Report("data")
+        >>> for text in ("no power", None, "no power", "few users"):
+        ...     report.add_caution("MMD", text)
+        >>> report.cautions
+        {'MMD': 'no power; few users'}
+        """
+        said = self.cautions.get(metric, "")
+        if text and text not in said:
+            self.cautions[metric] = f"{said}; {text}" if said else text
+
     @property
     def scores(self) -> pd.DataFrame:
         """Tidy table: one row a model, metric, group of users and seed."""

@@ -8,13 +8,13 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 from scipy.stats import false_discovery_control
@@ -35,11 +35,13 @@ from cornac_mle.report.measurement import (
     MetricNote,
     Score,
 )
-from cornac_mle.report.page import as_page
+from cornac_mle.report.page import Drawn, as_page
 from cornac_mle.report.report import Report
 from cornac_mle.report.summary import Summary
 
 logger = logging.getLogger("cornac_mle")
+Draw: TypeAlias = Callable[[Summary], Drawn]
+"""Function that draws the pictures of models of a summary."""
 FORMAT = 2
 """Of manifest.json and the tables; another one is not read."""
 MANIFEST, SUMMARY, ARRAYS, PROFILES = "manifest.json", "summary.json", "arrays.npz", "profiles"
@@ -59,6 +61,7 @@ def write_run(
     *,
     records: Path | None = None,
     extra_files: Mapping[str, str] | None = None,
+    draw: Draw | None = None,
 ) -> Path:
     """Write a run folder; see `Report.write`.
 
@@ -76,6 +79,8 @@ def write_run(
         Folder of records of finished fits that goes into the run folder.
     extra_files : mapping, optional
         Text of further files by name.
+    draw : callable, optional
+        Function of the summary that draws models' pictures, in other processes say.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def write_run(
         write_arrays(unfinished / ARRAYS, arrays)
         profiles = _write_profiles(report, unfinished / PROFILES)
         write_json(unfinished / MANIFEST, _manifest(report, profiles, list(arrays)))
-        write_faces(report.summary(), unfinished)
+        write_faces(report.summary(), unfinished, draw)
         for name, text in (extra_files or {}).items():
             write_text(unfinished / name, text)
         if records is not None:
@@ -105,14 +110,15 @@ def write_run(
         os.close(handle)
 
 
-def write_faces(summary: Summary, folder: Path) -> None:
+def write_faces(summary: Summary, folder: Path, draw: Draw | None = None) -> None:
     """Write the summary and what is made of it alone: Markdown, and the page where it can be."""
     write_json(folder / SUMMARY, dict(summary))
     write_text(folder / "report.md", as_markdown(summary))
     if find_spec("jinja2") is None:
         logger.warning("no page was written: pip install cornac-mle[report] brings what it takes")
     else:
-        write_text(folder / "report.html", as_page(summary))
+        drawn = None if draw is None else draw(summary)
+        write_text(folder / "report.html", as_page(summary, drawn))
 
 
 def write_text(path: Path, text: str) -> None:

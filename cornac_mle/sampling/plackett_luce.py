@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.special import logsumexp
 
 from cornac_mle.sampling.sizes import log_size_probability
-from cornac_mle.sparse import FloatArray, IntArray, user_of
+from cornac_mle.sparse import BoolArray, FloatArray, IndexArray, IntArray, user_of
 
 FEW_ITEMS = 20
 """Sets of fewer items have a skewed integrand, which takes more points."""
@@ -16,6 +16,16 @@ NEGLIGIBLE_NATS = 32.0
 """What lies this far below an integrand's peak is left out: exp(-32) is 1e-14."""
 LOG_RATES = (-40.0, 6.0)
 """Beyond these, log(1 - exp(-rate)) is log(rate) or 0 to the last digit."""
+RACE_SHARE = 8
+"""Whoever wants more than one in so many items races for them."""
+GROUP = 16
+"""Items among which a draw with replacement chooses at last: a cache line of weights."""
+TILE_ENTRIES = 2**18
+"""Weights that are worked on together, which should fit a processor's cache."""
+ROUNDS = 3
+"""Times that draws with replacement are tried before a race."""
+EXTRA_DRAWS = 6
+"""Draws with replacement a user and round, beside a quarter more than are missing."""
 
 
 def item_set_log_probability(
@@ -166,9 +176,14 @@ def plackett_luce(
 ) -> sp.csr_array:
     """Draw distinct items one after the other, each in proportion to its weight.
 
-    Done at once by the Gumbel-max trick: the `sizes[u]` largest of log-weight + Gumbel noise have
-    this distribution (Yellott). An item of weight 0 (log-weight -inf) is never drawn, so a
-    user gets fewer items where the size asks for more than have weight.
+    Exact in two ways, of which the faster one is taken. Draws *with* replacement, of which repeats
+    are left out, have this distribution; they cost an exponential an item and a binary search a
+    draw. Where many items are wanted of few, or a few items hold nearly all weight, the draws that
+    are left are an exponential race: the items that arrive first, at times E / weight, have this
+    distribution, too (Yellott).
+
+    An item of weight 0 (log-weight -inf) is never drawn, so a user gets fewer items where the size
+    asks for more than have weight.
 
     Parameters
     ----------
@@ -188,34 +203,174 @@ def plackett_luce(
     judgment, and the double exponential distribution, Journal of Mathematical Psychology 1977.
     """
     n_users, n_items = len(sizes), log_weights.shape[-1]
+    wanted = np.minimum(sizes, n_items).astype(np.intp)
+    rows = np.atleast_2d(np.ascontiguousarray(log_weights))
+    few = np.flatnonzero((wanted > 0) & (wanted * RACE_SHARE <= n_items))
+    found = _with_replacement(rows, wanted, few, rng)
+    missing = wanted - np.bincount(found // n_items, minlength=n_users)
+    late = _race(rows, missing, found, rng)
+    keys = np.sort(np.concatenate([found, late]))
+    edges = np.searchsorted(keys, np.arange(n_users + 1) * n_items)
+    ones = np.ones(len(keys), dtype=np.float32)
+    return sp.csr_array((ones, keys % n_items, edges), shape=(n_users, n_items))
+
+
+def _with_replacement(
+    rows: npt.NDArray[np.floating], wanted: IndexArray, users: IndexArray, rng: np.random.Generator
+) -> IndexArray:
+    """Draw items of these users with replacement, and keep the first new ones.
+
+    Returns
+    -------
+    ndarray of int, shape (n_found,)
+        ``user * n_items + item``: for each user as many as are wanted, or fewer, who are then a
+        fair beginning.
+    """
+    n_items, complete = rows.shape[1], [np.zeros(0, dtype=np.intp)]
+    cumulative, usable = _group_distribution(rows, users)
+    users = users[usable]
+    drawn = np.zeros(0, dtype=np.intp)
+    missing = wanted[users]
+    for _ in range(ROUNDS):
+        if not users.size:
+            break
+        user = np.repeat(users, missing + missing // 4 + EXTRA_DRAWS)
+        item = _draws(rows, cumulative, user, rng)
+        drawn = _first_new(np.concatenate([drawn, user * n_items + item]), wanted, n_items)
+        missing = wanted[users] - np.bincount(drawn // n_items, minlength=len(wanted))[users]
+        users, missing = users[missing > 0], missing[missing > 0]
+        lacks = np.zeros(len(wanted), dtype=np.bool_)
+        lacks[users] = True
+        lacking = lacks[drawn // n_items]
+        complete.append(drawn[~lacking])
+        drawn = drawn[lacking]
+    return np.concatenate([*complete, drawn])
+
+
+def _group_distribution(
+    rows: npt.NDArray[np.floating], users: IndexArray
+) -> tuple[FloatArray, BoolArray]:
+    """Cumulative probability of groups of `GROUP` items, plus the row number.
+
+    Returns
+    -------
+    cumulative : ndarray, shape (n_rows, n_groups)
+        Ascending throughout, from row to row by 1; rows of other users are undefined.
+    usable : ndarray of bool, shape (n_users,)
+        Whether a user's weights have a finite sum above 0.
+    """
+    n_rows, n_items = rows.shape
+    n_groups = -(-n_items // GROUP)
+    cumulative = np.empty((n_rows, n_groups))
+    total = np.empty(n_rows)
+    step = max(1, TILE_ENTRIES // n_items)
+    tile = np.zeros((min(step, n_rows), n_groups * GROUP), dtype=np.float32)  # 0 beyond n_items
+    ones = np.ones(GROUP, dtype=np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, n_rows, step):
+            some = slice(start, min(start + step, n_rows))
+            weights = tile[: some.stop - start]
+            log_weights = rows[some]
+            largest = log_weights.max(axis=1, keepdims=True)
+            np.subtract(log_weights, largest, out=weights[:, :n_items], casting="same_kind")
+            np.exp(weights[:, :n_items], out=weights[:, :n_items])
+            groups = (weights.reshape(-1, GROUP) @ ones).reshape(len(weights), n_groups)
+            np.cumsum(groups, axis=1, dtype=np.float64, out=cumulative[some])
+            total[some] = cumulative[some, -1]
+            cumulative[some] /= total[some, np.newaxis]
+    cumulative += np.arange(n_rows)[:, np.newaxis]
+    finite = np.isfinite(total)
+    cumulative[~finite] = np.flatnonzero(~finite)[:, np.newaxis]  # so that all is in order
+    return cumulative, np.broadcast_to(finite, finite.shape)[users if n_rows > 1 else 0 * users]
+
+
+def _draws(
+    rows: npt.NDArray[np.floating],
+    cumulative: FloatArray,
+    user: IndexArray,
+    rng: np.random.Generator,
+) -> IndexArray:
+    """Draw an item for each entry of `user`, with replacement: first its group, then the item."""
+    n_rows, n_groups = cumulative.shape
+    n_items = rows.shape[1]
+    row = user if n_rows > 1 else np.zeros_like(user)
+    group = np.searchsorted(cumulative.reshape(-1), row + rng.random(len(row)), side="right")
+    group = np.minimum(group - row * n_groups, n_groups - 1)
+    items = group[:, np.newaxis] * GROUP + np.arange(GROUP)
+    places = row[:, np.newaxis] * n_items + np.minimum(items, n_items - 1)
+    log_weights = rows.reshape(-1).take(places)
+    log_weights[items >= n_items] = -np.inf
+    log_weights -= log_weights.max(axis=1, keepdims=True)
+    within = np.cumsum(np.exp(log_weights), axis=1, dtype=np.float64)
+    place = rng.random(len(row)) * within[:, -1]
+    chosen = np.sum(within[:, :-1] <= place[:, np.newaxis], axis=1)
+    found: IndexArray = items[np.arange(len(row)), chosen]
+    return found
+
+
+def _first_new(keys: IndexArray, wanted: IndexArray, n_items: int) -> IndexArray:
+    """Leave out repeats, and what comes after the first `wanted` of each user; in their order."""
+    _, first = np.unique(keys, return_index=True)
+    user = keys[first] // n_items
+    order = np.lexsort((first, user))
+    first, user = first[order], user[order]
+    number = np.arange(len(user)) - np.searchsorted(user, user)
+    return keys[np.sort(first[number < wanted[user]])]
+
+
+def _race(
+    rows: npt.NDArray[np.floating],
+    missing: IndexArray,
+    found: IndexArray,
+    rng: np.random.Generator,
+) -> IndexArray:
+    """Draw the items that are still missing, of those not found; as ``user * n_items + item``."""
+    n_items = rows.shape[1]
+    users, found = np.flatnonzero(missing), np.sort(found)
+    late = [np.zeros(0, dtype=np.intp)]
+    step = max(1, TILE_ENTRIES // n_items)
+    for start in range(0, len(users), step):
+        some = users[start : start + step]
+        keys = _arrivals(rows[some] if len(rows) > 1 else rows, (len(some), n_items), rng)
+        first = np.searchsorted(found, some * n_items)
+        stop = np.searchsorted(found, (some + 1) * n_items)
+        own = np.repeat(np.arange(len(some)), stop - first)
+        keys[own, found[np.isin(found // n_items, some)] % n_items] = np.inf
+        chosen, column = _smallest(keys, missing[some])
+        late.append(some[chosen] * n_items + column)
+    return np.concatenate(late)
+
+
+def _arrivals(
+    rows: npt.NDArray[np.floating], shape: tuple[int, int], rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Log of the time at which each item arrives, of rate exp(log-weight); inf for weight 0."""
     # Exponential races: E / w has the order of Gumbel noise + log w, and costs one log less.
-    keys = rng.standard_exponential((n_users, n_items), dtype=np.float32)
+    keys = rng.standard_exponential(shape, dtype=np.float32)
     # Once in 10 million draws a float32 exponential is 0, which stands for anything below 2^-23; as
     # the smallest number that there is, it would win against every weight.
     zero = keys == 0
     keys[zero] = rng.random(np.count_nonzero(zero), dtype=np.float32) * np.float32(2**-23)
     np.maximum(keys, np.finfo(np.float32).tiny, out=keys)
     np.log(keys, out=keys)
-    keys -= log_weights
-    wanted = np.minimum(sizes, n_items)
+    keys -= rows
+    return keys
+
+
+def _smallest(keys: npt.NDArray[np.float32], wanted: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Row and column of the `wanted` smallest finite keys of each row."""
+    n_rows, n_items = keys.shape
     longest = int(wanted.max(initial=0))
-    if longest == 0:
-        return sp.csr_array((n_users, n_items), dtype=np.float32)
     if longest < n_items:
         nearest = np.argpartition(keys, longest - 1, axis=1)[:, :longest]
     else:
-        nearest = np.broadcast_to(np.arange(n_items), (n_users, n_items))
+        nearest = np.broadcast_to(np.arange(n_items), (n_rows, n_items))
     values = np.take_along_axis(keys, nearest, axis=1)
     order = np.argsort(values, axis=1, kind="stable")
     taken = np.arange(longest) < wanted[:, None]
     taken &= np.take_along_axis(values, order, axis=1) < np.inf
-    rows, places = np.nonzero(taken)
-    columns = np.take_along_axis(nearest, order, axis=1)[rows, places]
-    matrix = sp.csr_array(
-        (np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(n_users, n_items)
-    )
-    matrix.sort_indices()
-    return matrix
+    row, place = np.nonzero(taken)
+    return row, np.take_along_axis(nearest, order, axis=1)[row, place]
 
 
 def draw_values(

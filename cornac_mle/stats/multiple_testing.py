@@ -48,6 +48,37 @@ def holm_adjusted(p_values: npt.ArrayLike) -> FloatArray:
     return adjusted
 
 
+def storey_null_share(p_values: npt.ArrayLike, n_calibration: int) -> float:
+    r"""Estimate the share of true null hypotheses among conformal p-values, in (0, 1].
+
+    With m p-values calibrated by the same n users, and lambda the multiple of 1 / (n + 1) at or
+    below 1/2 [1]_,
+
+    .. math:: \min\left(1, \frac{1 + \#\{i : p_i > \lambda\}}{m (1 - \lambda)}\right).
+
+    Benjamini-Hochberg's adjusted p-values times this share keep the false discovery rate, for
+    conformal p-values, too [2]_: where many hypotheses are false, more of these are found.
+
+    References
+    ----------
+    .. [1] Storey, Taylor & Siegmund (2004), "Strong control, conservative point estimation and
+       simultaneous conservative consistency of false discovery rates", J. R. Stat. Soc. B 66(1).
+    .. [2] Marandon, Lei, Mary & Roquain (2024), "Adaptive novelty detection with false discovery
+       rate guarantee", Annals of Statistics 52(1).
+
+    Examples
+    --------
+    Two of eight are above 1/2, where four would be if all were true; one is added:
+
+    >>> storey_null_share([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.7, 0.9], 9)
+    0.75
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    threshold = ((n_calibration + 1) // 2) / (n_calibration + 1)
+    above = np.count_nonzero(values > threshold + 1e-12)
+    return float(min(1.0, (1 + above) / (values.size * (1 - threshold))))
+
+
 def benjamini_hochberg_adjusted(p_values: FloatArray, n_tests: int) -> FloatArray:
     """Benjamini-Hochberg's adjusted p-values among `n_tests`, of which only small ones are given.
 

@@ -379,6 +379,20 @@ def test_time_left_is_that_of_finished_fits():
     assert str(column.render(shown.tasks[0])) == ""
 
 
+def test_steps_that_go_on_at_once_count_when_they_are_done():
+    now = [0.0]
+    shown = Progress(console=Console(quiet=True), get_time=lambda: now[0])
+    steps = _progress.Steps(shown, 4, "judge", is_shown=False)
+    now[0] = 30.0
+    steps.busy(0, "PMF, VAE")
+    [task] = shown.tasks
+    assert (task.description, task.completed, task.total) == ("PMF, VAE", 0, 4)
+    now[0] = 50.0
+    steps.busy(1, "VAE, EASE")
+    assert (task.description, task.completed) == ("VAE, EASE", 1)
+    assert str(_progress._TimeLeft().render(task)) == "about 1 min 0 s left"
+
+
 def test_the_line_of_a_finished_model():
     report = Report()
     notes = {

@@ -327,3 +327,14 @@ def test_what_looks_like_a_file_is_missed_as_a_file(tmp_path, monkeypatch, sourc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=rf"must be a file; got no '{source}'"):
         load(source)
+
+
+def test_listing_data_sets_imports_no_cornac():
+    program = (
+        "import sys; from cornac_mle.cli import app\n"
+        "app(['datasets'], standalone_mode=False)\n"
+        "sys.exit('cornac' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"movielens-100k" in done.stdout

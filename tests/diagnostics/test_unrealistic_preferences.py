@@ -343,6 +343,18 @@ def test_false_discovery_rate(world, evaluator, fresh):
     assert np.mean(found) > 0.2
 
 
+def test_an_estimated_null_share_flags_more_where_much_is_wrong(evaluator, fresh, swapped):
+    one = flagged_users(evaluator, swapped)
+    storey = flagged_users(evaluator, swapped, null_share="storey")
+    share = storey.attrs["null_share"]
+    assert one.attrs["null_share"] == 1.0
+    assert share < 0.9
+    np.testing.assert_allclose(storey["user_q_value"], share * one["user_q_value"])
+    assert storey["flagged"].sum() >= one["flagged"].sum()
+    with pytest.raises(ValueError, match="`null_share` must be one of 'one', 'storey'"):
+        flagged_users(evaluator, swapped, null_share="two")
+
+
 def test_real_users_are_the_ceiling_and_popularity_the_floor(world, evaluator, fresh, swapped):
     real = Profiles.from_matrix(fresh.matrix[:150], world.item_ids)
     drawn = popularity_draws(world.item_counts, real.sizes, rng=1)

@@ -1,7 +1,9 @@
 import logging
+import pickle
 
 import cornac
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from cornac.hyperopt import Discrete, GridSearch
@@ -380,3 +382,22 @@ def test_a_model_that_cannot_be_drawn_from_leaves_the_others_alone(caplog):
         result, _ = method.evaluate(diverged, [PopularityJS()], True, show_validation=False)
     assert np.isnan(result.metric_avg_results["PopularityJS"])
     assert "cannot be sampled" in caplog.text
+
+
+def test_a_copy_in_another_process_finds_the_same(triplets):
+    metrics = [UnrealisticUsers(judge="svd"), PlausibilityKS(), Recall(k=5)]
+    whole = HeldOutUsers(triplets, seed=1)
+    whole.evaluate(Popularity(), metrics, user_based=True, show_validation=False)
+    copied = pickle.loads(pickle.dumps(HeldOutUsers(triplets, seed=1)))
+    evaluator = pickle.loads(pickle.dumps(HeldOutUsers(triplets, seed=1).evaluator))
+    judge = whole.evaluator.judge_for_family("svd")
+    evaluator.take_judge("svd", judge)
+    copied.take_evaluator(evaluator)
+    assert copied.evaluator is evaluator
+    assert evaluator.judge_for_family("svd") is judge
+    model = Popularity().fit(copied.train_set, copied.val_set)
+    result = copied.evaluate_fitted(model, metrics, user_based=True)
+    assert set(result.metric_avg_results) == {metric.name for metric in metrics}
+    pd.testing.assert_frame_equal(copied.report.scores, whole.report.scores)
+    with pytest.raises(ValueError, match="`family` must be one of"):
+        evaluator.take_judge("nobody", judge)

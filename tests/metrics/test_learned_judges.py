@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import binom
 
+from cornac_mle import HeldOutUsers, Popularity, TrainingUsers, compare
 from cornac_mle.diagnostics.flagged_users import flagged_users
 from cornac_mle.metrics import Evaluator, UnrealisticShare, UnrealisticUsers
 from cornac_mle.metrics.adaptive_judge import fitted_classifier
@@ -190,3 +191,28 @@ def test_shares_are_certified_by_each_judge(judge, evaluator, world):
 def test_too_typical_has_no_adaptive_judge():
     with pytest.raises(ValueError, match="`tail` must be 'implausible'; got 'typical' for adapt"):
         UnrealisticUsers(judge="adaptive", tail="typical")
+
+
+def test_without_power_it_says_so(evaluator, world):
+    """Users like real ones teach nothing; swapped ones do. Models are told apart in the report."""
+    metric = UnrealisticUsers(0.1, judge="adaptive")
+    real = metric.measure(evaluator, made(world, world.matrix[650:850]), rng=1)
+    assert abs(real.details["auc"] - 0.5) < 3 * real.details["auc_error"]
+    assert metric.doubt(real).startswith("no power")
+    swapped = swap(world.matrix[650:850], 0.5, popularity=evaluator.train.item_counts, rng=1)
+    found = metric.measure(evaluator, made(world, swapped), rng=1)
+    assert found.details["auc"] > 0.7
+    assert metric.doubt(found) is None
+    assert UnrealisticUsers(0.1).measure(evaluator, made(world, swapped), rng=1).details is None
+
+
+def test_the_report_names_the_model_of_which_nothing_was_learnt():
+    users = taste_world(500, mean_size=12, seed=4).to_frame()
+    report = compare(
+        [TrainingUsers(), Popularity()],
+        HeldOutUsers(users, seed=1),
+        metrics=[UnrealisticUsers(0.1, judge="adaptive")],
+    )
+    (caution,) = report.cautions.values()
+    assert "TrainingUsers: no power" in caution
+    assert "Popularity" not in caution

@@ -92,3 +92,26 @@ def test_the_median_ball_is_that_of_the_median_distance():
     points = np.zeros((2, 1))
     squares = -np.array([1.0, 4.0, 16.0, 64.0])
     assert EuclideanCloseness(points, points).median(squares) == pytest.approx(-9.0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.1, 2.0])
+def test_head_and_tail_count_the_same(share, monkeypatch):
+    """All items by a product, some, or none; a few pairs at a time, or all together."""
+    world = taste_world(60, n_items=40, n_tastes=4, seed=3).matrix
+    lonely = sp.csr_array(sp.vstack([world, sp.csr_array((2, 40), dtype=np.float32)]))
+    held = lonely.toarray() > 0
+    shared = held.astype(int) @ held[:30].T.astype(int)
+    either = np.maximum((held[:, np.newaxis] | held[np.newaxis, :30]).sum(axis=2), 1)
+    monkeypatch.setattr(kernels, "HEAD_PAIRS", share)
+    for pairs, entries in ((7, 2**24), (2**17, 2**24), (2**17, 100)):
+        monkeypatch.setattr(kernels, "COUNTED_PAIRS", pairs)
+        monkeypatch.setattr(kernels, "HEAD_ENTRIES", entries)
+        found = jaccard_similarity(lonely, sp.csr_array(lonely[:30]))
+        assert np.array_equal(found, (shared / either).astype(np.float32))
+
+
+def test_the_head_is_what_many_hold_on_both_sides():
+    rows = sp.csr_array(np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], dtype=np.float32))
+    columns = sp.csr_array(np.array([[1, 0, 1], [1, 0, 1]], dtype=np.float32))
+    # Pairs that share items 0, 1, 2: 3 x 2, 2 x 0 and 1 x 2 of 6.
+    assert kernels._head(rows, columns).tolist() == [0, 2]

@@ -10,6 +10,7 @@ from cornac_mle.plausibility import _ease as ease_module
 from cornac_mle.plausibility import _item_knn as knn_module
 from cornac_mle.plausibility import predictor as predictor_module
 from cornac_mle.plausibility._ease import EasePredictor
+from cornac_mle.plausibility._evidence import _log_odds, fitted_regression
 from cornac_mle.plausibility._item_knn import SHRINKAGE, ItemKnnPredictor
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
@@ -219,3 +220,25 @@ def test_item_knn_scores_are_a_product_with_the_weights(monkeypatch):
     np.testing.assert_array_equal(predictor.scores(profiles), expected)
     again = pickle.loads(pickle.dumps(predictor))
     np.testing.assert_array_equal(again.scores(profiles), expected)
+
+
+def test_the_explained_diagonal_sums_over_pairs_of_holders(monkeypatch):
+    random = np.random.default_rng(1)
+    users = sp.csr_array((random.random((30, 12)) < 0.4).astype(np.float32))
+    core = random.normal(size=(30, 30))
+    dense = users.toarray().astype(np.float64)
+    expected = np.diag(dense.T @ core @ dense)
+    for block in (7, 128):
+        monkeypatch.setattr(ease_module, "BLOCK_USERS", block)
+        found = ease_module._explained(sp.csr_array(users.T), core)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_log_odds_are_the_decision_function_of_the_regression():
+    random = np.random.default_rng(1)
+    evidence = random.normal(size=(400, 4)) * [3, 1, 2, 0.5] + [1, 0, 5, 3]
+    is_planted = random.random(400) < 1 / (1 + np.exp(evidence[:, 0] * evidence[:, 1]))
+    regression, _ = fitted_regression(evidence, is_planted)
+    expected = regression.decision_function(evidence)
+    assert np.ptp(expected) > 1
+    np.testing.assert_allclose(_log_odds(regression, evidence), expected, atol=1e-11)

@@ -12,7 +12,7 @@ from page_worlds import HOSTILE, many_models, planted_summary
 
 from cornac_mle.report import _layout
 from cornac_mle.report._numbers import half_width, number
-from cornac_mle.report.page import as_page, page
+from cornac_mle.report.page import Pictures, as_page, page
 from cornac_mle.report.page._bars import Scale, distance
 
 pytest.importorskip("jinja2")
@@ -255,3 +255,12 @@ def test_distance_is_in_distances_of_popularity():
     assert distance(value) == pytest.approx(0.5)
     assert distance({**value, "popularity": 0.1}) == pytest.approx(6.0)
     assert distance({**value, "real_users": None}) is None
+
+
+def test_pictures_that_were_drawn_elsewhere_are_taken_as_they_are(summary, text, monkeypatch):
+    pictures = Pictures(summary)
+    names = [model["name"] for model in summary["models"]]
+    drawn = {name: pictures.of_model(name) for name in names}
+    assert any(drawn.values())
+    monkeypatch.setattr("cornac_mle.report.plots.plausibility", None)  # nothing is drawn again
+    assert as_page(summary, drawn) == text

@@ -301,3 +301,76 @@ def test_users_without_items_have_no_say_in_the_sizes():
     )
     with pytest.raises(ValueError, match="must hold a user with items; got none"):
         size_distribution(np.zeros(3, dtype=int), 4)
+
+
+def wide(weights, n_items):
+    """Log-weights of many items, of which a few have weight: they are drawn with replacement."""
+    log_weights = np.full(n_items, -np.inf)
+    log_weights[np.linspace(0, n_items - 1, len(weights)).astype(int)] = np.log(weights)
+    return log_weights
+
+
+@pytest.mark.parametrize("of_each", [False, True])
+@pytest.mark.parametrize("weights", [[5.0, 3.0, 1.0, 0.5, 0.2], [1e6, 1.0, 2.0, 1.0, 3.0]])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_draws_with_replacement_give_the_same_sets(weights, size, of_each):
+    """Against the sum over all orders, at a false-alarm rate of 1e-6; a race ends what they lack.
+
+    A weight of 1e6 is drawn again and again, so that a race finds the others.
+    """
+    n_users, n_items = 20_000, 35  # three groups of items, the last one not full
+    expected = plackett_luce_set_probabilities(weights, size)
+    log_weights = wide(weights, n_items)
+    if of_each:  # any constant may be added to a row
+        log_weights = log_weights + np.linspace(-300, 300, n_users)[:, np.newaxis]
+    drawn = plackett_luce(log_weights, np.full(n_users, size), np.random.default_rng(1))
+    assert np.all(np.diff(drawn.indptr) == size)
+    assert drawn.has_canonical_format
+    place = np.searchsorted(np.flatnonzero(np.isfinite(wide(weights, n_items))), drawn.indices)
+    observed = dict.fromkeys(expected, 0)
+    for row in place.reshape(n_users, size):
+        observed[frozenset(row.tolist())] += 1
+    counts = np.array([observed[key] for key in expected])
+    probabilities = np.array([expected[key] for key in expected]) * n_users
+    seen = probabilities > 1  # sets that hardly ever come make no chi-square
+    rest = [counts[~seen].sum()], [probabilities[~seen].sum()]
+    parts = (np.append(counts[seen], rest[0]), np.append(probabilities[seen], rest[1]))
+    keep = parts[1] > 0
+    assert stats.chisquare(parts[0][keep], parts[1][keep]).pvalue > 1e-6
+
+
+def test_most_draws_are_made_with_replacement(monkeypatch):
+    """Of 800 flat items 40 are had without a race, by all but a few users."""
+    from cornac_mle.sampling import plackett_luce as module
+
+    raced = []
+    race = module._race
+
+    def counted(rows, missing, found, rng):
+        raced.append(np.count_nonzero(missing))
+        return race(rows, missing, found, rng)
+
+    monkeypatch.setattr(module, "_race", counted)
+    drawn = plackett_luce(np.zeros((500, 800)), np.full(500, 40), np.random.default_rng(1))
+    assert drawn.nnz == 20_000
+    assert raced[0] < 5
+    counts = np.bincount(drawn.indices, minlength=800)  # 25 each, a binomial's variance a bit less
+    assert stats.chi2.sf(np.sum((counts - 25) ** 2 / (25 * 0.95)), 799) > 1e-6
+
+
+def test_items_that_hardly_ever_win_are_drawn_when_the_others_are_gone():
+    """Weights of exp(-500) are 0 in a sum of weights of 1, and yet above 0."""
+    log_weights = np.full(64, -500.0)
+    log_weights[[3, 40]] = 0.0
+    log_weights[10] = -np.inf
+    drawn = plackett_luce(log_weights, np.full(50, 8), np.random.default_rng(1)).toarray()
+    assert np.all(drawn[:, [3, 40]] == 1)
+    assert np.all(drawn[:, 10] == 0)
+    assert np.all(drawn.sum(axis=1) == 8)
+
+
+def test_a_user_without_any_weight_has_no_items_and_disturbs_nobody():
+    log_weights = np.zeros((3, 100))
+    log_weights[1] = -np.inf
+    drawn = plackett_luce(log_weights, np.full(3, 5), np.random.default_rng(1))
+    assert np.diff(drawn.indptr).tolist() == [5, 0, 5]

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cornac_mle.metrics._certified import nothing_certifiable
+from cornac_mle.stats.conformal import conformal_p_values
 from cornac_mle.stats.multiple_testing import (
     benjamini_hochberg_adjusted,
     holm_adjusted,
     paired_p_value,
+    storey_null_share,
 )
 
 
@@ -41,3 +44,31 @@ def test_benjamini_hochberg_among_tests_that_are_not_given():
 def test_too_few_users_are_told_with_both_numbers():
     said = "3 synthetic and 7 held-out users are too few to certify a share of a half"
     assert str(nothing_certifiable(3, "synthetic", 7, "held-out")) == said
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "false_share"), [(99, 100, 0.3), (300, 300, 0.6), (99, 400, 0.6)]
+)
+def test_storeys_share_keeps_the_false_discovery_rate_and_finds_more(n, m, false_share):
+    """Worst cases: false hypotheses with the smallest scores. FDR q, 3 standard errors above."""
+    random = np.random.default_rng(n + m)
+    n_false, q = int(m * false_share), 0.1
+    rates, found, plain = [], [], []
+    for _ in range(800):
+        scores = np.concatenate([0.05 * random.random(n_false), random.random(m - n_false)])
+        p_values = conformal_p_values(scores, random.random(n))
+        adjusted = stats.false_discovery_control(p_values)
+        rejected = adjusted * storey_null_share(p_values, n) <= q
+        rates.append(rejected[n_false:].sum() / max(1, rejected.sum()))
+        found.append(rejected[:n_false].mean())
+        plain.append(np.mean(adjusted[:n_false] <= q))
+    assert np.mean(rates) <= q + 3 * np.std(rates) / np.sqrt(800)
+    assert np.mean(found) > 1.1 * np.mean(plain)
+
+
+def test_storeys_share_by_hand():
+    # n = 4: the threshold is 2/5; two of three are above: (1 + 2) / (3 * 3/5) is above 1.
+    assert storey_null_share([0.2, 0.6, 0.8], 4) == 1.0
+    # n = 9: the threshold is 1/2, and 1/2 is not above it: (1 + 1) / (8 / 2).
+    assert storey_null_share([0.1] * 6 + [0.5, 0.6], 9) == 0.5
+    assert storey_null_share([0.1] * 10, 9) == 0.2

@@ -25,6 +25,7 @@ from cornac_mle.models.vae.torch_layers import (
 )
 from cornac_mle.models.vae.validation_ndcg import validation_ndcg
 from cornac_mle.models.validation import Validation
+from cornac_mle.workers import one_thread
 
 AVERAGED_STEPS = 100
 AVERAGED_SHARE = 0.2
@@ -100,6 +101,7 @@ class Parameters:
         return Network(to_numpy(encoder), to_numpy(rest[: len(self.decoder)]), rows)
 
 
+@one_thread()  # `fit` could not limit PyTorch before it was imported
 def train(
     settings: Settings,
     matrix: sp.csr_array,

@@ -6,7 +6,7 @@ believable the users are, so all of them can be had from one fitted model.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Self
 
 import numpy as np
@@ -40,7 +40,11 @@ from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
 from cornac_mle.sparse import FloatArray, pattern
 
 PRIORS = ("normal", "vamp")
+DECODED_SCORES = 2**22
+"""Scores that are decoded together, at most; part of the definition of `sample`, like a chunk."""
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
+NOT_FITTED = ("name", "trainable", "verbose", "latent")
+"""Parameters that no fitted attribute depends on."""
 
 
 class VAE(GenerativeRecommender):
@@ -148,10 +152,10 @@ class VAE(GenerativeRecommender):
     Notes
     -----
     Time to fit: epochs x users x items x width of the decoder's last layer. Every item is decoded
-    for every user, so memory for a batch is batch_size x items, and for a chunk of samples 1,024 x
-    items. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user and
-    items x width a draw; with ``latent="posterior"`` the first part is for each training user of a
-    size in question.
+    for every user, so memory for a batch is batch_size x items; samples are decoded 4 million
+    scores at a time. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user
+    and items x width a draw; with ``latent="posterior"`` the first part is for each training user
+    of a size in question.
 
     References
     ----------
@@ -274,6 +278,13 @@ class VAE(GenerativeRecommender):
 
     # ------------------------------------------------------------------------------- formulas
 
+    def _shared_settings(self) -> Hashable:
+        """Everything but names, switches and `latent`, which is asked when users are drawn."""
+        if self.seed is None or type(self) is not VAE:
+            return None
+        own = (getattr(self, name) for name in self._get_init_params() if name not in NOT_FITTED)
+        return (VAE, *own)
+
     def _fit(self, matrix: sp.csr_array, validation: Validation | None) -> None:
         check_torch()
         from cornac_mle.models.vae._training import train
@@ -299,8 +310,12 @@ class VAE(GenerativeRecommender):
             sizes = self.sizes_[users]
         else:
             points, sizes = self.densities_[self.latent].draw(n_users, rng)
-        log_rates = self._decoder().log_rates(points)
-        return draw_values(plackett_luce(log_rates, sizes, rng), self.by_item_, rng)
+        decoder, step = self._decoder(), max(1, DECODED_SCORES // self.by_item_.shape[1])
+        drawn = [
+            plackett_luce(decoder.log_rates(points[tile]), sizes[tile], rng)
+            for tile in (slice(start, start + step) for start in range(0, n_users, step))
+        ]
+        return draw_values(sp.csr_array(sp.vstack(drawn, format="csr")), self.by_item_, rng)
 
     def _fold_in(self, matrix: sp.csr_array) -> FloatArray:
         means, _ = posterior(self.encoder_, unit_rows(matrix))

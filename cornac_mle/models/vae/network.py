@@ -53,7 +53,8 @@ def forward(layers: Layers, inputs: sp.csr_array | Float32Array) -> Float32Array
     weights, biases = layers[-1]
     if len(weights) > hidden.shape[1]:
         hidden = np.concatenate([hidden, inputs], axis=1)
-    outputs: Float32Array = hidden @ weights + biases
+    outputs: Float32Array = hidden @ weights
+    outputs += biases
     return outputs
 
 

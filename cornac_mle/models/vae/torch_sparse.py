@@ -1,4 +1,4 @@
-"""Products of scipy's sparse matrices with torch tensors, differentiated by hand where they are."""
+"""Products of matrices with torch tensors, differentiated by hand where they are."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,3 +20,15 @@ def sparse_tensor(matrix: sp.csr_array, device: torch.device) -> Tensor:
     return torch.sparse_coo_tensor(
         places, torch.from_numpy(matrix.data), matrix.shape, device=device, check_invariants=False
     )
+
+
+def dense_product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply left @ right without gradient.
+
+    On the CPU by numpy: its library is a third faster than PyTorch's on some processors, and
+    computes half of a matrix times its own transpose.
+    """
+    left, right = left.detach(), right.detach()
+    if left.device.type == "cpu":
+        return torch.from_numpy(left.numpy() @ right.numpy())
+    return left @ right

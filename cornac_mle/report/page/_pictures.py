@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cornac_mle.report import _layout
 from cornac_mle.report._numbers import number, percent
@@ -31,11 +31,19 @@ class Picture:
     words: str
 
 
-class Pictures:
-    """Pictures of a summary, drawn when they are asked for, and once only."""
+Drawn: TypeAlias = Mapping[str, list[Picture]]
+"""Pictures of each model."""
 
-    def __init__(self, summary: Summary) -> None:
+
+class Pictures:
+    """Pictures of a summary, drawn when they are asked for, and once only.
+
+    `drawn` are those of models that have been drawn elsewhere.
+    """
+
+    def __init__(self, summary: Summary, drawn: "Drawn | None" = None) -> None:
         self._summary = summary
+        self._drawn = drawn or {}
         self.of_model = cache(self._of_model)
         self.of_all = cache(self._of_all)
 
@@ -70,6 +78,8 @@ class Pictures:
 
     def _of_model(self, model: str) -> list[Picture]:
         """Draw the distributions of one model's users."""
+        if model in self._drawn:
+            return self._drawn[model]
         from cornac_mle.report import plots
 
         curves = next(m for m in self._summary["models"] if m["name"] == model)["curves"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cornac_mle.checks import refusal
 from cornac_mle.report.page._detail import DETAILS, Detail
-from cornac_mle.report.page._pictures import Pictures
+from cornac_mle.report.page._pictures import Drawn, Pictures
 from cornac_mle.report.page._view import view_of
 from cornac_mle.report.summary import FORMAT, VERSION, Summary
 
@@ -20,7 +20,7 @@ LARGEST_PAGE = 2_000_000
 """Bytes of a page at most; less is shown of the users until it fits."""
 
 
-def as_page(summary: Summary) -> str:
+def as_page(summary: Summary, drawn: Drawn | None = None) -> str:
     """Lay out a summary as one self-contained page of HTML, of 2 MB at most.
 
     Text of the data is escaped everywhere. The page loads nothing, and its content-security policy
@@ -30,6 +30,8 @@ def as_page(summary: Summary) -> str:
     ----------
     summary : Summary
         What is shown: `Report.summary`, or the ``summary.json`` of a run folder.
+    drawn : mapping, optional
+        Pictures of models of this very summary that have been drawn elsewhere, by model.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def as_page(summary: Summary) -> str:
             )
         )
     template = _environment().get_template("page.html.jinja")
-    pictures = Pictures(summary)
+    pictures = Pictures(summary, drawn)
     return _fitting(lambda detail: _rendered(template, summary, detail, pictures))
 
 

@@ -1,15 +1,18 @@
 """Models as version 0.1 saved them, before its modules moved, and 20 users that each drew.
 
 Run with that version's code: PYTHONPATH=<its root> python tests/golden/saved_0.1/save_models.py
+The users of `REDRAWN` are today's code's, which draws items in another way: save_models.py redraw.
 """
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from cornac.models import BPR
 
+from cornac_mle.models.base import GenerativeRecommender
 from cornac_mle.models.lda import LDA
 from cornac_mle.models.mixture import Mixture
 from cornac_mle.models.pmf import PMF
@@ -39,6 +42,8 @@ MODELS = {
     "sampled_bootstrap": Sampled(BPR(k=2, max_iter=10, seed=1), density="bootstrap", seed=1),
 }
 
+REDRAWN = ("filtered", "mixture", "pmf")
+
 
 def world() -> Profiles:
     """40 users of one of two tastes over 12 items, with values 1 to 5."""
@@ -55,7 +60,16 @@ def world() -> Profiles:
     )
 
 
-if __name__ == "__main__":
+def redraw() -> None:
+    """Draw the users anew from the models as they were saved."""
+    for name in REDRAWN:
+        loaded = GenerativeRecommender.load(str(FOLDER / f"{name}.pkl"))
+        drawn = loaded.sample(20, rng=1).matrix.toarray()
+        np.savez_compressed(FOLDER / f"{name}.npz", sample=drawn)
+
+
+def save() -> None:
+    """Fit, save and draw."""
     for name, model in MODELS.items():
         model.fit(world().to_dataset(seed=1))
         saved = Path(model.save(str(FOLDER / "tmp")))
@@ -66,3 +80,7 @@ if __name__ == "__main__":
         drawn = loaded.sample(20, rng=1).matrix.toarray()
         np.savez_compressed(FOLDER / f"{name}.npz", sample=drawn)
     (FOLDER / "tmp").rmdir()
+
+
+if __name__ == "__main__":
+    redraw() if sys.argv[1:] == ["redraw"] else save()

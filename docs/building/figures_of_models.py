@@ -1,0 +1,195 @@
+"""What models make up, and how well they rank: tables from the scripts that compare models."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from building.registry import (
+    COVERED,
+    DATA,
+    FLAGGED,
+    RESULTS,
+    TITLES,
+    VALIDITY,
+    by,
+    digits,
+    figure,
+    or_zero,
+    table,
+)
+
+
+@figure("blind_ruler", f"blind_spots.py {DATA} --out docs/validity", f"{VALIDITY}/blind_spots.csv")
+def blind_ruler(found: pd.DataFrame) -> str:
+    """Every metric of six models."""
+    models = ["Popularity", "Mixture", "VAE prior", "VAE posterior", "PMF", "TrainingUsers"]
+    names = ["popularity", "mixture (50)", "VAE prior", "VAE posterior", "PMF", "training users"]
+    bounds = {"VAE prior", "VAE posterior", "PMF"}
+
+    def cell(row: pd.Series, column: str) -> str:
+        value = row[column]
+        if pd.isna(value):
+            return "-"
+        if not row["metric"].startswith("HeldOutLogLikelihood"):
+            return digits(value, 2 if abs(value) >= 0.9995 else 3)
+        bound = ">= " if column in bounds and value > -float("inf") else ""
+        return bound + (f"{value:.1f}" if value > -float("inf") else "-inf")
+
+    rows = [
+        [f"`{row['metric']}`", *(cell(row, column) for column in [*models, "ceiling", "floor"])]
+        for _, row in found.iterrows()
+    ]
+    return table(["metric", *names, "real users", "floor"], rows)
+
+
+@figure(
+    "diagnosis",
+    f"diagnosis.py {DATA}",
+    f"{RESULTS}/diagnosis.csv",
+    f"{RESULTS}/likelihood_vs_realism.csv",
+)
+def diagnosis(found: pd.DataFrame, others: pd.DataFrame) -> str:
+    """One VAE fit, by where its latent points come from, and remedies."""
+    found = found[found["dataset"] == "movielens_1m"].set_index(["model", "metric"])
+    metrics = (FLAGGED, COVERED, "CopiedUsers", "ClassifierTest")
+
+    def row(name: str, model: str) -> list[str]:
+        cells = [digits(found.loc[(model, metric), "value"]) for metric in metrics]
+        copied = found.loc[(model, "CopiedUsers")]
+        cells[2] += f" ± {digits((copied['high'] - copied['low']) / 2)}"
+        return [name, *cells, digits(found.loc[(model, "NDCG@100"), "value"], 3)]
+
+    def end(name: str, column: str, ndcg: str) -> list[str]:
+        ends = found[column].groupby("metric").first()
+        cells = [digits(ends[metric]) for metric in metrics]
+        return [name, *cells[:2], cells[2] if column == "ceiling" else "", cells[3], ndcg]
+
+    one = others[(others["dataset"] == "movielens_1m") & (others["model"] == "Popularity")]
+    ranked = one[one["metric"] == "NDCG@100"]["value"].iloc[0]
+    rows = [
+        end("real users", "ceiling", ""),
+        row("VAE, prior", "prior N(0, I)"),
+        row("VAE, one Gaussian", "one Gaussian"),
+        row("VAE, mixture of Gaussians", "mixture of Gaussians"),
+        row("VAE, posterior of a training user", "posterior (not a remedy)"),
+        row("VAE, mixture, filtered", "mixture + filter"),
+        row("VAE, Bernoulli likelihood, mixture", "Bernoulli, mixture"),
+        row("VAE, mixture, MMD tuning", "mixture + MMD tuning"),
+        row("PMF", "PMF"),
+        end("popularity", "floor", digits(ranked, 3)),
+    ]
+    head = [
+        "users made up by",
+        "flagged at .05, worst judge",
+        "neighbour coverage",
+        "copied users",
+        "classifier AUC",
+        "NDCG@100",
+    ]
+    return table(head, rows)
+
+
+@figure("ranking", f"accuracy.py {DATA}", f"{RESULTS}/ranking.csv")
+def ranking(found: pd.DataFrame) -> str:
+    """NDCG@100 of unseen users over that of EASE."""
+    models = ["PMF", "VAE", "EASE, Cornac's default", "LDA", "Mixture", "popularity"]
+    names = ["PMF (k=20)", models[1], models[2], "LDA (k=20)", "Mixture (k=10)", models[5]]
+    ease, over = (
+        by(found, "data", "model", value="NDCG@100"),
+        by(found, "data", "model", value="/ EASE"),
+    )
+    rows = [
+        [f"MovieLens-{one}", digits(ease[one, "EASE"], 3), *(digits(over[one, m]) for m in models)]
+        for one in ("100K", "1M")
+    ]
+    return table(["NDCG@100 / that of EASE", "EASE", *names], rows)
+
+
+@figure("rating", f"accuracy.py {DATA}", f"{RESULTS}/rating.csv")
+def rating(found: pd.DataFrame) -> str:
+    """RMSE of values, by split."""
+    rows = []
+    for data, model in dict.fromkeys(zip(found["data"], found["model"], strict=True)):
+        one = found[(found["data"] == data) & (found["model"] == model)].sort_values(
+            "split", key=lambda split: split.replace(123, 0)
+        )
+        cells = [", ".join(digits(v, 3) for v in one[c]) for c in ("RMSE, users", "RMSE, ratings")]
+        ours = "PMF (k=10)" if data == "100K" else "PMF (k=20)"
+        rows.append([f"MovieLens-{data}", ours if model == "PMF" else model, *cells])
+    return table(["", "", "RMSE averaged over users", "RMSE over ratings"], rows)
+
+
+@figure("zoo", f"cornac_zoo.py {DATA}", f"{RESULTS}/cornac_zoo.csv")
+def zoo(found: pd.DataFrame) -> str:
+    """Every model: ranking, and what users it makes up, on two data sets."""
+    value = by(found, "dataset", "model", "metric")
+    metrics = ("NDCG@100", FLAGGED, COVERED, "CopiedUsers", "PopularityJS")
+    rows = [["", "NDCG", "flagged", "coverage", "copied", "JS"]]
+    rows[0] += [*rows[0][1:], "s"]
+    for model in found["model"].unique():
+        cells = [
+            digits(value[data, model, metric], 3 if metric in ("NDCG@100", "PopularityJS") else 2)
+            for data in ("complete_journey", "movielens_1m")
+            for metric in metrics
+        ]
+        rows.append([model, *cells, f"{value['movielens_1m', model, 'fit_seconds']:.0f}"])
+    return table(["", "Complete Journey", *[""] * 4, "MovieLens-1M", *[""] * 5], rows)
+
+
+@figure("agreement", f"ranking_agreement.py {DATA}", f"{RESULTS}/ranking_agreement.csv")
+def agreement(found: pd.DataFrame) -> str:
+    """Kendall's tau, regret and share flagged of each generator."""
+    metrics = ("RankingAgreement@100", "RankingAgreement@100 (regret)", FLAGGED)
+    value, real = (
+        by(found, "dataset", "model", "metric"),
+        by(found, "dataset", "metric", value="ceiling"),
+    )
+    data_sets = list(found["dataset"].unique())
+
+    def cells(get: Callable[[str, str], float]) -> list[str]:
+        written = []
+        for data in data_sets:
+            tau, regret, flagged = (get(data, metric) for metric in metrics)
+            tau_text = "1" if round(tau, 2) == 1 else digits(tau)
+            written.append(f"{tau_text} / {or_zero(regret, 3)} / {digits(flagged)}")
+        return written
+
+    names = {
+        "TrainingUsers": "training users",
+        "PMF": "PMF",
+        "LDA 20": "LDA, 20 topics",
+        "VAE mixture": "VAE, mixture",
+        "VAE prior": "VAE, prior",
+        "Mixture 10": "mixture of 10",
+        "Popularity": "popularity",
+    }
+    rows = [["real users (ceiling)", *cells(lambda data, metric: real[data, metric])]]
+    for model, name in names.items():
+        rows.append([name, *cells(lambda data, metric, model=model: value[data, model, metric])])  # type: ignore[misc]
+    return table(["users made up by", *(TITLES[data] for data in data_sets)], rows)
+
+
+@figure("best_blind", f"blind_spots.py {DATA} --out docs/validity", f"{VALIDITY}/blind_spots.csv")
+def best_blind(found: pd.DataFrame) -> str:
+    """Say what the usual ruler sees."""
+    one = found.set_index("metric")
+    usual, ours = one.loc["EmbeddingPrecision@5"], one.loc["UnrealisticUsers@0.05"]
+    return (
+        "- The field's usual ruler, precision in an embedding, gives users drawn by popularity "
+        f"alone {digits(usual['Popularity'], 3)}, and real users {digits(usual['ceiling'], 3)}; "
+        f"our judge flags {ours['Popularity']:.0%} and {ours['ceiling']:.0%}"
+    )
+
+
+@figure("best_diagnosis", f"diagnosis.py {DATA}", f"{RESULTS}/diagnosis.csv")
+def best_diagnosis(found: pd.DataFrame) -> str:
+    """Say what one fit makes up."""
+    one = by(found[found["dataset"] == "movielens_1m"], "model", "metric")
+    prior, mixture = one["prior N(0, I)", FLAGGED], one["mixture of Gaussians", FLAGGED]
+    ranked = digits(one["prior N(0, I)", "NDCG@100"], 3)
+    tuned = one["mixture + MMD tuning", FLAGGED]
+    return (
+        f"- One fit of a VAE, one ranking (NDCG@100 {ranked}): {prior:.0%} of the users from its "
+        f"prior are flagged, {mixture:.0%} from a mixture, {tuned:.0%} once it is tuned on its "
+        "own samples"
+    )

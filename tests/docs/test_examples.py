@@ -1,0 +1,39 @@
+"""Each example runs as it stands, in seconds, and prints a table."""
+
+import subprocess
+import sys
+
+import pytest
+
+from paths import REPOSITORY
+
+EXAMPLES = sorted((REPOSITORY / "examples").glob("*.py"))
+MOST_SECONDS = 300
+"""Of a busy machine; with nothing else to do they take 4 to 20."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_it_runs(example, tmp_path):
+    run = subprocess.run(
+        [sys.executable, example],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=MOST_SECONDS,
+    )
+    assert run.returncode == 0, run.stderr
+    words = "Less believable" if example.stem == "audit_files" else "UnrealisticUsers@0.05"
+    assert words in run.stdout
+
+
+def test_each_evaluation_method_has_one():
+    from cornac_mle import eval_methods
+
+    text = "".join(path.read_text(encoding="utf-8") for path in EXAMPLES)
+    assert [name for name in eval_methods.__all__ if f"{name}(" not in text] == []
+
+
+def test_the_list_names_each():
+    listed = (REPOSITORY / "examples" / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in EXAMPLES if f"({path.name})" not in listed] == []
