@@ -35,6 +35,7 @@ import psutil
 import pyarrow as pa
 import scipy.sparse as sp
 from distributed import LocalCluster
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from cornac_mle.comparison import default_metrics
 from cornac_mle.files.partitions import PARTITION_USERS
@@ -288,7 +289,12 @@ def draw(table: pd.DataFrame) -> None:
             axis.set_xlabel(f"synthetic users, {COMMON_ITEMS:,} items")
         axes[1].set_xlabel(f"items, a block of {BLOCK_USERS:,} users")
         for axis in axes:
+            for side in (axis.xaxis, axis.yaxis):
+                side.set_major_formatter(EngFormatter(sep=""))
+                side.set_minor_formatter(NullFormatter())
             axis.legend()
+        axes[1].set_ylim(100, 1000)
+        axes[2].set_ylim(300, 10_000)
         figure.set_label("Cost and memory of a shared audit")
         save(figure, PICTURE)
 
