@@ -21,7 +21,7 @@ from building.registry import FIGURES, ROOT
 
 MADE = ROOT / "docs" / "made.csv"
 """When each file was made: a new date is written where its content has changed."""
-for module in ("models", "validity", "membership"):
+for module in ("models", "validity", "membership", "judges", "speed"):
     import_module(f"building.figures_of_{module}")
 
 
@@ -38,7 +38,9 @@ def text(name: str) -> str:
     found = FIGURES[name]
     made = found.make(*(pd.read_csv(ROOT / file) for file in found.files))
     dates = " and ".join(sorted({row["made"] for row in entries() if row["file"] in found.files}))
-    command = f"`python experiments/{found.command}`"
+    away = found.command.startswith("../")
+    command = found.command.removeprefix("../") if away else f"experiments/{found.command}"
+    command = f"`python {command}`"
     return f"{made} ({command}, {dates})" if "|" not in made else f"{made}\n\n{command}, {dates}."
 
 

@@ -11,7 +11,6 @@ from paths import REPOSITORY
 
 BY_HAND = {
     "README.md": "the table that `cornac-mle compare` prints",
-    "docs/results/speed.md": "benchmarks print their figures, and write no file",
     "experiments/README.md": "figure 1 and the learned judges write no file",
 }
 """Pages with tables of figures that no file holds, and why."""
