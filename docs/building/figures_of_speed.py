@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from building.registry import RESULTS, digits, figure, table
+from building.registry import RESULTS, figure, table
 
 
 def seconds(value: float) -> str:
