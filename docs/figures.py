@@ -21,7 +21,7 @@ from building.registry import FIGURES, ROOT
 
 MADE = ROOT / "docs" / "made.csv"
 """When each file was made: a new date is written where its content has changed."""
-for module in ("models", "validity", "membership", "speed"):
+for module in ("models", "validity", "membership", "judges", "speed"):
     import_module(f"building.figures_of_{module}")
 
 

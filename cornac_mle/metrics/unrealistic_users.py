@@ -77,10 +77,10 @@ class UnrealisticUsers(SplitMetric):
         single judge.
     judge_users : {"reference", "cross"}
         Real users who teach the judge. "cross": reference and held-out users both teach and
-        calibrate, by folds (`CrossJudge`), for where real users are few: at 550 or fewer more is
-        found. Its level is proved for about twice `alpha` only, and measured at about `alpha`;
-        `p_value` is valid: twice the mean over folds of those of each fold alone. Only for a judge
-        of one family; fits 15 judges in place of one.
+        calibrate, by folds (`CrossJudge`), for where real users are few. It may find more, or no
+        more: measure both. Its level is proved for about twice `alpha` only, and measured at
+        `alpha` or less; `p_value` is valid: twice the mean over folds of those of each fold alone.
+        Only for a judge of one family; fits 15 judges in place of one.
     conditional : bool
         Whether a user is ranked among held-out users of like size and popularity only: the level
         then holds for small and large, ordinary and out-of-the-way profiles, at the price of some
