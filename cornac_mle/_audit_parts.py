@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -86,7 +87,7 @@ def report_whole(
             name,
             metric,
             seed,
-            lambda metric=metric: found.measure(metric, seed),  # type: ignore[misc]
+            partial(found.measure, metric, seed),
         )
     step(f"{name}: users to look at")
     report.gallery[name] = found.gallery(report.item_names)
@@ -130,7 +131,7 @@ def note_measured(
         reason = str(error)
         if evaluator.train is None and "`train`" in reason:
             reason = "not asked: no training users were given"
-        report.cautions[metric.name] = reason
+        report.add_caution(metric.name, reason)
         return
     note = metric.note
     report.metrics[metric.name] = note

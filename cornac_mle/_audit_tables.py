@@ -63,11 +63,13 @@ def named_sets(synthetic: Users | Mapping[str, Users]) -> dict[str, Users]:
     ValueError
         If there is none, or one is called as a group of real users is.
     """
+    named: dict[str, Users]
     if isinstance(synthetic, Mapping):
-        named: dict[str, Users] = dict(synthetic)
+        named = dict(synthetic)
+    elif isinstance(synthetic, str | Path):
+        named = {Path(synthetic).name.split(".")[0]: synthetic}
     else:
-        is_path = isinstance(synthetic, str | Path)
-        named = {Path(synthetic).name.split(".")[0] if is_path else "synthetic": synthetic}  # type: ignore[arg-type]
+        named = {"synthetic": synthetic}
     if not named:
         raise ValueError(refusal("synthetic", "hold at least one table", "none"))
     for name in named:

@@ -14,6 +14,11 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 MOST_WORKERS = 4
 """Threads at most: each holds a block of its own in memory."""
+ONE_THREAD_VARIABLES = {
+    f"{name}_NUM_THREADS": "1"
+    for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")
+}
+"""Environment of a process whose libraries, which read it when they are loaded, take one thread."""
 
 
 def worker_count() -> int:

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from cornac_mle._audit_parts import note_measured
 from cornac_mle.auditing import audit
 from cornac_mle.diagnostics.unrealistic_preferences import unrealistic_preferences
 from cornac_mle.metrics import CopiedUsers, PlausibilityKS, UnrealisticUsers
+from cornac_mle.metrics.example import example_users
 from cornac_mle.profiles import Profiles
+from cornac_mle.report.report import Report
 from paths import SHARED_DATA
 from worlds import taste_world
 
@@ -257,3 +260,16 @@ def test_real_users_with_as_many_invented_items_are_found_out(movielens):
         for model in made.summary()["models"]
     }
     assert verdicts == {"genuine": "as real users", "both": "worse"}
+
+
+def test_a_set_that_cannot_be_measured_does_not_unsay_what_was_said_of_the_metric():
+    evaluator, synthetic = example_users()
+    report, metric = Report("audit"), UnrealisticUsers()
+    report.add_caution(metric.name, "no power")
+    few = synthetic[:3]
+    note_measured(
+        report, evaluator, "few", metric, 1, lambda: metric.measure(evaluator, few, rng=1)
+    )
+    assert report.cautions[metric.name].startswith("no power; ")
+    assert "must each be at least 38 users" in report.cautions[metric.name]
+    assert not report.entries

@@ -18,11 +18,10 @@ from joblib.externals.loky import ProcessPoolExecutor, cpu_count
 from tqdm import tqdm
 
 from cornac_mle.checks import check_count
+from cornac_mle.workers import ONE_THREAD_VARIABLES
 
 LOOK_SECONDS = 1.0
 """Time between two looks of a worker at whether its parent still lives."""
-THREAD_LIMITS = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")
-"""Before ``_NUM_THREADS``: variables that libraries read when they are loaded."""
 
 
 class Workers:
@@ -48,7 +47,7 @@ class Workers:
                 self.count,
                 initializer=_begin,
                 initargs=(os.getpid(), self.folder),
-                env={f"{name}_NUM_THREADS": "1" for name in THREAD_LIMITS},
+                env=ONE_THREAD_VARIABLES,
             )
             self._executor.submit(_import)
         return self

@@ -39,8 +39,8 @@ def flagged_users(
         both together.
     null_share : {"one", "storey"}
         Share of believable users that the rate allows for: as if all were, or Storey's estimate
-        (`storey_null_share`), at the same rate. Where three in ten users are unrealistic that finds
-        up to twice as many of them; with few of them it finds the same.
+        (`storey_null_share`), at the same rate. Where much is wrong more is found; where little
+        is wrong, about the same.
 
     Returns
     -------

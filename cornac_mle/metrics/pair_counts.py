@@ -33,23 +33,22 @@ POWER_80 = 0.84
 class PairCounts(SplitMetric):
     r"""How much of what users share in pairs of items is shared with their own group only.
 
-    At most 1; 0 is best, and a value below 0 is chance. A user is the list of all pairs of items
-    that it holds, as a vector of length 1, in which pairs of rare items weigh more. A value of .31
-    says that a real and a synthetic user have 31% less in common, on average, than two users of one
-    group. With k the product of two such vectors, of real users x and synthetic users y, n of each,
+    At most 1; 0 is best, and a value below 0 is sampling error. A user is the list of all pairs of
+    items that it holds, as a vector of length 1, in which pairs of rare items weigh more. A value
+    of .31 says that a real and a synthetic user have 31% less in common, on average, than two of
+    one group. With k the product of two such vectors, of real users x and synthetic users y, n of each,
 
     .. math:: 1 - \frac{2 \bar k(x, y)}{\bar k(x, x') + \bar k(y, y')}, \qquad
         k(x, y) \propto \sum_{i < j \in x \cap y} (p_i p_j)^{-1/2},
 
     where p_i is the share of reference users who hold item i, half a user added, and means are over
-    pairs of different users. (The weights were chosen among three on Ta-Feng, MovieTweetings,
-    Last.fm and Complete Journey.)
+    pairs of different users. (The weights were chosen among three on four data sets.)
 
     It is about the *set* of users, and so finds what no single user shows where profiles are short:
     pairs that hardly a real user holds, each of them too seldom to be suspicious. On such data it
-    finds chimeras and swapped items where `MMD` and `UnrealisticUsers` find few; it does not say
-    whose fault it is. It also sees wrong popularity, and users who repeat each other. It cannot see
-    profile sizes (every user has length 1), nor what three items do that no two of them do.
+    finds chimeras and swapped items where `MMD` finds few (``experiments/short_profiles.py``); it
+    does not say whose fault it is. It also sees wrong popularity, and users who repeat each other.
+    It cannot see profile sizes (every user has length 1), nor what three items do that no two do.
     Users of fewer than 2 items hold no pair: they are like each other (k = 1) and like nobody else.
 
     `details` of a measurement has "smallest_share_found": the share of users of independent

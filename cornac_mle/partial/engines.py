@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from cornac_mle.checks import check_count, refusal
+from cornac_mle.workers import ONE_THREAD_VARIABLES
 
 Part = TypeVar("Part")
 AHEAD = 16
@@ -129,8 +130,7 @@ def processes(jobs: int) -> Iterator[Executor]:
     """
     from joblib.externals.loky import ProcessPoolExecutor
 
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with ProcessPoolExecutor(check_count("jobs", jobs), env=one_thread) as pool:
+    with ProcessPoolExecutor(check_count("jobs", jobs), env=ONE_THREAD_VARIABLES) as pool:
         yield pool
 
 

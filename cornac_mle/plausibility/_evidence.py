@@ -85,15 +85,15 @@ def log_genuine(
 def _log_odds(regression: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the decision function, (n,): scaled squares and products, brought to one formula."""
     first, polynomial, second, logistic = (step for _, step in regression.steps)
-    slopes = logistic.coef_[0] / second.scale_  # (n_terms,)
-    constant = logistic.intercept_[0] - slopes @ second.mean_
+    coefficients = logistic.coef_[0] / second.scale_  # (n_terms,)
+    constant = logistic.intercept_[0] - coefficients @ second.mean_
     linear, square = np.zeros(evidence.shape[1]), np.zeros(2 * evidence.shape[1:])
-    for slope, power in zip(slopes, polynomial.powers_, strict=True):
+    for coefficient, power in zip(coefficients, polynomial.powers_, strict=True):
         factors = np.repeat(np.arange(len(power)), power)  # one column, or two
         if len(factors) == 1:
-            linear[factors] += slope
+            linear[factors] += coefficient
         else:
-            square[tuple(factors)] += slope
+            square[tuple(factors)] += coefficient
     scaled = (evidence - first.mean_) / first.scale_
     return np.asarray(np.einsum("ni,ni->n", scaled @ square + linear, scaled) + constant)
 

@@ -44,10 +44,10 @@ class _LogRates(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         hidden, weights = context.saved_tensors
         decoder = context.decoder
-        slopes = decoder.likelihood.log_rate_gradients(context.numbers, decoder.least)
+        by_output = decoder.likelihood.log_rate_gradients(context.numbers, decoder.least)
         if decoder.never.any():
-            slopes[:, decoder.never] = 0.0
-        by_eta = torch.from_numpy(slopes).to(weights.device).mul_(gradients[0])
+            by_output[:, decoder.never] = 0.0
+        by_eta = torch.from_numpy(by_output).to(weights.device).mul_(gradients[0])
         by_hidden = dense_product(by_eta, weights.T)
         return by_hidden, dense_product(hidden.T, by_eta), by_eta.sum(dim=0), None
 
@@ -70,8 +70,8 @@ def held_probabilities(
 class _Arrived(torch.autograd.Function):
     """Probability of arrival by log-rate and log-time, where the time keeps the sum of each row.
 
-    With slope e (1 - p), e = r t, by the log-rate, the implicit derivative of the time takes the
-    mean of the gradient, weighted by slope, out of it.
+    With derivative e (1 - p), e = r t, by the log-rate, the implicit derivative of the time takes
+    the mean of the gradient, weighted by that derivative, out of it.
     """
 
     @staticmethod
@@ -85,10 +85,10 @@ class _Arrived(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         [gradient] = gradients
         elapsed, probabilities = context.saved_tensors
-        slopes = (1 - probabilities).mul_(elapsed)
-        total = slopes.sum(dim=1, keepdim=True).clamp_(min=1e-12)
-        by_rates = slopes * gradient
-        by_rates.addcmul_(slopes, by_rates.sum(dim=1, keepdim=True) / total, value=-1)
+        derivatives = (1 - probabilities).mul_(elapsed)
+        total = derivatives.sum(dim=1, keepdim=True).clamp_(min=1e-12)
+        by_rates = derivatives * gradient
+        by_rates.addcmul_(derivatives, by_rates.sum(dim=1, keepdim=True) / total, value=-1)
         return by_rates, None
 
 

@@ -37,3 +37,17 @@ def learned_models(found: pd.DataFrame) -> str:
         rows.append([TITLES[str(data)], str(model), *cells])
     head = ["likes", "users made up by", "best fixed judge", "combined (gap, s.e.)"]
     return table([*head, "adaptive (gap, s.e.)"], rows)
+
+
+@figure("short_profiles", f"short_profiles.py {DATA}", f"{RESULTS}/short_profiles.csv")
+def short_profiles(found: pd.DataFrame) -> str:
+    """Tell how often pairs of items, and whole item sets, show a difference."""
+    whole = found[found["share"] == 1]
+    rows = []
+    for data, part in whole.groupby("data", sort=False):
+        row = [TITLES[str(data)]]
+        for kind in ("real", "chimera", "swap 25%"):
+            own = part[part["kind"] == kind]
+            row.append(", ".join(digits((own[how] <= 0.05).mean()) for how in ("pairs", "Jaccard")))
+        rows.append(row)
+    return table(["likes", "new real users", "chimera", "swap 25%"], rows)

@@ -178,5 +178,5 @@ def best_type1(found: pd.DataFrame) -> str:
     low, high = limits.strip("()").split("-")
     return (
         f"- Of {found['users'].iloc[0]:,} new real users of eight data sets {count} are flagged "
-        f"at .05, where chance allows {low} to {high}"
+        f"at .05, where the binomial distribution allows {low} to {high}"
     )

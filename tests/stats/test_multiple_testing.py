@@ -47,9 +47,10 @@ def test_too_few_users_are_told_with_both_numbers():
 
 
 @pytest.mark.parametrize(
-    ("n", "m", "false_share"), [(99, 100, 0.3), (300, 300, 0.6), (99, 400, 0.6)]
+    ("n", "m", "false_share", "times"),
+    [(99, 100, 0.3, 1.6), (300, 300, 0.6, 1.1), (99, 400, 0.6, 1.2)],
 )
-def test_storeys_share_keeps_the_false_discovery_rate_and_finds_more(n, m, false_share):
+def test_storeys_share_keeps_the_false_discovery_rate_and_finds_more(n, m, false_share, times):
     """Worst cases: false hypotheses with the smallest scores. FDR q, 3 standard errors above."""
     random = np.random.default_rng(n + m)
     n_false, q = int(m * false_share), 0.1
@@ -63,7 +64,7 @@ def test_storeys_share_keeps_the_false_discovery_rate_and_finds_more(n, m, false
         found.append(rejected[:n_false].mean())
         plain.append(np.mean(adjusted[:n_false] <= q))
     assert np.mean(rates) <= q + 3 * np.std(rates) / np.sqrt(800)
-    assert np.mean(found) > 1.1 * np.mean(plain)
+    assert np.mean(found) > times * np.mean(plain)
 
 
 def test_storeys_share_by_hand():

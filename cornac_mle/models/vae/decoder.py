@@ -149,9 +149,9 @@ def _log_times_of_block(
         np.multiply(rates, -times[:, None], out=absent)
         np.exp(absent, out=absent)
         missing = wanted - np.subtract(1, absent, out=buffer).sum(axis=1)
-        slope = np.multiply(rates, absent, out=buffer).sum(axis=1)
+        derivative = np.multiply(rates, absent, out=buffer).sum(axis=1)
         before = times
-        times = before + np.maximum(missing, 0) / np.maximum(slope, 1e-30)
+        times = before + np.maximum(missing, 0) / np.maximum(derivative, 1e-30)
         if np.array_equal(times, before):
             break
     return np.asarray(np.log(times) - log_rates.max(axis=1), dtype=np.float32)
