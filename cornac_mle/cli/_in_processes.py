@@ -12,7 +12,6 @@ from cornac_mle.cli._workers import Workers, read
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.report.page import Picture
 from cornac_mle.report.partial_run import PartialRun
-from cornac_mle.report.report import Report
 from cornac_mle.report.run_folder import Draw
 from cornac_mle.report.summary import Summary
 
@@ -77,7 +76,7 @@ def _take_in_order(
             continue
         kept.add(job.number)
         measured = found[job.number]
-        take(run.report, measured.report)
+        run.report.take(measured.report)
         keep()
         if measured.preferences is not None and job.name not in run.preferences:
             try:
@@ -88,20 +87,6 @@ def _take_in_order(
         if all(one.number in kept for one in of_model):
             seconds = sum(one.seconds for one in of_model)
             steps.tell(finished_line(run.report, job.name, seconds))
-
-
-def take(report: Report, part: Report) -> None:
-    """Take the measurements of one fit into a report; users are those of a model's first fit."""
-    report.entries += part.entries
-    report.metrics |= part.metrics
-    report.judge_families |= part.judge_families
-    report.cautions |= part.cautions
-    report.alerts |= part.alerts
-    report.failed |= part.failed
-    report.notes = list(dict.fromkeys([*report.notes, *part.notes]))
-    report.synthetic = part.synthetic | report.synthetic
-    report.gallery = part.gallery | report.gallery
-    report.curves = part.curves | report.curves
 
 
 def draw_in_processes(workers: Workers) -> Draw | None:

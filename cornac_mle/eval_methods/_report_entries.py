@@ -127,13 +127,5 @@ def merged_report(reports: Sequence[Report], dataset: str) -> Report:
     """
     report = Report(dataset, groups=dict(reports[0].groups), dropped=dict(reports[0].dropped))
     for part in reports:
-        report.entries += part.entries
-        report.metrics |= part.metrics
-        report.judge_families |= part.judge_families
-        report.synthetic = part.synthetic | report.synthetic
-        for metric, text in part.cautions.items():
-            report.add_caution(metric, text)
-        report.alerts = part.alerts | report.alerts
-        report.notes = list(dict.fromkeys([*report.notes, *part.notes]))
-        report.failed = part.failed | report.failed
+        report.take(part)
     return report

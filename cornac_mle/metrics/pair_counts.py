@@ -36,7 +36,8 @@ class PairCounts(SplitMetric):
     At most 1; 0 is best, and a value below 0 is sampling error. A user is the list of all pairs of
     items that it holds, as a vector of length 1, in which pairs of rare items weigh more. A value
     of .31 says that a real and a synthetic user have 31% less in common, on average, than two of
-    one group. With k the product of two such vectors, of real users x and synthetic users y, n of each,
+    one group. With k the product of two such vectors, of real users x and synthetic users y, n of
+    each,
 
     .. math:: 1 - \frac{2 \bar k(x, y)}{\bar k(x, x') + \bar k(y, y')}, \qquad
         k(x, y) \propto \sum_{i < j \in x \cap y} (p_i p_j)^{-1/2},

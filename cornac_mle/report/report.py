@@ -132,6 +132,30 @@ class Report:
         if text and text not in said:
             self.cautions[metric] = f"{said}; {text}" if said else text
 
+    def take(self, part: "Report") -> None:
+        """Take what a part of the same run has measured and noted into this report.
+
+        Users, galleries and curves of a model are those of its first part; what is said of a metric
+        is said once.
+
+        >>> report, part = Report("data"), Report("data", cautions={"MMD": "few users"})
+        >>> for one in (part, Report("data", cautions={"MMD": "no power"})):
+        ...     report.take(one)
+        >>> report.cautions
+        {'MMD': 'few users; no power'}
+        """
+        self.entries += part.entries
+        self.metrics |= part.metrics
+        self.judge_families |= part.judge_families
+        for metric, text in part.cautions.items():
+            self.add_caution(metric, text)
+        self.alerts |= part.alerts
+        self.failed |= part.failed
+        self.notes = list(dict.fromkeys([*self.notes, *part.notes]))
+        self.synthetic = part.synthetic | self.synthetic
+        self.gallery = part.gallery | self.gallery
+        self.curves = part.curves | self.curves
+
     @property
     def scores(self) -> pd.DataFrame:
         """Tidy table: one row a model, metric, group of users and seed."""
