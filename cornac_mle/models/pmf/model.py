@@ -13,7 +13,8 @@ from cornac_mle.models.pmf._log_likelihood import (
     hurdle_log_likelihood,
     log_odds,
 )
-from cornac_mle.models.pmf._selection import Selection, fit_selection, fold_in_selection
+from cornac_mle.models.pmf._selection import Selection, fold_in_selection
+from cornac_mle.models.pmf._selection_fit import fit_selection
 from cornac_mle.models.pmf._value_distribution import value_distribution
 from cornac_mle.models.pmf._value_factors import Values, fit_values
 from cornac_mle.models.validation import Validation
@@ -187,7 +188,7 @@ class PMF(GenerativeRecommender):
             raise ValueError(refusal("train_set", rule, got, advice))
         check_spread(self.value_range_)
         selection = self._fit_selection(matrix, rng)
-        self.user_factors_, self.item_factors_ = selection
+        self.user_factors_, self.item_factors_ = _padded(selection, self.k)
         values = None
         if differ:
             values = fit_values(
@@ -233,8 +234,8 @@ class PMF(GenerativeRecommender):
         if isinstance(self.distribution_, GaussianDistribution):
             _, found = pmf_gaussian.tastes(self.distribution_, matrix)
             return self._predicted(self.distribution_.users.mean + found.users.mean)
-        users = fold_in_selection(pattern(matrix), self.item_factors_)
-        return np.asarray(log_odds(users, self.item_factors_), dtype=np.float64)
+        items = self.distribution_.items  # without columns of 0
+        return np.asarray(log_odds(fold_in_selection(pattern(matrix), items), items), dtype=float)
 
     def _score_user(self, user_idx: int) -> FloatArray:
         if self.user_values_ is not None and isinstance(self.distribution_, GaussianDistribution):
@@ -291,6 +292,19 @@ class PMF(GenerativeRecommender):
             item = items[item_idx] if self.knows_item(item_idx) else items.mean(axis=0)
             value += user @ item[:-1] + item[-1]
         return np.clip(value, *self.value_range_) if clipping else value
+
+
+def _padded(selection: Selection, k: int) -> Selection:
+    """Append columns of 0 for tastes that the fit has taken away; k + 1 in all, if there are any.
+
+    They come before the offsets.
+    """
+    users, items = selection
+    missing = k + 1 - users.shape[1] if users.shape[1] else 0
+    return Selection(
+        np.pad(users, [(0, 0), (0, missing)]),
+        np.insert(items, [items.shape[1] - 1] * missing, 0.0, axis=1) if missing else items,
+    )
 
 
 def check_spread(value_range: tuple[float, float]) -> None:

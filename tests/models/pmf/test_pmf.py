@@ -11,6 +11,7 @@ from scipy.stats import kstwo
 
 from cornac_mle.models.pmf import _gaussians as gaussians
 from cornac_mle.models.pmf import _selection as selection
+from cornac_mle.models.pmf import _selection_fit as selection_fit
 from cornac_mle.models.pmf._value_distribution import ValueDistribution, cut_points, predictions
 from cornac_mle.models.pmf.model import PMF
 from cornac_mle.models.popularity import Popularity
@@ -390,7 +391,7 @@ def test_a_step_is_cut_to_its_longest():
 def test_extrapolation_of_a_geometric_path_finds_its_limit():
     # x_n = 7 + .8^n has the limit 7, five steps of -.2 away.
     path = [np.array([[7 + 0.8**n]]) for n in range(3)]
-    assert selection.extrapolated(*path).item() == pytest.approx(7)
+    assert selection_fit.extrapolated(*path).item() == pytest.approx(7)
 
 
 def test_rates_give_bernoulli_probabilities_after_unit_time():
