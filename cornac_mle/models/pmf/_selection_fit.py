@@ -105,12 +105,13 @@ def fit_selection(
         at = Posterior(path[-1], fit.items.covariance)
         fit = selection_pass(held, fit._replace(items=at), lambda_reg)
         items = fit.items.mean
-        if np.linalg.norm(items - path[-1]) < TOLERANCE * np.linalg.norm(items):
-            break
+        converged = np.linalg.norm(items - path[-1]) < TOLERANCE * np.linalg.norm(items)
         path.append(items)
-        strengths, axes = strongest_first(items)
-        if number >= SETTLING_PASSES and strengths[-1] < IDLE and len(strengths) > 1:
-            fit = turned(fit, axes[:, strengths >= min(IDLE, strengths[0])])
+        if converged or number >= SETTLING_PASSES:
+            fit = without_idle(fit)
+        if converged:
+            break
+        if fit.items.mean is not items:
             path = [fit.items.mean]
         elif len(path) == 3:
             path = [extrapolated(*path)]
@@ -155,8 +156,21 @@ def selection_pass(held: sp.csr_array, fit: Fit, lambda_reg: float) -> Fit:
     around = Gaussian(items.mean.mean(axis=0), covariance)
     aim = posterior_given(around, unpacked(precision, width), linear)
     change, standard = standardised(updated)
+    aim = with_certain_offset(aim)
     moved = Posterior(towards(items.mean, aim.mean) @ change.T, change @ aim.covariance @ change.T)
     return Fit(moved, standard, prior_covariance(moved, lambda_reg))
+
+
+def with_certain_offset(items: Posterior) -> Posterior:
+    """Covariances of w_i given a_i, itself without variance.
+
+    The variance of the offset of an item that two users hold depends so much on the offset, and the
+    other way round, that passes swing to and fro for ever.
+    """
+    cross = items.covariance[:, :, -1]
+    given = items.covariance - cross[:, :, None] * (cross / cross[:, -1:])[:, None, :]
+    given[:, -1, :] = given[:, :, -1] = 0.0  # but for rounding, they are
+    return Posterior(items.mean, given)
 
 
 def prior_covariance(items: Posterior, lambda_reg: float) -> FloatArray:
@@ -197,6 +211,13 @@ def strongest_first(items: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean squares of loadings along their principal axes, (d,), and the axes, (d, d)."""
     strengths, axes = np.linalg.eigh(items[:, :-1].T @ items[:, :-1] / len(items))
     return strengths[::-1], axes[:, ::-1]
+
+
+def without_idle(fit: Fit) -> Fit:
+    """Take away directions of taste that hardly matter, but for the strongest."""
+    strengths, axes = strongest_first(fit.items.mean)
+    busy = strengths >= min(IDLE, strengths[0])
+    return fit if busy.all() else turned(fit, axes[:, busy])
 
 
 def turned(fit: Fit, axes: FloatArray) -> Fit:

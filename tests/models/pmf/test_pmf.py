@@ -106,6 +106,50 @@ def test_finds_how_choosing_and_rating_are_coupled(truth, fitted):
     assert np.linalg.norm(found - true_cross) < 0.3 * np.linalg.norm(true_cross)
 
 
+def test_as_many_tastes_are_left_as_there_are(truth, fitted):
+    """Two tastes and activity, of 13 that there is room for; what they are does not change."""
+    model = PMF(12, 60, seed=0).fit(truth[0].to_dataset())
+    assert model.distribution_.n_tastes == 3
+    gram, small = (one.item_factors_[:, :-1] @ one.item_factors_[:, :-1].T
+                   for one in (model, fitted))  # fmt: skip
+    assert np.linalg.norm(gram - small) < 0.02 * np.linalg.norm(small)
+    for factors in (model.user_factors_, model.item_factors_[:, :-1]):
+        assert factors.shape[1] == 13
+        assert not factors[:, 3:].any()
+    assert np.abs(model.item_factors_[:, -1] + 2).mean() < 0.2  # offsets come last
+
+
+def test_items_that_have_nothing_to_do_with_each_other_leave_no_taste():
+    random = np.random.default_rng(3)
+    held = random.random((1000, 60)) < random.beta(1, 4, 60)
+    held[:, 0] |= held.sum(axis=1) == 0
+    model = PMF(10, seed=0).fit(profiles(sp.csr_array(held.astype(np.float32))).to_dataset())
+    assert model.distribution_.n_tastes == 1
+    # One number has to be left; its effect on the log-odds is small beside that of popularity.
+    assert np.linalg.norm(model.item_factors_[:, 0]) < 0.1 * np.std(model.item_factors_[:, -1]) * 60
+
+
+def test_a_larger_lambda_reg_draws_loadings_together_and_leaves_fewer_tastes():
+    data = taste_world(300, seed=2).to_dataset()
+    models = [PMF(8, lambda_reg=factor, seed=0).fit(data) for factor in (0.5, 1.0, 3.0)]
+    spread = [model.item_factors_[:, :-1].var(axis=0).sum() for model in models]
+    assert spread[0] > spread[1] > spread[2]
+    assert models[0].distribution_.n_tastes >= models[2].distribution_.n_tastes
+    assert models[0].distribution_.n_tastes > 1
+
+
+def test_tastes_of_drawn_users_spread_as_the_posteriors_of_training_users_do():
+    """Given the loadings that users are drawn from: drawn tastes are N(0, I)."""
+    world = taste_world(150, n_items=60, mean_size=12, seed=4)
+    model = PMF(6, seed=0).fit(world.to_dataset())
+    items = model.distribution_.items
+    start = gaussians.standard_normal(150, items.shape[1] - 1)
+    means, covariances = selection.posteriors(pattern(world.matrix), items, start, steps=20)
+    total = np.cov(means.T, bias=True) + covariances.mean(axis=0)
+    np.testing.assert_allclose(total, np.eye(len(total)), atol=0.05)
+    np.testing.assert_allclose(means.mean(axis=0), 0, atol=0.05)
+
+
 def test_two_communities_come_out_as_two():
     world = checkerboard(n_users=300, n_items=40)
     model = PMF(1, seed=0).fit(world.to_dataset())

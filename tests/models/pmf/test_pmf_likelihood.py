@@ -69,7 +69,8 @@ def brute_force(model, row):
     held = np.flatnonzero(row)
     edges = distribution.density.edges[len(held) - 1 : len(held) + 1]
     probability = np.diff(stats.norm.cdf((edges[:, None] - centre) / spread), axis=0)[0]
-    rates = np.log1p(np.exp(points[:, :2] @ distribution.items[:, :2].T + distribution.items[:, 2]))
+    tastes, rest = np.split(points, [distribution.n_tastes], axis=1)
+    rates = np.log1p(np.exp(tastes @ distribution.items[:, :-1].T + distribution.items[:, -1]))
     of_items = 0.0
     for order in itertools.permutations(held):
         left, product = rates.sum(axis=1), 1.0
@@ -78,7 +79,7 @@ def brute_force(model, row):
         of_items = of_items + product
     probability = probability * of_items
     if distribution.values is not None:
-        u = np.column_stack([points[:, 2:], np.ones(len(points))])
+        u = np.column_stack([rest, np.ones(len(points))])
         row_of, column_of = np.triu_indices(3)
         for item in held:
             inner = np.zeros((3, 3))
