@@ -44,8 +44,9 @@ LONGEST_JUMP = 8.0
 OFFSET_VARIANCE = 10.0
 """Prior variance of an item's log-odds around the mean of all items."""
 
-LEAST_VARIANCE = 1e-4
-"""Added to the prior variance of loadings in every direction, so that it has an inverse."""
+LEAST_VARIANCE, MOST_VARIANCE = 1e-4, 10.0
+"""Bounds on the prior variance of loadings in every direction. Where tastes decide without doubt
+what is held it would grow for ever; of real data it was .02 to 3."""
 
 IDLE = 2e-3
 """Mean square of loadings at which a direction of taste is taken away: the log-odds of one item
@@ -177,7 +178,8 @@ def prior_covariance(items: Posterior, lambda_reg: float) -> FloatArray:
     """Covariance of loadings around their mean that is most probable, over lambda_reg; (d, d)."""
     loadings = Posterior(items.mean[:, :-1], items.covariance[:, :-1, :-1])
     found = refit_covariance(loadings, loadings.mean.mean(axis=0), pseudo=0.0)
-    return found / lambda_reg + LEAST_VARIANCE * np.eye(len(found))
+    lengths, axes = np.linalg.eigh(found / lambda_reg)
+    return np.asarray((axes * np.clip(lengths, LEAST_VARIANCE, MOST_VARIANCE)) @ axes.T)
 
 
 def standardised(users: Posterior) -> tuple[FloatArray, Posterior]:

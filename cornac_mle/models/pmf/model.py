@@ -42,10 +42,12 @@ class PMF(GenerativeRecommender):
         P(i \text{ held} \mid t) = \frac{1}{1 + \exp(-w_i't - a_i)}, \qquad
         x_i \mid u \sim N(\mu + v_i'u + b_i, \sigma^2)
 
-    **Fit.** Choices: variational EM with a Gaussian of full covariance for every user, the user
-    density fitted together with the loadings. Values: variational Bayes over users and items, whose
-    priors depend linearly on the factors of choice (who chooses what tells how it is rated). Users
-    of a validation set are not looked at.
+    **Fit.** Choices: variational Bayes with a Gaussian of full covariance for every user and for
+    the loadings w_i of every item. How much these vary along each direction of taste is learnt, and
+    directions that no more than chance speaks for are taken away (automatic relevance
+    determination): `k` bounds the number of tastes, the data choose it. Values: variational Bayes
+    over users and items, whose priors depend linearly on the factors of choice (who chooses what
+    tells how it is rated). Users of a validation set are not looked at.
 
     **Sampling.** (t, u, normal score of the profile size) is drawn from one Gaussian with full
     covariance, the moments of the training users' posteriors; so t ~ N(0, I) as in the fit, and
@@ -58,11 +60,18 @@ class PMF(GenerativeRecommender):
     drawn ones.
 
     **Uncertain parameters.** (v_i, b_i) is drawn from its posterior for every user: the variance of
-    a value is noise^2 + (u, 1)' C_i (u, 1). Loadings of choice are their modes. Drawn from
-    Laplace's approximation of their posterior they make users far less believable: at k = 20 the
-    worst judge flags .52 of users instead of .18 (MovieLens-100K), .56 instead of .31 (Last.fm),
-    .47 instead of .11 (Complete Journey), .38 instead of .18 (MovieLens-1M), and coverage is lower
-    on all four.
+    a value is noise^2 + (u, 1)' C_i (u, 1). Loadings of choice are the means of their posteriors,
+    and t has the moments of the training users' posteriors given these. Drawn once for all users
+    from their posterior they give training users away a little less and make users less believable:
+    at k = 20 on MovieLens-100K the worst judge flags .15 instead of .08, the area of membership
+    inference is .69 instead of .71, and coverage .84 instead of .93. Drawn for every user, from
+    Laplace's approximation, they are far less believable still.
+
+    **Memory.** What is learnt from few users tells who they were, and every direction of taste is
+    learnt from all the items of a user: with the loadings' modes under a fixed prior, 21 directions
+    on MovieLens-100K gave training users away at an area of .84, the 5 strongest of these at .67,
+    the 2 strongest at .60, while the worst judge flagged .13, .08 and .13 of the users. A larger
+    `lambda_reg`, or a smaller `k`, goes further than the default in that, and ranks less well.
 
     **Log-likelihood.** That of all of this, size and values included, by importance sampling:
 
@@ -85,14 +94,15 @@ class PMF(GenerativeRecommender):
     Parameters
     ----------
     k : int
-        Number of dimensions of taste, at least 1.
+        Number of dimensions of taste at most, at least 1; one more is activity.
     max_iter : int
         Passes over the data of each of the two fits, fewer on convergence; 0: the starting point.
     name : str
         Name of the recommender.
     lambda_reg : float
-        Precision of the prior of the items' loadings for choice, above 0. The prior of loadings
-        for values is learnt.
+        Factor on the precision of the prior of the items' loadings for choice, above 0. That
+        precision is learnt, as is that of loadings for values. Above 1 fewer tastes are left, and
+        less of who the training users were.
     variant : {"hurdle", "gaussian"}
         Model of choices and values, or of values alone.
     trainable, verbose : bool
@@ -103,9 +113,10 @@ class PMF(GenerativeRecommender):
     Attributes
     ----------
     user_factors_ : ndarray, shape (n_users, k + 1)
-        Posterior means of t; no columns in the Gaussian variant.
+        Posterior means of t, strongest taste first, columns of 0 for those that the fit took away;
+        no columns in the Gaussian variant.
     item_factors_ : ndarray, shape (n_items, k + 2)
-        Loadings (w_i, a_i); no columns in the Gaussian variant.
+        Loadings (w_i, a_i), with the same columns of 0; no columns in the Gaussian variant.
     user_values_ : ndarray, shape (n_users, k + 1), or None
         Posterior means of u; None where all training values are equal.
     item_values_ : ndarray, shape (n_items, k + 2), or None
@@ -135,6 +146,8 @@ class PMF(GenerativeRecommender):
     Opper and Archambeau: The Variational Gaussian Approximation Revisited, 2009 (choices). On
     data of known distribution it finds the loadings' Gram matrix at .95 of its size, the quadratic
     bound of Jaakkola and Jordan (2000) at .71: users drawn from that have too little in common.
+    Bishop: Variational Principal Components, ICANN 1999 (how many directions; there one variance
+    for each, here a full covariance).
 
     Examples
     --------
@@ -145,10 +158,10 @@ class PMF(GenerativeRecommender):
     >>> model = PMF(k=2).fit(users.to_dataset())
     >>> model
     PMF(k=2, seed=123) fitted to 40 users x 10 items
-    >>> model.fold_in(users[:1]).round(1)  # log-odds of holding each item
+    >>> model.fold_in(users[:1]).round()  # log-odds of holding each item
     array([[ 4.,  4.,  4.,  4.,  4., -4., -4., -4., -4., -4.]])
-    >>> model.log_likelihood(users[[0, 39]], rng=1)
-    array([-1.52, -1.28])
+    >>> model.log_likelihood(users[[0, 39]], rng=1, n_draws=10_000).round(1)
+    array([-1.1, -0.9])
     """
 
     judge_family = "svd"  # few factors behind all items

@@ -493,3 +493,57 @@ def test_values_whose_squares_leave_32_bits_are_fitted():
     scaled = Profiles(world.matrix * np.float32(2e14), world.user_ids, world.item_ids)
     model = PMF(k=2, max_iter=5, variant="gaussian", seed=1).fit(scaled.to_dataset())
     assert 0.5 < model.sample(500, rng=1).matrix.data.mean(dtype=float) / 6e14 < 2
+
+
+def test_loadings_stay_bounded_where_tastes_decide_without_doubt():
+    """The prior that is learnt would let them grow for ever."""
+    likes = np.kron(np.eye(2), np.ones((20, 5))).astype(np.float32)
+    model = PMF(2, 400, seed=1).fit(profiles(sp.csr_array(likes)).to_dataset())
+    assert 3 < np.abs(model.fold_in(profiles(sp.csr_array(likes)))).max() < 20
+
+
+def test_offsets_are_certain_and_loadings_given_them():
+    # Precision [[2, 1], [1, 1]] of (w, a) has the inverse [[1, -1], [-1, 2]]: w given a has 1 / 2.
+    covariance = np.array([[[1.0, -1.0], [-1.0, 2.0]]])
+    found = selection_fit.with_certain_offset(gaussians.Posterior(np.ones((1, 2)), covariance))
+    np.testing.assert_allclose(found.covariance, [[[0.5, 0.0], [0.0, 0.0]]], atol=1e-12)
+    np.testing.assert_array_equal(found.mean, 1)
+
+
+def test_turning_users_leaves_all_log_odds_as_they_are():
+    random = np.random.default_rng(1)
+    half = random.normal(size=(30, 2, 2))
+    users = gaussians.Posterior(random.normal(2, 3, (30, 2)), half @ half.transpose(0, 2, 1))
+    items = random.normal(size=(7, 3))
+    change, standard = selection_fit.standardised(users)
+    moved = items @ change.T
+    np.testing.assert_allclose(
+        standard.mean @ moved[:, :-1].T + moved[:, -1], users.mean @ items[:, :-1].T + items[:, -1]
+    )
+    np.testing.assert_allclose(standard.mean.mean(axis=0), 0, atol=1e-12)
+    total = np.cov(standard.mean.T, bias=True) + standard.covariance.mean(axis=0)
+    np.testing.assert_allclose(total, np.eye(2), atol=1e-12)
+
+
+def test_prior_of_loadings_by_hand():
+    # Loadings 1 and 3 around their mean 2: variance 1; that of each .5 more: 1.5, by 3 is .5.
+    items = gaussians.Posterior(np.array([[1.0, 9.0], [3.0, 9.0]]), np.full((2, 2, 2), 0.5))
+    assert selection_fit.prior_covariance(items, 3.0).item() == pytest.approx(0.5)
+    assert selection_fit.prior_covariance(items, 1e-3).item() == selection_fit.MOST_VARIANCE
+    assert selection_fit.prior_covariance(items, 1e9).item() == selection_fit.LEAST_VARIANCE
+
+
+def test_idle_directions_are_taken_away():
+    # Across (3, 4) / 5 the loadings are nothing; along it they are 5 and 10.
+    items = np.array([[3.0, 4.0, 1.0], [6.0, 8.0, 2.0]])
+    fit = selection_fit.Fit(
+        gaussians.Posterior(items, np.tile(np.diag([1.0, 1.0, 0.0]), (2, 1, 1))),
+        gaussians.Posterior(np.array([[6.0, 8.0], [4.0, -3.0]]), np.tile(np.eye(2), (2, 1, 1))),
+        np.eye(2),
+    )
+    left = selection_fit.without_idle(fit)
+    np.testing.assert_allclose(np.abs(left.items.mean), [[5, 1], [10, 2]])
+    np.testing.assert_allclose(np.abs(left.users.mean), [[10], [0]], atol=1e-12)
+    np.testing.assert_allclose(left.items.covariance[0], np.diag([1.0, 0.0]), atol=1e-12)
+    assert left.prior.item() == pytest.approx(1)
+    assert selection_fit.without_idle(left) is left
