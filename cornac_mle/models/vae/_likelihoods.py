@@ -78,6 +78,7 @@ def _gradients_of_probabilities(eta: Float32Array, least: float) -> Float32Array
 
 LIKELIHOODS = {
     "mult": Likelihood(np.log, _same_rates, _same_gradients),
+    "plackett-luce": Likelihood(np.log, _same_rates, _same_gradients),
     "bern": Likelihood(_logits, _rates_of_odds, _gradients_of_odds),
     "gaus": Likelihood(np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
     "pois": Likelihood(np.log, _same_rates, _same_gradients),
