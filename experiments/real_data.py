@@ -50,6 +50,12 @@ def load(name: str, data: Path) -> sp.csr_array:
             file = data / "cornac_cache" / "filmtrust" / "ratings.txt"
             pairs = pd.read_csv(file, sep=" ", header=None)
             pairs = pairs[pairs[2] >= 3]
+        case "jester":
+            pairs = pd.read_csv(data / "jester_1" / "ratings.csv.gz")
+            pairs = _some_users(pairs[pairs["rating"] >= 4], 3000)
+        case "movielens_small":
+            pairs = pd.read_csv(data / "movielens_latest_small" / "ratings.csv.gz")
+            pairs = pairs[pairs["rating"] >= 4]
         case "gowalla":
             pairs = _some_users(
                 pd.read_csv(data / "gowalla_lightgcn" / "interactions.csv.gz"), 6000
