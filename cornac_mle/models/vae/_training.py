@@ -10,8 +10,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS, scale
-from cornac_mle.models.vae._loss import drop_out, set_gradients
 from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES
+from cornac_mle.models.vae._loss import drop_out, set_gradients
 from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.network import Network, unit_rows
 from cornac_mle.models.vae.torch_layers import (

@@ -14,8 +14,8 @@ from scipy.stats import ks_2samp
 
 from cornac_mle.models.vae import torch_sparse
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS, scale
-from cornac_mle.models.vae._loss import drop_out, set_gradients
 from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES, Held
+from cornac_mle.models.vae._loss import drop_out, set_gradients
 from cornac_mle.models.vae.model import LATENTS, VAE
 from cornac_mle.models.vae.network import forward, unit_rows
 from cornac_mle.models.vae.torch_layers import (
@@ -158,7 +158,9 @@ def log_probability_by_autograd(likelihood, eta, held):
     if likelihood == "plackett-luce":
         weights, sets = eta.exp(), [np.flatnonzero(row) for row in held.numpy()]
         return sum(
-            torch.log(sum(one_order(weights[user], order) for order in itertools.permutations(items)))
+            torch.log(
+                sum(one_order(weights[user], order) for order in itertools.permutations(items))
+            )
             for user, items in enumerate(sets)
         )
     sizes = held.sum(dim=1)
@@ -272,7 +274,9 @@ def test_training_by_sets_draws_popular_items_as_often_as_they_are_held():
     settings = {"k": 2, "n_epochs": 60, "batch_size": 50, "learning_rate": 0.01, "seed": 1}
     share = {}
     for likelihood in ("mult", "plackett-luce"):
-        model = VAE(likelihood=likelihood, **settings).fit(profiles(sp.csr_array(held)).to_dataset())
+        model = VAE(likelihood=likelihood, **settings).fit(
+            profiles(sp.csr_array(held)).to_dataset()
+        )
         share[likelihood] = model.sample(1000, rng=2).matrix[:, [0]].sum() / 1000
     assert share["plackett-luce"] > 0.95
     assert share["mult"] < 0.9
