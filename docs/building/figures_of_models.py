@@ -197,7 +197,7 @@ def best_diagnosis(found: pd.DataFrame) -> str:
 
 @figure("frontier_models", f"frontier.py {DATA}", f"{RESULTS}/frontier_models.csv")
 def frontier_models(found: pd.DataFrame) -> str:
-    """Tell what is flagged (worst of four judges), membership, coverage and ranking: means over splits."""
+    """Means over splits of what is flagged (by the worst of four judges), told and ranked."""
     found = found.assign(flagged=found[["worst", "adaptive"]].max(axis=1))
     found["ratio"] = found["ndcg"] / found["ease"]
     columns = {"flagged": 2, "auc": 2, "coverage": 2, "ndcg": 3, "ratio": 2, "fit_seconds": 0}

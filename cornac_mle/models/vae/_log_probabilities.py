@@ -129,7 +129,7 @@ def _set_integral(ratios: Tensor, users: Tensor, sizes: Tensor) -> tuple[Tensor,
 
 
 def _held_share(rho: Tensor) -> Tensor:
-    """Compute rho / (exp(rho) - 1), 1 at 0: what part of its gradient alone an item has in a set."""
+    """Compute rho / (exp(rho) - 1), 1 at 0: the part of its gradient that an item keeps."""
     return rho / torch.expm1(rho).clamp_min(TINY)
 
 
