@@ -12,7 +12,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.models.pmf._gaussians import (
-    BLOCK_USERS,
     START_SD,
     Gaussian,
     Posterior,
@@ -23,19 +22,23 @@ from cornac_mle.models.pmf._gaussians import (
     unpacked,
     with_one,
 )
-from cornac_mle.models.pmf._selection import Selection, posteriors, selection_step, towards
+from cornac_mle.models.pmf._selection import (
+    STEP_USERS,
+    Selection,
+    posteriors,
+    selection_step,
+    towards,
+)
 from cornac_mle.sparse import FloatArray
 
 TOLERANCE = 5e-3
 """Relative change of items in one pass at which the fit of choices stops."""
 
 DENSITY_PASSES = 5
-"""Fits of the users' density given the means of the loadings, after the last pass."""
+"""Fits of the users' density given the means of the loadings, after the last pass, each with one
+Newton step of the users."""
 
-DENSITY_STEPS = 2
-"""Newton steps of training users in each of them."""
-
-FINAL_STEPS = 3
+FINAL_STEPS = 2
 """Newton steps of training users after all that."""
 
 LONGEST_JUMP = 8.0
@@ -121,7 +124,7 @@ def fit_selection(
             path = [extrapolated(*path)]
     users, items = fit.users, fit.items.mean
     for _ in range(DENSITY_PASSES):
-        change, users = standardised(posteriors(held, items, users, steps=DENSITY_STEPS))
+        change, users = standardised(posteriors(held, items, users, steps=1))
         items = items @ change.T
     fit = turned(fit._replace(users=users, items=fit.items._replace(mean=items)),
                  strongest_first(items)[1])  # fmt: skip
@@ -147,8 +150,8 @@ def selection_pass(held: sp.csr_array, fit: Fit, lambda_reg: float) -> Fit:
     precision = np.zeros((len(items.mean), width * (width + 1) // 2))
     linear = np.zeros(items.mean.shape)
     updated = Posterior(np.empty_like(users.mean), np.empty_like(users.covariance))
-    for start in range(0, held.shape[0], BLOCK_USERS):
-        block = slice(start, start + BLOCK_USERS)
+    for start in range(0, held.shape[0], STEP_USERS):
+        block = slice(start, start + STEP_USERS)
         guess = Posterior(users.mean[block], users.covariance[block])
         found, weights, targets = selection_step(held[block], items.mean, guess, items.covariance)
         updated.mean[block], updated.covariance[block] = found
