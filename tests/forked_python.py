@@ -11,12 +11,16 @@ import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 
 import cornac  # noqa: F401  # for those that are forked
 import numpy as np
 import sklearn.ensemble
 import sklearn.linear_model  # noqa: F401
+
+with suppress(ImportError):
+    import torch  # noqa: F401  # which some of Cornac's models import
 
 
 @dataclass(frozen=True)
