@@ -191,6 +191,7 @@ def test_the_format_is_refused_before_the_fit(table, tmp_path):
     [
         ("import cornac_mle", ("torch", "pyarrow", "cornac", "pandas")),
         ("from cornac_mle import PMF, VAE, HeldOutUsers, compare", ("torch",)),
+        ("import cornac_mle.datasets", ("torch", "cornac", "pandas", "scipy")),
         ("import cornac_mle.cli._app", ("torch", "cornac", "pandas", "scipy", "yaml", "jinja2")),
     ],
 )
