@@ -82,7 +82,8 @@ def test_it_is_the_integral_over_the_line(line):
     given = probabilities_on(grid, line)
     # Densities know of no likelihood: all are beside one, and beside each the two that are weighed
     # by code of their own. In the plane all are beside all.
-    for latent in LATENTS if line.likelihood == "mult" else ("mixture", "posterior"):
+    latents = LATENTS if line.likelihood == "mult" else ("mixture", "posterior")
+    for latent in ("prior",) if line.prior == "vamp" else latents:
         exact = np.array(
             [
                 (density_on(grid, line, latent, int(size)) * probabilities).sum()
