@@ -1,5 +1,6 @@
 """Several processes: the same numbers, and nothing finished is lost, whatever happens to them."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -97,10 +98,14 @@ def test_the_same_is_printed_and_said(runs):
 
 
 def test_a_model_that_fails_costs_its_own_rows(small, tmp_path):
+    def as_in_a_fresh_process():
+        warnings.simplefilter("ignore")  # numpy's, of what the model overflows
+        logging.getLogger().handlers.clear()  # pytest's
+
     done = run(
         *("compare", "--data", small, "--models", "popularity,vae(learning_rate=1e30)"),
         *("--out", tmp_path, "--jobs", "2"),
-        before=lambda: warnings.simplefilter("ignore"),  # numpy's, of what the model overflows
+        before=as_in_a_fresh_process,
     )
     assert done.status == 3
     assert done.errors.count("VAE(learning_rate=1e+30) failed: ValueError: ") == 1
