@@ -30,6 +30,7 @@ import pandas as pd
 from cornac.datasets import movielens
 from cornac.eval_methods import RatioSplit
 from cornac.metrics import NDCG, RMSE, Recall
+from real_data import MULTINOMIAL
 
 from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture
 
@@ -61,7 +62,7 @@ def ranking(variant: str, split_seed: int) -> Iterator[dict[str, Any]]:
     models = {
         "EASE": lambda: ease(positive=False),
         "EASE, Cornac's default": lambda: ease(positive=True),
-        "VAE": lambda: measured(VAE(seed=1)),
+        "VAE": lambda: measured(VAE(**MULTINOMIAL, seed=1)),
         "PMF": lambda: measured(PMF(k=20, seed=1)),
         "LDA": lambda: measured(LDA(k=20, seed=1)),
         "Mixture": lambda: measured(Mixture(k=10, seed=1)),

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from cornac.datasets import movielens
+from real_data import MULTINOMIAL
 from scipy.sparse.linalg import svds
 
 from cornac_mle import PMF, VAE, HeldOutUsers, Mixture, Popularity, TrainingUsers, all_metrics
@@ -77,7 +78,7 @@ def main() -> None:
         dataset_name="movielens-1m",
     )
     metrics = [*all_metrics(), EmbeddingPrecision()]
-    fitted = VAE(seed=123).fit(method.train_set, method.val_set)
+    fitted = VAE(**MULTINOMIAL, seed=123).fit(method.train_set, method.val_set)
     models = [Popularity(), Mixture(k=50, seed=123), PMF(k=20, seed=123)]
     for latent in ("prior", "posterior"):
         copy = fitted.with_latent(latent)

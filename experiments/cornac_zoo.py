@@ -25,7 +25,7 @@ from cornac import models as cornac
 from cornac.metrics import NDCG, Recall
 from diagnosis import FLAGGED
 from matplotlib.figure import Figure
-from real_data import evaluate, panels, run
+from real_data import MULTINOMIAL, evaluate, panels, run
 
 from cornac_mle import (
     LDA,
@@ -116,7 +116,7 @@ def models(
         "Mixture": Mixture(k=50, seed=seed),
         "LDA": LDA(k=20, seed=seed),
         "PMF": PMF(k=20, seed=seed),
-        "VAE": VAE(seed=seed),
+        "VAE": VAE(**MULTINOMIAL, seed=seed),
     }.items():
         start = time.perf_counter()
         ours.fit(*data)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from real_data import load, split
+from real_data import MULTINOMIAL, load, split
 from scipy import stats
 
 from cornac_mle import LDA, PMF, VAE, Mixture, Popularity, TrainingUsers
@@ -148,7 +148,7 @@ def models(data: Path, seeds: range) -> Iterator[Row]:
         for name in FIVE:
             evaluator, _ = evaluator_of(load(name, data), seed)
             train = evaluator.train.to_dataset()
-            vae = VAE(seed=seed).fit(train)
+            vae = VAE(**MULTINOMIAL, seed=seed).fit(train)
             fitted = {
                 "Popularity": Popularity().fit(train),
                 "Mixture": Mixture(k=50, seed=seed).fit(train),

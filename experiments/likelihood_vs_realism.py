@@ -18,7 +18,7 @@ from cornac.metrics import NDCG
 from diagnosis import FLAGGED
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from real_data import evaluate, held_out_users, panels, run
+from real_data import MULTINOMIAL, evaluate, held_out_users, panels, run
 from scipy.stats import kendalltau
 
 from cornac_mle import (
@@ -53,12 +53,15 @@ def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, GenerativeRec
     yield "Mixture 100, rough", Mixture(k=100, lambda_reg=1, n_init=1, seed=seed).fit(*data)
     yield "LDA 20", LDA(k=20, seed=seed).fit(*data)
     yield "PMF", PMF(k=20, seed=seed).fit(*data)
-    vae = VAE(seed=seed).fit(*data)
+    vae = VAE(**MULTINOMIAL, seed=seed).fit(*data)
     for latent in ("prior", "gaussian", "mixture", "posterior"):
         yield f"VAE {latent}", vae.with_latent(latent)
     for likelihood in ("bern", "pois", "gaus"):
-        yield f"VAE {likelihood}", VAE(likelihood=likelihood, seed=seed).fit(*data)
-    yield "VAE VampPrior", VAE(prior="vamp", latent="prior", seed=seed).fit(*data)
+        yield (
+            f"VAE {likelihood}",
+            VAE(**MULTINOMIAL | {"likelihood": likelihood}, seed=seed).fit(*data),
+        )
+    yield "VAE VampPrior", VAE(**MULTINOMIAL, prior="vamp", latent="prior", seed=seed).fit(*data)
     yield "VAE mixture, tuned", MMDTuning(vae.with_latent("mixture"), seed=seed).fit(*data)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from real_data import held_out_users, panels, run
+from real_data import MULTINOMIAL, held_out_users, panels, run
 from scipy.stats import kendalltau
 
 from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture, Popularity, Profiles, TrainingUsers
@@ -40,7 +40,7 @@ N_SAMPLES = 3
 def synthetic_users(method: HeldOutUsers, seed: int) -> dict[str, list[Profiles]]:
     """Three sets of users by each generator, as many in each as there are held out."""
     data = method.train_set, method.val_set
-    vae = VAE(seed=seed).fit(*data)
+    vae = VAE(**MULTINOMIAL, seed=seed).fit(*data)
     models = {
         "Popularity": Popularity().fit(*data),
         "Mixture 10": Mixture(k=10, seed=seed).fit(*data),

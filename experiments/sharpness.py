@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
-from real_data import evaluate, held_out_users, panels, run
+from real_data import MULTINOMIAL, evaluate, held_out_users, panels, run
 
 from cornac_mle import VAE
 from cornac_mle.metrics import UnrealisticUsers
@@ -39,7 +39,7 @@ def sharpened(vae: VAE, factor: float) -> VAE:
 
 def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
     method = held_out_users(name, data, seed)
-    vae = VAE(seed=seed).fit(method.train_set, method.val_set)
+    vae = VAE(**MULTINOMIAL, seed=seed).fit(method.train_set, method.val_set)
     rng = np.random.default_rng(seed)
     kernel, real = Kernel.of(vae.train_matrix_, rng), pattern(vae.train_matrix_)
     rows = []

@@ -12,7 +12,7 @@ KNOWN_MODELS = (
     "popularity, training-users, mixture, lda, pmf, "
     "vae, vae-gaussian, vae-prior, vae-posterior, vae-tuned, vae-filtered, ease"
 )
-DEFAULT_MODELS = "popularity,mixture,lda,pmf,vae-prior,vae,vae-tuned,training-users,ease"
+DEFAULT_MODELS = "popularity,mixture,lda,pmf,vae-prior,vae,training-users,ease"
 CORNAC = ("cornac.", "cornac-")
 """Before the name of a Cornac model that one of ours has, too."""
 

@@ -193,3 +193,36 @@ def best_diagnosis(found: pd.DataFrame) -> str:
         f"prior are flagged, {mixture:.0%} from a mixture, {tuned:.0%} once it is tuned on its "
         "own samples"
     )
+
+
+@figure("frontier_models", f"frontier.py {DATA}", f"{RESULTS}/frontier_models.csv")
+def frontier_models(found: pd.DataFrame) -> str:
+    """Means over splits of what is flagged (by the worst of four judges), told and ranked."""
+    found = found.assign(flagged=found[["worst", "adaptive"]].max(axis=1))
+    found["ratio"] = found["ndcg"] / found["ease"]
+    columns = {"flagged": 2, "auc": 2, "coverage": 2, "ndcg": 3, "ratio": 2, "fit_seconds": 0}
+    rows = []
+    for (data, model), own in found.groupby(["dataset", "model"], sort=False):
+        cells = [digits(own[name].mean(), n) for name, n in columns.items()]
+        cells[0] += f" ({digits(own['flagged'].min())} to {digits(own['flagged'].max())})"
+        cells[1] += f" ({digits(own['auc'].min())} to {digits(own['auc'].max())})"
+        rows.append([TITLES[data], str(model), *cells])
+    head = ["", "users made up by", "flagged", "membership AUC", "coverage", "NDCG@100"]
+    return table([*head, "/ EASE", "seconds to fit"], rows)
+
+
+@figure("frontier_curve", f"frontier.py {DATA} --parts curve", f"{RESULTS}/frontier_curve.csv")
+def frontier_curve(found: pd.DataFrame) -> str:
+    """Tell both errors along training, by the number of training users."""
+    users = sorted(found["users"].unique())
+    cells = found.set_index(["users", "epochs"])
+
+    def cell(count: int, epochs: int) -> str:
+        own = cells.loc[(count, epochs)]
+        return f"{digits(own['worst'])}, {digits(own['auc'])}"
+
+    rows = [
+        [str(epochs), *(cell(count, epochs) for count in users)]
+        for epochs in sorted(found["epochs"].unique())
+    ]
+    return table(["epochs", *(f"{count:,} training users" for count in users)], rows)

@@ -21,6 +21,8 @@ TITLES = {
     "movietweetings": "MovieTweetings",
     "ta_feng": "Ta-Feng",
     "citeulike": "CiteULike",
+    "jester": "Jester",
+    "movielens_small": "MovieLens, latest small",
 }
 
 

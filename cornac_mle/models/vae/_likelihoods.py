@@ -1,11 +1,7 @@
-"""Four likelihoods of a profile given the decoder's outputs, as one table.
+"""Likelihoods of a profile given the decoder's outputs, as one table: what sampling needs of them.
 
-All are exponential families in the natural parameters eta, (n_users, n_items)::
-
-    log p(profile | eta) = sum of eta at the items held - A(eta) + what does not depend on eta
-
-so that training needs A and its gradient only (`_normalisers`), and sampling the rates at which
-items arrive.
+Training needs a log-probability and its gradient (`_log_probabilities`), sampling the rates at
+which items arrive.
 """
 
 from collections.abc import Callable
@@ -23,7 +19,7 @@ MOST_CERTAIN = 1 - float(np.finfo(np.float32).eps)
 
 @dataclass(frozen=True)
 class Likelihood:
-    """One exponential family.
+    """One meaning of the natural parameters.
 
     Attributes
     ----------
@@ -78,6 +74,7 @@ def _gradients_of_probabilities(eta: Float32Array, least: float) -> Float32Array
 
 LIKELIHOODS = {
     "mult": Likelihood(np.log, _same_rates, _same_gradients),
+    "plackett-luce": Likelihood(np.log, _same_rates, _same_gradients),
     "bern": Likelihood(_logits, _rates_of_odds, _gradients_of_odds),
     "gaus": Likelihood(np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
     "pois": Likelihood(np.log, _same_rates, _same_gradients),

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from cornac_mle.models.vae._normalisers import Normaliser
+from cornac_mle.models.vae._log_probabilities import Held, LogProbability
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last, pseudo_rows
 from cornac_mle.models.vae.torch_sparse import sparse_product
 from cornac_mle.sparse import FloatArray, user_of
@@ -29,7 +29,7 @@ def set_gradients(
     shown: sp.csr_array,
     held: sp.csr_array,
     noise: Tensor,
-    normaliser: Normaliser,
+    log_probability: LogProbability,
     weight: float,
     kl_weights: FloatArray,
 ) -> float:
@@ -56,7 +56,7 @@ def set_gradients(
         kl = -(noise**2 + log_variance).sum(dim=1) / 2 - prior
     cost = (torch.from_numpy(kl_weights.astype(np.float32)).to(kl.device) * kl).mean()
     with torch.no_grad():
-        fit, hidden_gradient = set_last_gradients(decoder, hidden, held, normaliser, weight)
+        fit, hidden_gradient = set_last_gradients(decoder, hidden, held, log_probability, weight)
     torch.autograd.backward([hidden, cost], [hidden_gradient, torch.ones_like(cost)])
     assert first.grad is not None  # `backward` has just written it
     add_gradient(first_weights, sparse_product(sp.csr_array(shown.T), first.grad))
@@ -68,7 +68,7 @@ def set_last_gradients(
     decoder: TorchLayers,
     hidden: Tensor,
     held: sp.csr_array,
-    normaliser: Normaliser,
+    log_probability: LogProbability,
     weight: float,
 ) -> tuple[Tensor, Tensor]:
     """Write the last layer's gradient; give the mean log-likelihood and the gradient by `hidden`.
@@ -77,17 +77,18 @@ def set_last_gradients(
     """
     n_users, n_items = held.shape
     last_weights, last_biases = decoder[-1]
-    places = torch.from_numpy(user_of(held) * n_items + held.indices).to(hidden.device)
+    users = user_of(held)
+    sets = Held(
+        torch.from_numpy(users * n_items + held.indices).to(hidden.device),
+        torch.from_numpy(users).to(hidden.device),
+        torch.from_numpy(np.diff(held.indptr).astype(np.float32)).to(hidden.device),
+    )
     eta = torch.addmm(last_biases, hidden, last_weights)
-    at_held = eta.view(-1)[places].sum()
-    sizes = torch.from_numpy(np.diff(held.indptr).astype(np.float32)).to(hidden.device)
-    normalisers, gradient = normaliser(eta, sizes)
-    fit = weight * (at_held - normalisers.sum()) / n_users
+    total, gradient = log_probability(eta, sets)
     gradient.mul_(weight / n_users)  # d loss / d eta
-    gradient.view(-1)[places] -= weight / n_users
     last_weights.grad = hidden.T @ gradient
     last_biases.grad = gradient.sum(dim=0)
-    return fit, gradient @ last_weights.T
+    return weight * total / n_users, gradient @ last_weights.T
 
 
 def add_gradient(parameter: Tensor, gradient: Tensor) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS, scale
+from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES
 from cornac_mle.models.vae._loss import drop_out, set_gradients
-from cornac_mle.models.vae._normalisers import NORMALISERS
 from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.network import Network, unit_rows
 from cornac_mle.models.vae.torch_layers import (
@@ -164,7 +164,7 @@ def epoch_losses(
             shown=drop_out(batch, settings.dropout, rng),
             held=batch,
             noise=torch.from_numpy(noise).to(parameters.device),
-            normaliser=NORMALISERS[settings.likelihood],
+            log_probability=LOG_PROBABILITIES[settings.likelihood],
             weight=scale(settings.likelihood, inputs.nnz, n_users * n_items),
             kl_weights=settings.beta * annealed * np.diff(batch.indptr) / (inputs.nnz / n_users),
         )

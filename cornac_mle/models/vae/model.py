@@ -83,12 +83,15 @@ class VAE(GenerativeRecommender):
         Name of the recommender.
     k : int
         Number of latent dimensions.
-    likelihood : {"mult", "bern", "gaus", "pois"}
+    likelihood : {"plackett-luce", "mult", "bern", "gaus", "pois"}
         Likelihood of a profile given the decoder's outputs eta, in training. Items are drawn at
-        rates of the same meaning. ``"mult"``: multinomial, log softmax(eta) at each item held;
-        rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta). ``"bern"``: log-odds
-        eta; rates log(1 + exp(eta)), at which an item is there after unit time with its
-        probability. ``"gaus"``: indicators of mean eta and fixed variance; rates -log(1 - eta).
+        rates of the same meaning. ``"plackett-luce"``: the set of the first items that arrive at
+        rates exp(eta), given how many; training and sampling are one distribution, as with none of
+        the others. ``"mult"``: multinomial, log softmax(eta) at each item held, as if an item could
+        be drawn again; rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta).
+        ``"bern"``: log-odds eta; rates log(1 + exp(eta)), at which an item is there after unit time
+        with its probability. ``"gaus"``: indicators of mean eta and fixed variance; rates
+        -log(1 - eta).
     autoencoder_structure : sequence of int
         Sizes of the encoder's hidden layers, from the items on; the decoder mirrors them.
     n_epochs : int
@@ -161,6 +164,8 @@ class VAE(GenerativeRecommender):
     ----------
     Liang, Krishnan, Hoffman, Jebara: Variational Autoencoders for Collaborative Filtering, WWW 2018
     (there `beta` is found by search and latent points come from the posterior only).
+    Caron, Doucet: Efficient Bayesian Inference for Generalized Bradley-Terry Models, Journal of
+    Computational and Graphical Statistics 2012 (arrival times behind draws without repeats).
     Tomczak, Welling: VAE with a VampPrior, AISTATS 2018.
     Shenbin et al.: RecVAE, WSDM 2020 (a KL weight in proportion to the profile's size).
 
@@ -185,14 +190,14 @@ class VAE(GenerativeRecommender):
         self,
         name: str = "VAE",
         *,
-        k: int = 64,
-        likelihood: str = "mult",
+        k: int = 24,
+        likelihood: str = "plackett-luce",
         autoencoder_structure: Sequence[int] = (300,),
         n_epochs: int = 100,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
         dropout: float = 0.5,
-        beta: float = 0.25,
+        beta: float = 0.5,
         anneal_epochs: int = 20,
         patience: int = 10,
         prior: str = "normal",
