@@ -39,9 +39,12 @@ def run_program(source, name, folder, seconds):
             warnings.simplefilter("ignore", DeprecationWarning)  # on forks beside threads
             process = os.fork()
         if not process:
-            os.dup2(output.fileno(), 1)
-            os.dup2(errors.fileno(), 2)
-            os._exit(_run(source, name, folder, seconds))
+            try:
+                os.dup2(output.fileno(), 1)
+                os.dup2(errors.fileno(), 2)
+                os._exit(_run(source, name, folder, seconds))
+            finally:
+                os._exit(99)  # never on into the tests
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         texts = []
         for file in (output, errors):
@@ -66,7 +69,7 @@ def _run(source, name, folder, seconds):
         exec(compile(source, name, "exec"), {"__name__": "__main__"})
         status = 0
     except SystemExit as end:
-        status = int(end.code or 0)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
     finally:
