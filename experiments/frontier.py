@@ -61,6 +61,7 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "PMF": lambda seed: PMF(k=20, seed=seed),
     "VAE, multinomial": lambda seed: VAE(likelihood="mult", k=64, beta=0.25, seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
+    "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
     "VAE, k=32, beta=.25": lambda seed: VAE(k=32, beta=0.25, seed=seed),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)

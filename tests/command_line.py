@@ -33,8 +33,11 @@ class Done:
     errors: str
 
 
-def start(*arguments, before=None, output=None, encoding="utf-8"):
-    """Fork a process that runs the command line; `before` is called in it, to lay traps."""
+def start(*arguments, before=None, output=None, errors=None, encoding="utf-8"):
+    """Fork a process that runs the command line; `before` is called in it, to lay traps.
+
+    `output` and `errors` are open files, by number, in the place of those that `end` reads.
+    """
     files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115  # closed by `end`
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # on forks beside threads
@@ -44,7 +47,7 @@ def start(*arguments, before=None, output=None, encoding="utf-8"):
     status = 99
     with suppress(BaseException):
         os.dup2(files[0].fileno() if output is None else output, 1)
-        os.dup2(files[1].fileno(), 2)
+        os.dup2(files[1].fileno() if errors is None else errors, 2)
         streams = [io.BufferedWriter(io.FileIO(number, "wb", closefd=False)) for number in (1, 2)]
         sys.stdout = io.TextIOWrapper(streams[0], encoding=encoding)
         sys.stderr = io.TextIOWrapper(streams[1], errors="backslashreplace", line_buffering=True)

@@ -62,14 +62,15 @@ def small(tmp_path):
     return write_small(tmp_path / "small.csv")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Run folder of two models on `small` that nothing disturbed."""
-    from command_line import invoke
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Pages whose pictures are empty, in this process and in those forked from it.
 
-    folder = tmp_path_factory.mktemp("whole")
-    data = write_small(folder / "small.csv")
-    models = ("--models", "popularity,mixture")
-    status, output = invoke("compare", "--data", data, *models, "--out", folder / "runs")
-    assert status == 0, output
-    return folder / "runs" / "small-123"
+    Half the time of a small run is that of drawing, which tests/report is about.
+    """
+    from cornac_mle.report.page import _pictures
+
+    def empty(heading, _draw, caption, words, _inches):
+        return _pictures.Picture(heading, "<svg/>", caption, words)
+
+    monkeypatch.setattr(_pictures, "_picture", empty)

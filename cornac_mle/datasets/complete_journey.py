@@ -6,20 +6,22 @@ Source, licence and traps: ``complete_journey.md`` beside this file.
 """
 
 from importlib.resources import as_file, files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from cornac_mle.files.interactions import text_column
 from cornac_mle.files.npz import read_arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ARRAYS = ("households", "row_counts", "item_steps", "baskets", "items")
 ITEM_ARRAYS = ("product_categories", "departments")
 
 
-def load_frame() -> pd.DataFrame:
+def load_frame() -> "pd.DataFrame":
     """Load the pairs as a long table.
 
     Returns
@@ -36,6 +38,8 @@ def load_frame() -> pd.DataFrame:
     0    1  ADULT ANALGESICS     1.0
     1    1      ADULT CEREAL     1.0
     """
+    import pandas as pd
+
     arrays = _arrays(ARRAYS)
     households = arrays["households"].astype(str).astype(object)
     items = arrays["items"].astype(object)
@@ -67,7 +71,7 @@ def load_feedback() -> list[tuple[str, str, float]]:
     return list(zip(frame["user"], frame["item"], frame["rating"].tolist(), strict=True))
 
 
-def load_items() -> pd.DataFrame:
+def load_items() -> "pd.DataFrame":
     """Load what is known of the product types.
 
     Returns
@@ -84,6 +88,8 @@ def load_items() -> pd.DataFrame:
     households                 1121
     Name: ADULT CEREAL, dtype: object
     """
+    import pandas as pd
+
     arrays = _arrays((*ARRAYS, *ITEM_ARRAYS))
     return pd.DataFrame(
         {

@@ -6,10 +6,9 @@ import sys
 import warnings
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cornac_mle.checks import refusal
 from cornac_mle.datasets import complete_journey
@@ -19,8 +18,11 @@ from cornac_mle.files.interactions import read_table, text_column
 from cornac_mle.files.paths import SEPARATORS
 from cornac_mle.files.records import first_line
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def load(source: str | Path) -> pd.DataFrame:
+
+def load(source: str | Path) -> "pd.DataFrame":
     """Load a data set by its name, or a CSV, TSV or Parquet file.
 
     Parameters
@@ -49,7 +51,7 @@ def load(source: str | Path) -> pd.DataFrame:
     return read_table(source, single_precision=True)
 
 
-def load_named(name: str) -> pd.DataFrame:
+def load_named(name: str) -> "pd.DataFrame":
     """Load a data set by its name; Cornac's are downloaded into its cache where they are missing.
 
     Parameters
@@ -78,6 +80,8 @@ def load_named(name: str) -> pd.DataFrame:
     0    1  ADULT ANALGESICS     1.0
     1    1      ADULT CEREAL     1.0
     """
+    import pandas as pd
+
     if name not in DATASETS:
         near = get_close_matches(name.lower().replace("_", "-"), DATASETS, n=3)
         advice = f"Did you mean {', '.join(near)}?" if near else f"There are {', '.join(DATASETS)}."
@@ -104,7 +108,7 @@ def load_named(name: str) -> pd.DataFrame:
     return kept
 
 
-def drop_list_lengths(frame: pd.DataFrame) -> pd.DataFrame:
+def drop_list_lengths(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Drop each user's first row if it is the length of the user's list, not an item.
 
     A line of CiteULike is ``length item item ...``, one line a user, and Cornac 3.0.1 makes an

@@ -13,15 +13,17 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from cornac_mle.files.paths import SEPARATORS, atomic_path, existing_file, table_suffix
 from cornac_mle.files.records import Record, parquet_records, pyarrow_parquet, text_records
 from cornac_mle.files.refusals import ContentError, naming_file, spelled_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("user", "item", "rating", "timestamp")
 # What people call these columns, without case, blanks and punctuation: for a hint, never a guess.
@@ -37,7 +39,7 @@ NEAR_MISSES = {
 
 def read_table(
     path: str | Path, *, empty_ids: bool = False, single_precision: bool = False
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read a long table with the columns user, item[, rating[, timestamp]].
 
     Other columns are left out and blank lines are skipped. Repeated pairs and ratings of 0 or less
@@ -92,7 +94,7 @@ def read_table(
         return frame if empty_ids else _pairs(frame, path, word)
 
 
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+def write_table(frame: "pd.DataFrame", path: str | Path) -> None:
     """Write a table, without its index, in the format of the suffix; whole or not at all.
 
     Folders are created where they are missing. The same table gives the same bytes each time.
@@ -126,8 +128,10 @@ def shorten(value: object) -> str:
 
 def _collect(
     records: Iterator[Record], word: str, empty_ids: bool, single_precision: bool
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Check the records, the header first, and put them into columns."""
+    import pandas as pd
+
     header = next(records, (1, ()))[1]
     _check_header(header)
     user_at, item_at = header.index("user"), header.index("item")
@@ -176,7 +180,7 @@ def _collect(
     return pd.DataFrame(columns)
 
 
-def _pairs(frame: pd.DataFrame, path: Path, word: str) -> pd.DataFrame:
+def _pairs(frame: "pd.DataFrame", path: Path, word: str) -> "pd.DataFrame":
     """Leave out rows without a user or an item, and say what is lost with them."""
     has_user, has_item = (frame[name].to_numpy() != "" for name in ("user", "item"))
     pairs: pd.DataFrame = frame[has_user & has_item].reset_index(drop=True)
@@ -242,6 +246,8 @@ def _check_header(header: Sequence[str]) -> None:
 
 def text_column(texts: Sequence[str] | npt.NDArray[Any]) -> "pd.Series[Any]":
     """Column of text as Python objects: the same with every pandas, with and without pyarrow."""
+    import pandas as pd
+
     return pd.Series(np.asarray(texts, dtype=object), dtype=object)
 
 
@@ -265,7 +271,7 @@ def _timestamps(values: list[Any]) -> npt.NDArray[Any]:
     return np.array(numbers, dtype=np.float64)
 
 
-def _write_text(frame: pd.DataFrame, path: Path, separator: str, *, packed: bool) -> None:
+def _write_text(frame: "pd.DataFrame", path: Path, separator: str, *, packed: bool) -> None:
     """Write CSV or TSV; gzip without name and time, so that the bytes do not change."""
     names = frame.select_dtypes(exclude="number").columns
     texts = (frame[name].dropna().unique() for name in names)

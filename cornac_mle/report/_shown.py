@@ -31,9 +31,10 @@ class ShownFigure(Figure):
 
     def settle(self) -> None:
         """Lay out until nothing moves any more, and keep that: the same drawing each time."""
-        before = np.zeros((2, 2))
+        before, engine = np.zeros((2, 2)), self.get_layout_engine()
+        assert engine is not None  # "constrained", or what stands for none in its place
         for _ in range(MOST_LAYOUTS):
-            self.draw_without_rendering()
+            engine.execute(self)
             now = self.axes[0].get_position().get_points()
             if np.abs(now - before).max() < STILL:
                 break

@@ -69,6 +69,7 @@ def test_one_command_tells_which_users_to_look_at(files):
     assert len(report.notes) == 3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_files_are_rows_of_one_table(files):
     status, output = audited(files, fakes=("fake.csv.gz", "shuffled.tsv"))
     assert status == 0
@@ -81,6 +82,7 @@ def test_several_files_are_rows_of_one_table(files):
     assert heading.split()[-2:] == ["fake", "shuffled"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_summary_for_programs_stands_alone_on_standard_output(files):
     status, output = audited(files, "--json", "--quiet")
     assert status == 0
@@ -90,6 +92,7 @@ def test_the_summary_for_programs_stands_alone_on_standard_output(files):
     assert line.strip() == str(next((files / "runs").iterdir()))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_quiet_prints_the_folder_alone(files):
     status, output = audited(files, "--quiet")
     assert (status, output) == (0, f"{next((files / 'runs').iterdir())}\n")
@@ -110,6 +113,7 @@ def test_a_run_is_shown_again(files):
     assert table in again
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_training_users_and_dropped_items(files):
     real = pd.read_csv(files / "real.csv", sep=";", dtype=str)
     train = real[real["customer"].isin(USERS[:120])]
@@ -167,6 +171,7 @@ def made(files):
     return files / "made"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_processes_share_the_audit_of_a_folder(files, made):
     assert audited(files, fakes=("made",))[0] == 0
     status, output = audited(files, "--jobs", 2, fakes=("made",))

@@ -71,6 +71,7 @@ def test_compare_prints_the_table_and_writes_the_run(table, tmp_path):
     np.testing.assert_allclose(first.user_p_value, first.p_value_of_user, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_same_seed_same_table(table, tmp_path):
     outputs = [
         invoke("compare", "--data", table, "--models", "popularity,pmf", "--out", tmp_path / name)
@@ -83,6 +84,7 @@ def test_same_seed_same_table(table, tmp_path):
     pd.testing.assert_frame_equal(runs[0][seconds], runs[1][seconds])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_second_run_does_not_overwrite_the_first(table, tmp_path):
     for _ in range(2):
         invoke("compare", "--data", table, "--models", "popularity", "--out", tmp_path / "runs")
@@ -189,6 +191,7 @@ def test_the_format_is_refused_before_the_fit(table, tmp_path):
     [
         ("import cornac_mle", ("torch", "pyarrow", "cornac", "pandas")),
         ("from cornac_mle import PMF, VAE, HeldOutUsers, compare", ("torch",)),
+        ("import cornac_mle.datasets", ("torch", "cornac", "pandas", "scipy")),
         ("import cornac_mle.cli._app", ("torch", "cornac", "pandas", "scipy", "yaml", "jinja2")),
     ],
 )

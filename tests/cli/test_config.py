@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
-from command_line import at_call, hidden, invoke, is_one_error, run
+from command_line import at_call, end, hidden, invoke, is_one_error, run, start
 from cornac_mle.cli import _progress
 from cornac_mle.cli._asked import Asked
 from cornac_mle.cli._config_text import config_text, yaml_text
@@ -29,6 +29,8 @@ from cornac_mle.report.report import Report
 
 yaml = pytest.importorskip("yaml")
 pytest.importorskip("pydantic")
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 ASKED = Asked(
     dataset="filmtrust",
@@ -308,17 +310,12 @@ def test_quiet_prints_the_path_alone(small, tmp_path):
     assert "AMR (it needs item_image data" in done.errors
 
 
-def terminal(*arguments, **environment):
-    """Run the command line on a terminal of its own; gives what it shows."""
+def on_terminal(begin, **environment):
+    """What a process shows that begins with a terminal and an environment of its own."""
     reading, writing = pty.openpty()
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from cornac_mle.cli import main; main()", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=writing,
-        stderr=writing,
-        env=kept | {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"} | environment,
-    )
+    size = {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    started = begin(writing, kept | size | environment)
     os.close(writing)
     shown = b""
     while True:
@@ -330,8 +327,36 @@ def terminal(*arguments, **environment):
             break
         shown += part
     os.close(reading)
+    return started, shown.decode()
+
+
+def terminal(*arguments, **environment):
+    """Run the command line on a terminal, forked from this process; gives what it shows."""
+
+    def begin(writing, its_own):
+        def change():
+            os.environ.clear()
+            os.environ.update(its_own)
+
+        return start(*arguments, before=change, output=writing, errors=writing)
+
+    started, shown = on_terminal(begin, **environment)
+    assert end(started).status == 0, shown
+    return shown
+
+
+def fresh_terminal(*arguments, **environment):
+    """The same, in a process that imports everything itself."""
+    program = [sys.executable, "-c", "from cornac_mle.cli import main; main()", *arguments]
+
+    def begin(writing, its_own):
+        return subprocess.Popen(
+            program, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, env=its_own
+        )
+
+    process, shown = on_terminal(begin, **environment)
     assert process.wait() == 0, shown
-    return shown.decode()
+    return shown
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-8]|9[0-7])(?:;[0-9;]*)?m")
@@ -357,8 +382,8 @@ def test_a_terminal_shows_models_as_they_finish_and_colours_unless_told_not_to(s
 
 
 def test_help_has_no_colours_where_none_are_wanted():
-    assert COLOUR.search(terminal("--help"))
-    assert not COLOUR.search(terminal("--help", NO_COLOR="1"))
+    assert COLOUR.search(fresh_terminal("--help"))
+    assert not COLOUR.search(fresh_terminal("--help", NO_COLOR="1"))
 
 
 def test_time_left_is_that_of_finished_fits():

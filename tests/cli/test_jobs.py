@@ -1,16 +1,18 @@
 """Several processes: the same numbers, and nothing finished is lost, whatever happens to them."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from command_line import hidden, invoke, is_one_error, run
+from command_line import Done, end, hidden, invoke, is_one_error, run, start
 from cornac_mle.cli import _workers
 from cornac_mle.cli._jobs import Schedule, jobs_of
 from cornac_mle.cli._workers import Workers, job_count
@@ -25,18 +27,26 @@ MODELS = (
 SAME = ("scores.csv", "unrealistic_users.csv", "unrealistic_preferences.csv", "arrays.npz")
 
 
-def command_line(*arguments, threads="1", **settings):
-    """Run the command line in a process of its own, as a terminal does."""
-    program = "from cornac_mle.cli import main; main()"
-    environment = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
+# Pages of empty pictures, unless workers draw them: half the time of a run on few users.
+PROGRAM = """
+from cornac_mle.cli import main
+from cornac_mle.report.page import _pictures
+_pictures._picture = lambda heading, _, *words: _pictures.Picture(heading, "<svg/>", *words[:2])
+main()
+"""
+
+
+def with_threads(count, *arguments):
+    """Run the command line in a process of its own, whose libraries may use so many threads."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(count), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         env=environment,
-        **settings,
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def is_same(folder, other):
@@ -67,34 +77,39 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jobs")
     data = write_small(folder / "small.csv")
     found = {}
-    for jobs, threads in ((1, "1"), (1, "2"), (2, "1"), (2, "2")):
+    for jobs, threads in ((1, 1), (1, 2), (2, 2)):
         out = folder / f"{jobs}-{threads}"
         arguments = ("compare", "--data", data, "--models", MODELS, "--fits", "2")
-        done = command_line(*arguments, "--out", out, "--jobs", jobs, threads=threads)
-        assert done.returncode == 0, done.stderr
+        done = with_threads(threads, *arguments, "--out", out, "--jobs", jobs)
+        assert done.status == 0, done.errors
         found[jobs, threads] = (out / "small-123", done)
     return found
 
 
-@pytest.mark.parametrize("setting", [(1, "2"), (2, "1"), (2, "2")])
+@pytest.mark.parametrize("setting", [(1, 2), (2, 2)])
 def test_numbers_depend_neither_on_processes_nor_on_threads(runs, setting):
-    assert is_same(runs[setting][0], runs[1, "1"][0])
+    assert is_same(runs[setting][0], runs[1, 1][0])
 
 
 def test_the_same_is_printed_and_said(runs):
-    one, two = runs[1, "1"][1], runs[2, "1"][1]
-    assert one.stdout.splitlines()[:-1] == two.stdout.splitlines()[:-1]
-    assert sorted(one.stderr.splitlines()) == sorted(two.stderr.splitlines())
+    one, two = runs[1, 1][1], runs[2, 2][1]
+    assert one.output.splitlines()[:-1] == two.output.splitlines()[:-1]
+    assert sorted(one.errors.splitlines()) == sorted(two.errors.splitlines())
 
 
 def test_a_model_that_fails_costs_its_own_rows(small, tmp_path):
-    done = command_line(
+    def as_in_a_fresh_process():
+        warnings.simplefilter("ignore")  # numpy's, of what the model overflows
+        logging.getLogger().handlers.clear()  # pytest's
+
+    done = run(
         *("compare", "--data", small, "--models", "popularity,vae(learning_rate=1e30)"),
         *("--out", tmp_path, "--jobs", "2"),
+        before=as_in_a_fresh_process,
     )
-    assert done.returncode == 3
-    assert done.stderr.count("VAE(learning_rate=1e+30) failed: ValueError: ") == 1
-    assert "not in the table, or not with every fit: VAE(learning_rate=1e+30)" in done.stderr
+    assert done.status == 3
+    assert done.errors.count("VAE(learning_rate=1e+30) failed: ValueError: ") == 1
+    assert "not in the table, or not with every fit: VAE(learning_rate=1e+30)" in done.errors
     table = pd.read_csv(tmp_path / "small-123" / "scores.csv")
     assert list(table.model.unique()) == ["Popularity"]
 
@@ -117,30 +132,24 @@ def test_jobs_must_be_a_number_of_processes(small, tmp_path, jobs):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_what_is_finished_and_ends_the_workers(small, tmp_path, number):
-    program = "from cornac_mle.cli import main; main()"
     slow = "vae(n_epochs=100000,patience=100000)"
     arguments = ("compare", "--data", small, "--models", f"popularity,{slow}", "--jobs", "2")
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments), "--out", str(tmp_path)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    started = start(*arguments, "--out", tmp_path, before=os.setsid)
+    process = started[0]
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob(".*/finished/000/preferences.npz")):
         assert time.monotonic() < deadline
-        assert process.poll() is None, process.stderr.read()
+        assert os.waitpid(process, os.WNOHANG) == (0, 0)
         time.sleep(0.1)
-    os.killpg(process.pid, number)  # as a terminal does with Ctrl-C
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 128 + number, errors
+    os.killpg(process, number)  # as a terminal does with Ctrl-C
+    done = end(started)
+    assert done.status == 128 + number, done.errors
     word = "interrupted" if number == signal.SIGINT else "terminated"
-    assert errors == f"{word}: models that were not finished are not in the table\n"
-    assert "Popularity" in output
+    assert done.errors == f"{word}: models that were not finished are not in the table\n"
+    assert "Popularity" in done.output
     folder = tmp_path / "small-123"
     assert list(pd.read_csv(folder / "scores.csv").model.unique()) == ["Popularity"]
-    assert ends(lambda: os.killpg(process.pid, 0))  # nobody is left of the group
+    assert ends(lambda: os.killpg(process, 0))  # nobody is left of the group
 
 
 def test_a_killed_worker_ends_the_run_and_another_goes_on(small, tmp_path):

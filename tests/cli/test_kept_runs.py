@@ -12,6 +12,7 @@ import pytest
 from joblib import Parallel, delayed
 
 from command_line import at_call, die, end, hidden, invoke, run, start
+from conftest import write_small
 from cornac_mle.cli import _compare
 from cornac_mle.eval_methods import _realism_evaluation
 from cornac_mle.files import interactions, npz, paths
@@ -20,7 +21,10 @@ from cornac_mle.models import Mixture, Popularity
 from cornac_mle.profiles import Profiles
 from cornac_mle.report import _records, partial_run, run_folder
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MODELS = ("--models", "popularity,mixture")
+FEW = (*MODELS, "--metrics", "UnrealisticUsers,PlausibilityKS")
 FILES = [
     "README.md",
     "arrays.npz",
@@ -35,6 +39,26 @@ FILES = [
     "unrealistic_users.csv",
 ]
 NUMBERS = ["model", "metric", "value", "low", "high", "p_value", "fit_seed"]
+
+
+def undisturbed(folder, *command):
+    """Run folder of a command on `small` that nothing disturbed."""
+    data = write_small(folder / "small.csv")
+    status, output = invoke("compare", "--data", data, *command, "--out", folder / "runs")
+    assert status == 0, output
+    return folder / "runs" / "small-123"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Run folder of two models and few metrics."""
+    return undisturbed(tmp_path_factory.mktemp("whole"), *FEW)
+
+
+@pytest.fixture(scope="module")
+def whole_by_default(tmp_path_factory):
+    """Run folder of two models and the metrics that are measured if none are named."""
+    return undisturbed(tmp_path_factory.mktemp("whole"), *MODELS)
 
 
 def scores(folder):
@@ -74,9 +98,17 @@ PHASES = {
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_kill_loses_no_finished_fit_and_the_next_run_works(small, tmp_path, whole, phase):
-    owner, name, number, n_finished = PHASES[phase]
-    out = tmp_path / "runs"
-    command = ("compare", "--data", small, *MODELS, "--out", out)
+    killed_and_resumed(small, tmp_path / "runs", whole, FEW, *PHASES[phase])
+
+
+def test_a_kill_loses_nothing_of_any_metric(small, tmp_path, whole_by_default):
+    phase = PHASES["while the second fit is kept"]
+    killed_and_resumed(small, tmp_path / "runs", whole_by_default, MODELS, *phase)
+
+
+def killed_and_resumed(small, out, whole, settings, owner, name, number, n_finished):
+    """Kill a run at a call, run it anew, and go on with what was killed."""
+    command = ("compare", "--data", small, *settings, "--out", out)
     killed = run(*command, before=lambda: at_call(owner, name, number, die))
     assert killed.status == -signal.SIGKILL
     assert [path for path in out.glob("*") if path not in hidden(out)] == []
@@ -105,7 +137,7 @@ def test_a_kill_loses_no_finished_fit_and_the_next_run_works(small, tmp_path, wh
 
 def test_a_kill_after_the_run_folder_has_its_name_leaves_it_whole(small, tmp_path, whole):
     out = tmp_path / "runs"
-    command = ("compare", "--data", small, *MODELS, "--out", out)
+    command = ("compare", "--data", small, *FEW, "--out", out)
     killed = run(*command, before=lambda: at_call(partial_run.PartialRun, "__exit__", 1, die))
     assert killed.status == -signal.SIGKILL
     assert is_like(out / "small-123", whole)
@@ -115,7 +147,7 @@ def test_a_kill_after_the_run_folder_has_its_name_leaves_it_whole(small, tmp_pat
 
 def test_two_runs_at_once_take_two_names(small, tmp_path, whole):
     out = tmp_path / "runs"
-    command = ("compare", "--data", small, *MODELS, "--out", out)
+    command = ("compare", "--data", small, *FEW, "--out", out)
     for done in [end(started) for started in [start(*command), start(*command)]]:
         assert (done.status, done.errors) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == ["small-123", "small-123-2"]
@@ -126,7 +158,7 @@ def test_two_runs_at_once_take_two_names(small, tmp_path, whole):
 def test_a_run_that_is_being_written_is_neither_removed_nor_gone_on_with(small, tmp_path):
     out = tmp_path / "runs"
     with partial_run.PartialRun.begin(out / "small-123", {}) as other:
-        status, output = invoke("compare", "--data", small, *MODELS[:1], "popularity", "--out", out)
+        status, output = invoke("compare", "--data", small, *FEW, "--out", out)
         assert status == 0, output
         assert other.folder.exists()
         status, output = invoke("compare", "--resume", other.folder)
@@ -157,7 +189,7 @@ def test_a_signal_keeps_what_is_finished(
     out = tmp_path / "runs"
     monkeypatch.setattr(owner, name, getattr(owner, name))  # restored afterwards
     at_call(owner, name, number, lambda: os.kill(os.getpid(), number_of_signal))
-    status, output = invoke("compare", "--data", small, *MODELS, "--out", out)
+    status, output = invoke("compare", "--data", small, *FEW, "--out", out)
     assert status == 128 + number_of_signal
     word = "interrupted" if number_of_signal == signal.SIGINT else "terminated"
     assert f"{word}: " in output
@@ -175,7 +207,7 @@ def test_a_signal_keeps_what_is_finished(
 def test_a_signal_while_the_folder_is_written_waits(small, tmp_path, monkeypatch, whole):
     monkeypatch.setattr(run_folder, "write_table", run_folder.write_table)
     at_call(run_folder, "write_table", 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    status, output = invoke("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")
+    status, output = invoke("compare", "--data", small, *FEW, "--out", tmp_path / "runs")
     assert status == 0, output
     assert is_like(tmp_path / "runs" / "small-123", whole)
 
@@ -185,7 +217,7 @@ def test_an_interrupted_run_folder_is_gone_on_with(small, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(Mixture, "_fit", Mixture._fit)
         at_call(Mixture, "_fit", 1, lambda: os.kill(os.getpid(), signal.SIGINT))
-        assert invoke("compare", "--data", small, *MODELS, "--out", out)[0] == 130
+        assert invoke("compare", "--data", small, *FEW, "--out", out)[0] == 130
     interrupted = out / "small-123"
     before = {path: path.read_bytes() for path in interrupted.rglob("*") if path.is_file()}
     monkeypatch.setattr(Popularity, "_fit", refuse)
@@ -200,7 +232,7 @@ def test_what_contradicts_the_run_is_refused_in_one_line(small, tmp_path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(Mixture, "_fit", Mixture._fit)
         at_call(Mixture, "_fit", 1, lambda: os.kill(os.getpid(), signal.SIGINT))
-        assert invoke("compare", "--data", small, *MODELS, "--out", out)[0] == 130
+        assert invoke("compare", "--data", small, *FEW, "--out", out)[0] == 130
     other = tmp_path / "other.csv"
     other.write_text("".join(small.read_text().splitlines(keepends=True)[:-1]))
     folder = out / "small-123"
@@ -245,7 +277,7 @@ def test_fits_and_models_may_be_added(small, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Mixture, "_fit", Mixture._fit)
         at_call(Mixture, "_fit", 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        command = ("compare", "--data", small, *MODELS, "--fits", 2, "--out", out)
+        command = ("compare", "--data", small, *FEW, "--fits", 2, "--out", out)
         assert invoke(*command)[0] == 130
     assert set(scores(out / "small-123").fit_seed.dropna()) == {123}
     seeds = []
@@ -294,8 +326,8 @@ def test_a_model_that_fails_costs_its_row(small, tmp_path, monkeypatch, action, 
     out = tmp_path / "runs"
     with monkeypatch.context() as patch:
         patch.setattr(Mixture, "_fit", lambda *_: action())
-        models = ("--models", "mixture,popularity")
-        status, output = invoke("compare", "--data", small, *models, "--out", out)
+        lists = ("--models", "mixture,popularity", *FEW[2:])
+        status, output = invoke("compare", "--data", small, *lists, "--out", out)
     assert status == 3, output
     assert f"not in the table, or not with every fit: Mixture ({reason}" in output
     said = " ".join(output.split())
@@ -311,7 +343,16 @@ def test_a_model_that_fails_costs_its_row(small, tmp_path, monkeypatch, action, 
 
 def test_if_all_models_fail_nothing_is_written(small, tmp_path, monkeypatch):
     monkeypatch.setattr(Mixture, "_fit", lambda *_: no_memory())
-    command = ("compare", "--data", small, "--models", "mixture", "--out", tmp_path / "runs")
+    command = (
+        "compare",
+        "--data",
+        small,
+        "--models",
+        "mixture",
+        *FEW[2:],
+        "--out",
+        tmp_path / "runs",
+    )
     status, output = invoke(*command)
     assert status == 3
     assert "Mixture (MemoryError" in output
@@ -343,14 +384,14 @@ WRITES = 21
 
 def test_how_often_a_run_writes(small, tmp_path, monkeypatch):
     calls = full_at(monkeypatch, 0, for_good=False)
-    assert invoke("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")[0] == 0
+    assert invoke("compare", "--data", small, *FEW, "--out", tmp_path / "runs")[0] == 0
     assert len(calls) == WRITES
 
 
 @pytest.mark.parametrize("number", range(1, WRITES + 1))
 def test_a_full_disk_at_any_write_loses_nothing(small, tmp_path, monkeypatch, whole, number):
     out = tmp_path / "runs"
-    command = ("compare", "--data", small, *MODELS, "--out", out)
+    command = ("compare", "--data", small, *FEW, "--out", out)
     with monkeypatch.context() as patch:
         full_at(patch, number, for_good=True)
         status, output = invoke(*command)
@@ -375,7 +416,7 @@ def test_a_full_disk_at_any_write_loses_nothing(small, tmp_path, monkeypatch, wh
 @pytest.mark.parametrize("number", [2, 4, 5, 9])
 def test_a_disk_that_is_full_for_a_moment_does_no_harm(small, tmp_path, monkeypatch, whole, number):
     full_at(monkeypatch, number, for_good=False)
-    status, output = invoke("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")
+    status, output = invoke("compare", "--data", small, *FEW, "--out", tmp_path / "runs")
     assert status == 0, output
     assert "warning: what is finished cannot be kept yet" in output
     assert is_like(tmp_path / "runs" / "small-123", whole)
@@ -399,8 +440,8 @@ def tiny_disk(tmp_path):
 
 def test_a_disk_that_is_really_full_loses_nothing(small, tiny_disk, monkeypatch, whole):
     out, resize = tiny_disk
-    command = ("compare", "--data", small, *MODELS, "--out", out)
-    for size in (4, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024):
+    command = ("compare", "--data", small, *FEW, "--out", out)
+    for size in (4, 16, 32, 48, 64, 128, 256, 1024):  # each is full at another write
         resize(size)
         status, output = invoke(*command)
         left = hidden(out)

@@ -172,6 +172,7 @@ def test_a_wrong_model_costs_one_line_before_data_are_read(text):
     assert is_one_error(output, BAD_MODELS[text]), output
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_cornac_models_beside_ours(small, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     out = tmp_path / "runs"

@@ -15,12 +15,15 @@ from command_line import run
 from cornac_mle.cli._terminal import one_line
 from cornac_mle.report import table as tables
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 MODELS = ("--models", "popularity,ease")
+FEW = (*MODELS, "--metrics", "UnrealisticUsers,PlausibilityKS")
 
 
 @pytest.fixture
 def command(small, tmp_path):
-    return ("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")
+    return ("compare", "--data", small, *FEW, "--out", tmp_path / "runs")
 
 
 def is_written(tmp_path):
@@ -34,7 +37,8 @@ def is_written(tmp_path):
     ("encoding", "model", "sign"),
     [("ascii", "EASER ", "~"), ("latin-1", "EASER ", "\ufffd"), ("utf-8", "EASEᴿ ", "±")],
 )
-def test_a_terminal_gets_what_it_can_show(command, tmp_path, encoding, model, sign):
+def test_a_terminal_gets_what_it_can_show(small, tmp_path, encoding, model, sign):
+    command = ("compare", "--data", small, *MODELS, "--out", tmp_path / "runs")
     done = run(*command, encoding=encoding)
     assert (done.status, done.errors) == (0, "")
     assert is_written(tmp_path)

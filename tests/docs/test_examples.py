@@ -1,10 +1,8 @@
 """Each example runs as it stands, in seconds, and prints a table."""
 
-import subprocess
-import sys
-
 import pytest
 
+from forked_python import run_program
 from paths import REPOSITORY
 
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.py"))
@@ -14,17 +12,11 @@ MOST_SECONDS = 300
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_it_runs(example, tmp_path):
-    run = subprocess.run(
-        [sys.executable, example],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=MOST_SECONDS,
-    )
-    assert run.returncode == 0, run.stderr
+    source = example.read_text(encoding="utf-8")
+    run = run_program(source, str(example), tmp_path, MOST_SECONDS)
+    assert run.status == 0, run.errors
     words = "Less believable" if example.stem == "audit_files" else "UnrealisticUsers@0.05"
-    assert words in run.stdout
+    assert words in run.output
 
 
 def test_each_evaluation_method_has_one():

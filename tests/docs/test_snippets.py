@@ -5,13 +5,12 @@ Examples with prompts are doctests; this is about the others.
 
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 from typer.main import get_command
 
 from cornac_mle.cli import app
+from forked_python import run_program
 from paths import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -34,15 +33,8 @@ def name_of(page):
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
 def test_code_runs(page, tmp_path):
     code = "\n".join(snippets(page))
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert run.returncode == 0, run.stderr
+    run = run_program(code, name_of(page), tmp_path, 240)
+    assert run.status == 0, run.errors
 
 
 def commands(page):

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,12 @@ def report():
     made = audit(real, sets, metrics=metrics, names=names)
     made.made["arguments"]["real"] = "real.csv"
     return made
+
+
+@pytest.fixture(scope="module")
+def written(report, tmp_path_factory):
+    """Run folder of the report, to be read."""
+    return report.write(tmp_path_factory.mktemp("written") / "run")
 
 
 def test_it_is_plain_json_and_says_what_it_is(report):
@@ -145,34 +152,32 @@ def test_models_that_failed_have_a_row_without_numbers():
     assert "X: no memory" in made.markdown()
 
 
-def test_a_run_folder_gives_the_report_back(report, tmp_path):
-    folder = report.write(tmp_path / "run")
-    back = Report.read(folder)
+def test_a_run_folder_gives_the_report_back(report, written):
+    back = Report.read(written)
     pd.testing.assert_frame_equal(back.scores, report.scores)
     pd.testing.assert_frame_equal(back.per_user, report.per_user)
     pd.testing.assert_frame_equal(back.preferences, report.preferences, check_dtype=False)
     for one, other in zip(back.entries, report.entries, strict=True):
         for name in ("per_user", "on_splits"):
-            kept, written = getattr(one.measurement, name), getattr(other.measurement, name)
-            np.testing.assert_array_equal(kept, written)
+            kept, made = getattr(one.measurement, name), getattr(other.measurement, name)
+            np.testing.assert_array_equal(kept, made)
     for name in ("metrics", "groups", "dropped", "notes", "cautions", "alerts", "failed", "made"):
         assert getattr(back, name) == getattr(report, name), name
     for name, users in report.synthetic.items():
         assert (back.synthetic[name].matrix != users.matrix).nnz == 0
         assert back.synthetic[name].user_ids.tolist() == users.user_ids.tolist()
     assert back.summary() == report.summary()
-    assert back.markdown() == report.markdown() == (folder / "report.md").read_text("utf-8")
-    assert json.loads((folder / "summary.json").read_text("utf-8")) == report.summary()
+    assert back.markdown() == report.markdown() == (written / "report.md").read_text("utf-8")
+    assert json.loads((written / "summary.json").read_text("utf-8")) == report.summary()
 
 
-def test_a_run_folder_says_what_is_in_it(report, tmp_path):
-    folder = report.write(tmp_path / "run")
-    text = (folder / "README.md").read_text("utf-8")
-    for path in folder.iterdir():
+def test_a_run_folder_says_what_is_in_it(written):
+    text = (written / "README.md").read_text("utf-8")
+    for path in written.iterdir():
         assert path.name == "README.md" or f"`{path.name}`" in text
     for name in ("scores.csv", "unrealistic_users.csv", "unrealistic_preferences.csv"):
         described = text.split(f"## {name}")[1].split("##")[0]
-        header = (folder / name).read_text("utf-8").splitlines()[0].split(",")
+        header = (written / name).read_text("utf-8").splitlines()[0].split(",")
         for column in header:
             assert re.search(rf"\b{column}\b", described), (name, column)
 
@@ -187,8 +192,8 @@ def test_a_run_folder_says_what_is_in_it(report, tmp_path):
         (lambda run: (run / "summary.json").write_text("[1]"), "no JSON object"),
     ],
 )
-def test_what_is_no_run_folder_is_refused(report, tmp_path, damage, message):
-    folder = report.write(tmp_path / "run")
+def test_what_is_no_run_folder_is_refused(written, tmp_path, damage, message):
+    folder = shutil.copytree(written, tmp_path / "run")
     damage(folder)
     with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         Report.read(folder)

@@ -95,7 +95,8 @@ class VAE(GenerativeRecommender):
     autoencoder_structure : sequence of int
         Sizes of the encoder's hidden layers, from the items on; the decoder mirrors them.
     n_epochs : int
-        Passes over the training users, fewer if stopped early.
+        Passes over the training users, fewer if stopped early. More of them make users more
+        believable and give more of the training users away.
     batch_size : int
         Number of users of a step.
     learning_rate : float
@@ -112,7 +113,8 @@ class VAE(GenerativeRecommender):
         which training stops and the weights of the best epoch are taken; with a validation set.
     prior : {"normal", "vamp"}
         Prior of training. ``"normal"``: N(0, I). ``"vamp"``: the even mixture of the posteriors of
-        `n_pseudo_inputs` made-up users, which are learnt with the weights.
+        `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors then lie
+        where a mixture can follow them, for twice the time.
     n_pseudo_inputs : int
         Number of made-up users of the prior ``"vamp"``.
     latent : {"prior", "gaussian", "mixture", "posterior"}

@@ -380,13 +380,13 @@ def test_gaussian_variant_needs_values():
 
 def test_of_a_set_it_is_the_sum_over_all_values(small):
     model, everything = small
-    whole = np.exp(model.log_likelihood(everything, rng=1, n_draws=4_000))
-    alone = model.estimate_log_likelihood(everything, rng=2, n_draws=4_000, values=False).nats
+    whole = np.exp(model.log_likelihood(everything, rng=1, n_draws=1_000))
+    alone = model.estimate_log_likelihood(everything, rng=2, n_draws=1_000, values=False).nats
     places = 1 << np.arange(4)
     codes = (everything.matrix > 0).astype(np.int64) @ places
     sums = np.array([whole[codes == code].sum() for code in codes])
-    # Two estimates with effective sample sizes in the thousands, so of a few hundredths each.
-    np.testing.assert_allclose(np.exp(alone), sums, rtol=0.12)
+    # Two estimates with effective sample sizes of 860 and more: both are within .034 (1/sqrt(860)).
+    np.testing.assert_allclose(np.exp(alone), sums, rtol=0.1)
     assert np.allclose(alone[codes == 15], alone[codes == 15][0], atol=0.1)
 
 
