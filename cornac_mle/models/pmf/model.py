@@ -71,7 +71,9 @@ class PMF(GenerativeRecommender):
     learnt from all the items of a user: with the loadings' modes under a fixed prior, 21 directions
     on MovieLens-100K gave training users away at an area of .84, the 5 strongest of these at .67,
     the 2 strongest at .60, while the worst judge flagged .13, .08 and .13 of the users. A larger
-    `lambda_reg`, or a smaller `k`, goes further than the default in that, and ranks less well.
+    `lambda_reg`, or a smaller `k`, goes further than the default in that, and ranks less well. More
+    training users do as well: of 378, 900 and 2,610 users of MovieLens-1M and k = 10 the area is
+    .83, .77 and .62.
 
     **Log-likelihood.** That of all of this, size and values included, by importance sampling:
 
