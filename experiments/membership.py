@@ -38,7 +38,7 @@ import pandas as pd
 import scipy.sparse as sp
 from cornac_zoo import cornacs
 from matplotlib.patches import Rectangle
-from real_data import MULTINOMIAL, evaluate, held_out_users, load, panels
+from real_data import evaluate, held_out_users, load, panels
 from scipy import stats
 
 from cornac_mle import (
@@ -248,7 +248,7 @@ def models(seed: int) -> dict[str, Any]:
         "Mixture": Mixture(k=50, seed=seed),
         "LDA": LDA(k=20, seed=seed),
         "PMF": PMF(k=20, seed=seed),
-        "VAE": VAE(**MULTINOMIAL, seed=seed),
+        "VAE": VAE(seed=seed),
         "Training users": TrainingUsers(),
     }
     theirs = {name: model for name, model in cornacs(seed).items() if name in QUICK}
