@@ -25,7 +25,7 @@ from cornac import models as cornac
 from cornac.metrics import NDCG, Recall
 from diagnosis import FLAGGED
 from matplotlib.figure import Figure
-from real_data import MULTINOMIAL, evaluate, panels, run
+from real_data import Chosen, evaluate, panels, run
 
 from cornac_mle import (
     LDA,
@@ -94,11 +94,13 @@ def cornacs(seed: int) -> dict[str, Any]:
 
 
 def models(
-    method: HeldOutUsers, seed: int
+    method: HeldOutUsers, seed: int, chosen: Chosen
 ) -> Iterator[tuple[str, str, GenerativeRecommender, float]]:
     """Yield (name, kind, fitted model, seconds of the fit)."""
     data = method.train_set, method.val_set
     for name, model in cornacs(seed).items():
+        if not chosen(name, f"{name} mixture"):
+            continue
         start = time.perf_counter()
         # HPF and IBPR print whatever `verbose` says.
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
@@ -116,11 +118,15 @@ def models(
         "Mixture": Mixture(k=50, seed=seed),
         "LDA": LDA(k=20, seed=seed),
         "PMF": PMF(k=20, seed=seed),
-        "VAE": VAE(**MULTINOMIAL, seed=seed),
+        "VAE": VAE(seed=seed),
     }.items():
+        if not chosen(name) and not (name == "VAE" and chosen("VAE prior", "VAE tuned")):
+            continue
         start = time.perf_counter()
         ours.fit(*data)
         yield name, OURS, ours, time.perf_counter() - start
+    if not chosen("VAE prior", "VAE tuned"):
+        return
     yield "VAE prior", OURS, ours.with_latent("prior"), time.perf_counter() - start
     tuned = MMDTuning(ours, seed=seed).fit(*data)
     yield "VAE tuned", TUNED, tuned, time.perf_counter() - start
@@ -135,12 +141,14 @@ def evaluation(name: str, data: Path, seed: int) -> HeldOutUsers:
     return HeldOutUsers(feedback, rating_threshold=least, seed=seed, dataset_name=name)
 
 
-def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+def measure(name: str, data: Path, seed: int, chosen: Chosen) -> pd.DataFrame:
     method = evaluation(name, data, seed)
     realism = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
     metrics = [*realism, PopularityJS(), ProfileSizeKS(), Recall(k=20), NDCG(k=100)]
     rows = []
-    for label, kind, model, fit_seconds in models(method, seed):
+    for label, kind, model, fit_seconds in models(method, seed, chosen):
+        if not chosen(label):
+            continue
         start = time.perf_counter()
         model.sample(TIMED_USERS, rng=seed)
         sample_seconds = time.perf_counter() - start
@@ -204,7 +212,7 @@ def flagged_and_ranking(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, p
 
 
 if __name__ == "__main__":
-    found = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw)
+    found = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw, by_model=True)
     wide = found.pivot_table(
         index=["dataset", "model"], columns="metric", values="value", sort=False
     )

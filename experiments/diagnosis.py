@@ -14,11 +14,12 @@ Writes: experiments/results/diagnosis.csv, experiments/pictures/diagnosis.png
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from cornac.metrics import NDCG
 from matplotlib.figure import Figure
-from real_data import MULTINOMIAL, evaluate, held_out_users, panels, run
+from real_data import MULTINOMIAL, Chosen, evaluate, held_out_users, panels, run
 
 from cornac_mle import PMF, VAE, Filtered, GenerativeRecommender, HeldOutUsers, MMDTuning
 from cornac_mle.metrics import ClassifierTest, CopiedUsers, NeighbourCoverage, UnrealisticUsers
@@ -35,45 +36,74 @@ RUNGS = {
     "mixture": "mixture of Gaussians",
     "posterior": "posterior (not a remedy)",
 }
+MENDED = ("prior", "mixture")
+REMEDIES = ("MMD tuning", "filter")
 
 
-def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, str, GenerativeRecommender]]:
-    """Yield (what it is, name, fitted model); the ladder and most remedies share a fit."""
-    vae = VAE(**MULTINOMIAL, seed=seed).fit(method.train_set, method.val_set)
+Models = Iterator[tuple[str, str, GenerativeRecommender]]
+
+
+def models(method: HeldOutUsers, seed: int, chosen: Chosen) -> Models:
+    """Yield (what it is, name, fitted model); those of one part share fits."""
+    parts = {
+        (*RUNGS.values(), *(f"{one} + {remedy}" for one in MENDED for remedy in REMEDIES)): ladder,
+        ("VampPrior",): vamp_prior,
+        tuned_names("Bernoulli"): bernoulli,
+        tuned_names("Plackett-Luce"): plackett_luce,
+        ("PMF",): pmf,
+    }
+    for names, part in parts.items():
+        if chosen(*names):
+            yield from part((method.train_set, method.val_set), seed)
+
+
+def tuned_names(family: str) -> tuple[str, ...]:
+    return f"{family}, prior", f"{family}, mixture", f"{family}, mixture + {REMEDIES[0]}"
+
+
+def ladder(data: tuple[Any, Any], seed: int) -> Models:
+    vae = VAE(**MULTINOMIAL, seed=seed).fit(*data)
     for latent, label in RUNGS.items():
         yield "ladder", label, vae.with_latent(latent)
-    for latent in ("prior", "mixture"):
+    for latent in MENDED:
         inner = vae.with_latent(latent)
-        tuned = MMDTuning(inner, seed=seed).fit(method.train_set, method.val_set)
-        filtered = Filtered(inner, seed=seed).fit(method.train_set, method.val_set)
-        yield "remedy", f"{latent} + MMD tuning", tuned
-        yield "remedy", f"{latent} + filter", filtered
-    vamp = VAE(**MULTINOMIAL, prior="vamp", latent="prior", seed=seed).fit(
-        method.train_set, method.val_set
-    )
-    yield "remedy", "VampPrior", vamp
-    # Sets are drawn without repeats, as this likelihood has it and the multinomial has not.
-    vae = VAE(**MULTINOMIAL | {"likelihood": "bern"}, seed=seed).fit(
-        method.train_set, method.val_set
-    )
-    yield "remedy", "Bernoulli, prior", vae.with_latent("prior")
-    yield "remedy", "Bernoulli, mixture", vae.with_latent("mixture")
-    tuned = MMDTuning(vae.with_latent("mixture"), seed=seed)
-    tuned.fit(method.train_set, method.val_set)
-    yield "remedy", "Bernoulli, mixture + MMD tuning", tuned
-    # The likelihood of what is drawn, and fewer dimensions, which leave the density less to fit.
-    vae = VAE(seed=seed).fit(method.train_set, method.val_set)
-    for latent in ("prior", "mixture"):
-        yield "remedy", f"Plackett-Luce, {latent}", vae.with_latent(latent)
-    tuned = MMDTuning(vae, seed=seed).fit(method.train_set, method.val_set)
-    yield "remedy", "Plackett-Luce, mixture + MMD tuning", tuned
-    yield "other model", "PMF", PMF(k=20, seed=seed).fit(method.train_set, method.val_set)
+        for remedy, kind in zip(REMEDIES, (MMDTuning, Filtered), strict=True):
+            yield "remedy", f"{latent} + {remedy}", kind(inner, seed=seed).fit(*data)
 
 
-def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+def vamp_prior(data: tuple[Any, Any], seed: int) -> Models:
+    vamp = VAE(**MULTINOMIAL, prior="vamp", latent="prior", seed=seed)
+    yield "remedy", "VampPrior", vamp.fit(*data)
+
+
+def bernoulli(data: tuple[Any, Any], seed: int) -> Models:
+    """Sets are drawn without repeats, as this likelihood has it and the multinomial has not."""
+    yield from family("Bernoulli", VAE(**MULTINOMIAL | {"likelihood": "bern"}, seed=seed), data)
+
+
+def plackett_luce(data: tuple[Any, Any], seed: int) -> Models:
+    """The likelihood of what is drawn, and fewer dimensions: the density has less to fit."""
+    yield from family("Plackett-Luce", VAE(seed=seed), data)
+
+
+def family(name: str, vae: VAE, data: tuple[Any, Any]) -> Models:
+    prior, mixture, tuned = tuned_names(name)
+    vae.fit(*data)
+    yield "remedy", prior, vae.with_latent("prior")
+    yield "remedy", mixture, vae.with_latent("mixture")
+    yield "remedy", tuned, MMDTuning(vae.with_latent("mixture"), seed=vae.seed).fit(*data)
+
+
+def pmf(data: tuple[Any, Any], seed: int) -> Models:
+    yield "other model", "PMF", PMF(k=20, seed=seed).fit(*data)
+
+
+def measure(name: str, data: Path, seed: int, chosen: Chosen) -> pd.DataFrame:
     method = held_out_users(name, data, seed, n_samples=SAMPLES)
     kinds = {}
-    for kind, label, model in models(method, seed):
+    for kind, label, model in models(method, seed, chosen):
+        if not chosen(label):
+            continue
         kinds[label] = kind
         metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
         evaluate(method, model, label, [*metrics, ClassifierTest(), NDCG(k=100)])
@@ -109,4 +139,4 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 if __name__ == "__main__":
-    run(__doc__, SETS, measure, draw)
+    run(__doc__, SETS, measure, draw, by_model=True)

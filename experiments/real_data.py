@@ -18,6 +18,8 @@ from cornac_mle.sparse import user_of
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
 MULTINOMIAL = {"likelihood": "mult", "k": 64, "beta": 0.25}
 """The VAE whose losses are taken apart: the published likelihood, as it was the default first."""
+Chosen = Callable[..., bool]
+"""Function of names of models: whether one of them is to be measured."""
 SPARSE = ("book_crossing", "movietweetings", "ta_feng", "gowalla", "gowalla_whole")
 
 
@@ -99,15 +101,24 @@ def evaluate(
 def run(
     description: str,
     sets: tuple[str, ...],
-    measure: Callable[[str, Path, int], pd.DataFrame],
+    measure: Callable[..., pd.DataFrame],
     draw: Callable[[pd.DataFrame], Figure],
+    *,
+    by_model: bool = False,
 ) -> pd.DataFrame:
-    """Measure each data set, write the table and the picture, named after the script."""
+    """Measure each data set, write the table and the picture, named after the script.
+
+    `measure` takes the name of a data set, the folder of all, a seed and, where one model can be
+    measured without the others, a `Chosen`: these scripts have ``--models``, whose rows take the
+    place of theirs in the table of an earlier run.
+    """
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the real data sets")
     parser.add_argument("--draw", action="store_true", help="draw the table of an earlier run only")
     parser.add_argument("--sets", nargs="+", default=sets)
+    if by_model:
+        parser.add_argument("--models", nargs="+", help="measure these anew, keep other rows")
     parser.add_argument("--seed", type=int, default=123)
     parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")
     arguments = parser.parse_args()
@@ -116,8 +127,22 @@ def run(
     if not arguments.draw:
         if arguments.data is None:
             parser.error("--data is needed, unless with --draw")
-        parts = [measure(one, arguments.data, arguments.seed) for one in arguments.sets]
         file.parent.mkdir(parents=True, exist_ok=True)
+        labels = arguments.models if by_model else None
+
+        def chosen(*names: str) -> bool:
+            return labels is None or not set(labels).isdisjoint(names)
+
+        settings = (arguments.data, arguments.seed, *([chosen] if by_model else []))
+        parts = [measure(one, *settings) for one in arguments.sets]
+        if labels is not None:
+            old = pd.read_csv(file)
+            new = old["model"].isin(labels) & old["dataset"].isin(arguments.sets)
+            parts = [
+                pd.concat([old[~new], *parts]).sort_values(
+                    "dataset", key=_first_seen(old), kind="stable"
+                )
+            ]
         pd.concat(parts).to_csv(file, index=False, float_format="%.4f")
     table = pd.read_csv(file)
     with styled():
@@ -125,6 +150,12 @@ def run(
         figure.set_label(description.splitlines()[0])
         save(figure, arguments.out / "pictures" / f"{name}.png")
     return table
+
+
+def _first_seen(table: pd.DataFrame) -> Callable[[pd.Series], pd.Series]:
+    """Give the key by which data sets are sorted into the order that they have in a table."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(table["dataset"]))}
+    return lambda names: names.map(places)
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], **shared: bool) -> tuple[Any, Any]:
