@@ -77,12 +77,12 @@ def vamp_prior(data: tuple[Any, Any], seed: int) -> Models:
 
 
 def bernoulli(data: tuple[Any, Any], seed: int) -> Models:
-    """Sets are drawn without repeats, as this likelihood has it and the multinomial has not."""
+    """Fit a likelihood of sets: these are drawn without repeats, unlike the multinomial."""
     yield from family("Bernoulli", VAE(**MULTINOMIAL | {"likelihood": "bern"}, seed=seed), data)
 
 
 def plackett_luce(data: tuple[Any, Any], seed: int) -> Models:
-    """The likelihood of what is drawn, and fewer dimensions: the density has less to fit."""
+    """Fit the likelihood of what is drawn, in fewer dimensions: the density has less to fit."""
     yield from family("Plackett-Luce", VAE(seed=seed), data)
 
 

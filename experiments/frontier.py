@@ -211,6 +211,9 @@ def main() -> None:
             model_rows(arguments.data, files["models"], splits)
         if "curve" in arguments.parts:
             curve_rows(arguments.data, files["curve"])
+    if missing := [str(file) for file in files.values() if not file.exists()]:
+        print(f"no picture without {', '.join(missing)}")
+        return
     models, curve = (pd.read_csv(file) for file in files.values())
     with styled():
         figure = draw(models, curve)
