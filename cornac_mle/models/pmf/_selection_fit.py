@@ -51,7 +51,7 @@ LEAST_VARIANCE, MOST_VARIANCE = 1e-4, 4.0
 """Bounds on the prior variance of loadings in every direction: .02 to 3.6 on real data.
 
 Where tastes decide without doubt what is held it would grow for ever, and with loadings so large
-that a user's step and an item's undo each other passes swing to and fro (seen at 10).
+that a user's step and an item's undo each other passes swing back and forth (seen at 10).
 """
 
 IDLE = 2e-3
@@ -172,7 +172,7 @@ def with_certain_offset(items: Posterior) -> Posterior:
     """Covariances of w_i given a_i, itself without variance.
 
     The variance of the offset of an item that two users hold depends so much on the offset, and the
-    other way round, that passes swing to and fro for ever.
+    other way round, that passes swing back and forth for ever.
     """
     cross = items.covariance[:, :, -1]
     given = items.covariance - cross[:, :, None] * (cross / cross[:, -1:])[:, None, :]
