@@ -6,9 +6,10 @@ from typing import Any
 
 from cornac_mle.cli._jobs import Job, Schedule, jobs_of
 from cornac_mle.cli._progress import Steps, finished_line
+from cornac_mle.cli._shared_folder import read
 from cornac_mle.cli._tasks import EVALUATOR, METHOD, Measured, draw_models
 from cornac_mle.cli._terminal import STOP, say
-from cornac_mle.cli._workers import Workers, read
+from cornac_mle.cli._workers import Workers
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.report.page import Picture
 from cornac_mle.report.partial_run import PartialRun

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
-from cornac_mle.cli._workers import read, write
+from cornac_mle.cli._shared_folder import read, write
 from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers

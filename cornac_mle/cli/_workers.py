@@ -1,7 +1,6 @@
 """Worker processes, each of one thread, that begin to import while the command reads its data."""
 
 import os
-import pickle
 import shutil
 import signal
 import sys
@@ -18,6 +17,7 @@ from joblib.externals.loky import ProcessPoolExecutor, cpu_count
 from tqdm import tqdm
 
 from cornac_mle.checks import check_count
+from cornac_mle.cli._shared_folder import write
 from cornac_mle.workers import ONE_THREAD_VARIABLES
 
 LOOK_SECONDS = 1.0
@@ -94,20 +94,6 @@ def job_count(jobs: int | None, n_tasks: int) -> int:
     """
     most = cpu_count() if jobs is None else check_count("--jobs", jobs)
     return max(1, min(most, n_tasks))
-
-
-def write(folder: Path, name: str, content: object) -> None:
-    """Write an object for other processes of this run, whole or not at all."""
-    unfinished = folder / f".{name}"
-    with unfinished.open("wb") as file:
-        pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
-    unfinished.rename(folder / name)
-
-
-def read(folder: Path, name: str) -> Any:
-    """Read what another process of this run wrote; nobody else could write there."""
-    with (folder / name).open("rb") as file:
-        return pickle.load(file)  # of this very run
 
 
 def _begin(parent: int, folder: Path) -> None:
