@@ -166,7 +166,7 @@ def draw(models: pd.DataFrame, curve: pd.DataFrame) -> Figure:
                     **look(place).points(label),
                 )
         _corner(axis, own["worst_of_real"].mean())
-        fresh = "" if name in CHOSEN_ON else " (no choice made on it)"
+        fresh = "" if name in CHOSEN_ON else ", fresh"
         axis.set_title(name.replace("_", " ") + fresh)
     axis = axes.flat[len(sets)]
     for place, (users, own) in enumerate(curve.groupby("users")):

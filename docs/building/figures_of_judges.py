@@ -1,11 +1,13 @@
 """Judges that learn, and judges whom all real users teach: `experiments/learned_judges.py`."""
 
 import pandas as pd
+from scipy import stats
 
 from building.registry import DATA, RESULTS, TITLES, digits, figure, table
 
 SCRIPT = "learned_judges.py"
 FIXED = ("ease", "item-knn", "svd")
+ALPHAS = (0.01, 0.05, 0.10)
 
 
 @figure("learned_few", f"{SCRIPT} {DATA} --part few", f"{RESULTS}/learned_judges_few.csv")
@@ -51,3 +53,17 @@ def short_profiles(found: pd.DataFrame) -> str:
             row.append(", ".join(digits((own[how] <= 0.05).mean()) for how in ("pairs", "Jaccard")))
         rows.append(row)
     return table(["likes", "new real users", "chimera", "swap 25%"], rows)
+
+
+@figure("learned_type1", f"{SCRIPT} {DATA} --part type1", f"{RESULTS}/learned_judges_type1.csv")
+def learned_type1(found: pd.DataFrame) -> str:
+    """Count the new real users who are flagged, beside exact binomial limits of 95%."""
+    rows = []
+    for is_leak, part in found.groupby("leak"):
+        for judge in ("combined", "adaptive", "cross"):
+            cells = []
+            for alpha in ALPHAS:
+                low, high = stats.binom.interval(0.95, len(part), alpha)
+                cells.append(f"{(part[judge] <= alpha + 1e-9).sum()} ({low:.0f} to {high:.0f})")
+            rows.append([f"{judge}{', planted leak' if is_leak else ''}", f"{len(part):,}", *cells])
+    return table(["judge", "users", *(f"at {digits(alpha)}" for alpha in ALPHAS)], rows)
