@@ -200,9 +200,11 @@ def frontier_models(found: pd.DataFrame) -> str:
     """Means over splits of what is flagged (by the worst of four judges), told and ranked."""
     found = found.assign(flagged=found[["worst", "adaptive"]].max(axis=1))
     found["ratio"] = found["ndcg"] / found["ease"]
+    for column in ("dataset", "model"):  # in the order in which they were first measured
+        found[column] = pd.Categorical(found[column], found[column].unique())
     columns = {"flagged": 2, "auc": 2, "coverage": 2, "ndcg": 3, "ratio": 2, "fit_seconds": 0}
     rows = []
-    for (data, model), own in found.groupby(["dataset", "model"], sort=False):
+    for (data, model), own in found.groupby(["dataset", "model"], observed=True):
         cells = [digits(own[name].mean(), n) for name, n in columns.items()]
         cells[0] += f" ({digits(own['flagged'].min())} to {digits(own['flagged'].max())})"
         cells[1] += f" ({digits(own['auc'].min())} to {digits(own['auc'].max())})"
