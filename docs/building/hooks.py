@@ -25,7 +25,6 @@ OUTSIDE = (
     "experiments/README.md",
     "experiments/*.py",
     "experiments/pictures/*.png",
-    "experiments/results/*.csv",
     "cornac_mle/datasets/complete_journey.md",
     "cornac_mle/datasets/complete_journey.LICENSE",
 )
