@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the real data sets")
     parser.add_argument("--parts", nargs="+", default=["models", "curve"])
-    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--draw", action="store_true", help="draw earlier tables only")
     parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")
     arguments = parser.parse_args()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cornac  # noqa: F401  # for those that are forked
 import numpy as np
 import sklearn.ensemble
-import sklearn.linear_model  # noqa: F401
+import sklearn.linear_model  # noqa: F401  # for those that are forked
 
 with suppress(ImportError):
     import torch  # noqa: F401  # which some of Cornac's models import
@@ -59,8 +59,8 @@ def _run(source, name, folder, seconds):
     try:
         signal.alarm(seconds)
         os.chdir(folder)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end
         sys.argv = [name]
         warnings.resetwarnings()
         np.random.seed()  # noqa: NPY002  # what Cornac draws without a seed

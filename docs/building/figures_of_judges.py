@@ -55,7 +55,11 @@ def short_profiles(found: pd.DataFrame) -> str:
     return table(["likes", "new real users", "chimera", "swap 25%"], rows)
 
 
-@figure("learned_type1", f"{SCRIPT} {DATA} --part type1", f"{RESULTS}/learned_judges_type1.csv")
+@figure(
+    "learned_type1",
+    f"{SCRIPT} {DATA} --part type1 --seeds 2000 2104",
+    f"{RESULTS}/learned_judges_type1.csv",
+)
 def learned_type1(found: pd.DataFrame) -> str:
     """Count the new real users who are flagged, beside exact binomial limits of 95%."""
     rows = []

@@ -1,7 +1,7 @@
 """The fit of which items are held: variational Bayes for users and for items.
 
 How much the loadings of items vary along each direction of taste is learnt from them. A direction
-that no more than chance speaks for comes out at nothing (automatic relevance determination) and is
+for which the data give no evidence comes out at nothing (automatic relevance determination) and is
 taken away, so that `k` is a bound on the number of tastes.
 """
 
@@ -126,8 +126,8 @@ def fit_selection(
     for _ in range(DENSITY_PASSES):
         change, users = standardised(posteriors(held, items, users, steps=1))
         items = items @ change.T
-    fit = turned(fit._replace(users=users, items=fit.items._replace(mean=items)),
-                 strongest_first(items)[1])  # fmt: skip
+    given_means = fit._replace(users=users, items=fit.items._replace(mean=items))
+    fit = turned(given_means, strongest_first(items)[1])
     users = posteriors(held, fit.items.mean, fit.users, steps=FINAL_STEPS)
     return Selection(users.mean, fit.items.mean)
 

@@ -44,7 +44,7 @@ class PMF(GenerativeRecommender):
 
     **Fit.** Choices: variational Bayes with a Gaussian of full covariance for every user and for
     the loadings w_i of every item. How much these vary along each direction of taste is learnt, and
-    directions that no more than chance speaks for are taken away (automatic relevance
+    directions for which they give no evidence are taken away (automatic relevance
     determination): `k` bounds the number of tastes, the data choose it. Values: variational Bayes
     over users and items, whose priors depend linearly on the factors of choice (who chooses what
     tells how it is rated). Users of a validation set are not looked at.
@@ -61,19 +61,13 @@ class PMF(GenerativeRecommender):
 
     **Uncertain parameters.** (v_i, b_i) is drawn from its posterior for every user: the variance of
     a value is noise^2 + (u, 1)' C_i (u, 1). Loadings of choice are the means of their posteriors,
-    and t has the moments of the training users' posteriors given these. Drawn once for all users
-    from their posterior they give training users away a little less and make users less believable:
-    at k = 20 on MovieLens-100K the worst judge flags .15 instead of .08, the area of membership
-    inference is .69 instead of .71, and coverage .84 instead of .93. Drawn for every user, from
-    Laplace's approximation, they are far less believable still.
+    and t has the moments of the training users' posteriors given these. Drawn from their posteriors
+    they make users less believable.
 
-    **Memory.** What is learnt from few users tells who they were, and every direction of taste is
-    learnt from all the items of a user: with the loadings' modes under a fixed prior, 21 directions
-    on MovieLens-100K gave training users away at an area of .84, the 5 strongest of these at .67,
-    the 2 strongest at .60, while the worst judge flagged .13, .08 and .13 of the users. A larger
-    `lambda_reg`, or a smaller `k`, goes further than the default in that, and ranks less well. More
-    training users do as well: of 378, 900 and 2,610 users of MovieLens-1M and k = 10 the area is
-    .83, .77 and .62.
+    **Memory.** Every direction of taste is learnt from all the items of a user, so it tells a
+    little of who the training users were: the more directions and the fewer users, the more. A
+    larger `lambda_reg` or a smaller `k` gives less away than the default, and ranks less well;
+    more training users give less away as well. `MembershipInference` measures it.
 
     **Log-likelihood.** That of all of this, size and values included, by importance sampling:
 

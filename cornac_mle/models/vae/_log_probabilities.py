@@ -40,43 +40,45 @@ class Held(NamedTuple):
 LogProbability = Callable[[Tensor, Held], tuple[Tensor, Tensor]]
 
 
-def _multinomial(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
-    """Compute sum of eta at held - size x log sum exp(eta)."""
-    at_held = eta.view(-1)[held.places].sum()
+def _exponential_family(log_normaliser: Callable[[Tensor, Tensor], Tensor]) -> LogProbability:
+    """Give log p = sum of eta at items held - A(eta).
+
+    `log_normaliser` takes eta and sizes, gives the sum of A over users and turns eta into A's
+    gradient.
+    """
+
+    def log_probability(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
+        at_held = eta.view(-1)[held.places].sum()
+        total = at_held - log_normaliser(eta, held.sizes)
+        eta.view(-1)[held.places] -= 1
+        return total, eta
+
+    return log_probability
+
+
+def _multinomial(eta: Tensor, sizes: Tensor) -> Tensor:
+    """Compute A = size x log sum exp(eta)."""
     top = eta.amax(dim=1, keepdim=True)
-    weights = eta.sub_(top).exp_()
-    total = weights.sum(dim=1, keepdim=True)
-    normaliser = held.sizes * (torch.log(total) + top)[:, 0]
-    gradient = weights.mul_(held.sizes[:, None] / total)
-    gradient.view(-1)[held.places] -= 1
-    return at_held - normaliser.sum(), gradient
+    total = eta.sub_(top).exp_().sum(dim=1, keepdim=True)
+    eta.mul_(sizes[:, None] / total)
+    return (sizes * (torch.log(total) + top)[:, 0]).sum()
 
 
-def _bernoulli(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
-    """Compute sum of eta at held - sum log(1 + exp(eta))."""
-    at_held = eta.view(-1)[held.places].sum()
-    normaliser = torch.nn.functional.softplus(eta).sum()
-    gradient = eta.sigmoid_()
-    gradient.view(-1)[held.places] -= 1
-    return at_held - normaliser, gradient
+def _bernoulli(eta: Tensor, sizes: Tensor) -> Tensor:
+    """Compute A = sum log(1 + exp(eta))."""
+    total = torch.nn.functional.softplus(eta).sum()
+    eta.sigmoid_()
+    return total
 
 
-def _poisson(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
-    """Compute sum of eta at held - sum exp(eta)."""
-    at_held = eta.view(-1)[held.places].sum()
-    gradient = eta.exp_()
-    normaliser = gradient.sum()
-    gradient.view(-1)[held.places] -= 1
-    return at_held - normaliser, gradient
+def _poisson(eta: Tensor, sizes: Tensor) -> Tensor:
+    """Compute A = sum exp(eta)."""
+    return eta.exp_().sum()
 
 
-def _gaussian(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
-    """Compute sum of eta at held - sum eta^2 / 2; `scale` brings in a variance other than 1."""
-    at_held = eta.view(-1)[held.places].sum()
-    normaliser = (eta**2).sum() / 2
-    gradient = eta
-    gradient.view(-1)[held.places] -= 1
-    return at_held - normaliser, gradient
+def _gaussian(eta: Tensor, sizes: Tensor) -> Tensor:
+    """Compute A = sum eta^2 / 2; `scale` brings in a variance other than 1."""
+    return (eta**2).sum() / 2
 
 
 def _plackett_luce(eta: Tensor, held: Held) -> tuple[Tensor, Tensor]:
@@ -134,9 +136,9 @@ def _held_share(rho: Tensor) -> Tensor:
 
 
 LOG_PROBABILITIES: dict[str, LogProbability] = {
-    "mult": _multinomial,
+    "mult": _exponential_family(_multinomial),
     "plackett-luce": _plackett_luce,
-    "bern": _bernoulli,
-    "gaus": _gaussian,
-    "pois": _poisson,
+    "bern": _exponential_family(_bernoulli),
+    "gaus": _exponential_family(_gaussian),
+    "pois": _exponential_family(_poisson),
 }

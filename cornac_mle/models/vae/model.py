@@ -114,7 +114,7 @@ class VAE(GenerativeRecommender):
     prior : {"normal", "vamp"}
         Prior of training. ``"normal"``: N(0, I). ``"vamp"``: the even mixture of the posteriors of
         `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors then lie
-        where a mixture can follow them, for twice the time.
+        where a mixture can follow them, for up to twice the time.
     n_pseudo_inputs : int
         Number of made-up users of the prior ``"vamp"``.
     latent : {"prior", "gaussian", "mixture", "posterior"}
