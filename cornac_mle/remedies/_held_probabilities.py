@@ -7,13 +7,18 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from cornac_mle.models.vae.decoder import Decoder, log_times
+from cornac_mle.models.vae.decoder import Decoder
+from cornac_mle.models.vae.log_times import log_times
+from cornac_mle.models.vae.set_distributions import CONDITIONAL
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last
 from cornac_mle.models.vae.torch_sparse import dense_product
+from cornac_mle.sampling.conditional_poisson import log_tilts
 from cornac_mle.sparse import FloatArray, IntArray
 
 LOG_RATE_NEVER = -80.0
 """Log-rate of an item that is never drawn: exp(-80) is 0 in every sum, and has a gradient of 0."""
+TILT_ERROR = 1e-4
+"""Error of the log-odds of a mean probability: rows then sum to the sizes in 4 digits or more."""
 
 
 def log_rates(layers: TorchLayers, decoder: Decoder, points: FloatArray) -> Tensor:
@@ -57,39 +62,48 @@ def held_probabilities(
 ) -> Tensor:
     """Probability (n_users, n_items) that each item is drawn, given point and size of the profile.
 
-    An item of rate r has arrived by time t with probability 1 - exp(-r t), and t is such that
-    `sizes` items are expected. Rows sum to the sizes, before and after a change of the rates.
+    An item of rate r has arrived by time t with probability 1 - exp(-r t), or is held at odds r t,
+    and t is such that `sizes` items are expected. Rows sum to the sizes, before and after a change
+    of the rates.
     """
     rates = log_rates(layers, decoder, points)
     numbers = rates.detach().cpu().numpy()
-    times = torch.from_numpy(log_times(numbers, sizes, dtype=np.float32)).to(rates.device)
-    probabilities: Tensor = _Arrived.apply(rates, times[:, None])  # type: ignore[no-untyped-call]
+    by_odds = decoder.likelihood.sets is CONDITIONAL
+    if by_odds:
+        times = log_tilts(numbers, sizes, error=TILT_ERROR).astype(np.float32)
+    else:
+        times = log_times(numbers, sizes, dtype=np.float32)
+    shifts = torch.from_numpy(times).to(rates.device)[:, None]
+    probabilities: Tensor = _Held.apply(rates, shifts, by_odds)  # type: ignore[no-untyped-call]
     return probabilities
 
 
-class _Arrived(torch.autograd.Function):
-    """Probability of arrival by log-rate and log-time, where the time keeps the sum of each row.
+class _Held(torch.autograd.Function):
+    """Probability of holding by log-rate and log-time, where the time keeps the sum of each row.
 
-    With derivative e (1 - p), e = r t, by the log-rate, the implicit derivative of the time takes
-    the mean of the gradient, weighted by that derivative, out of it.
+    With derivative e (1 - p) by the log-rate, e = r t of arrivals and p of odds, the implicit
+    derivative of the time takes the mean of the gradient, weighted by that derivative, out of it.
     """
 
     @staticmethod
-    def forward(context: Any, rates: Tensor, times: Tensor) -> Tensor:
-        elapsed = torch.exp(rates + times)
-        probabilities = torch.expm1(-elapsed).neg_()
+    def forward(context: Any, rates: Tensor, times: Tensor, by_odds: bool) -> Tensor:
+        if by_odds:
+            elapsed = probabilities = torch.sigmoid(rates + times)
+        else:
+            elapsed = torch.exp(rates + times)
+            probabilities = torch.expm1(-elapsed).neg_()
         context.save_for_backward(elapsed, probabilities)
         return probabilities
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         [gradient] = gradients
         elapsed, probabilities = context.saved_tensors
         derivatives = (1 - probabilities).mul_(elapsed)
         total = derivatives.sum(dim=1, keepdim=True).clamp_(min=1e-12)
         by_rates = derivatives * gradient
         by_rates.addcmul_(derivatives, by_rates.sum(dim=1, keepdim=True) / total, value=-1)
-        return by_rates, None
+        return by_rates, None, None
 
 
 def reconstruction(rates: Tensor, held: sp.csr_array) -> Tensor:

@@ -1,7 +1,7 @@
 """Likelihoods of a profile given the decoder's outputs, as one table: what sampling needs of them.
 
 Training needs a log-probability and its gradient (`_log_probabilities`), sampling the rates at
-which items arrive.
+which items arrive, and the distribution of the sets that are drawn by them.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cornac_mle.models.vae.set_distributions import CONDITIONAL, SUCCESSIVE, SetDistribution
 from cornac_mle.sampling.arrival_rates import log_rates_of_odds, softplus
 from cornac_mle.sparse import Float32Array, FloatArray
 
@@ -28,14 +29,17 @@ class Likelihood:
         independence.
     log_rates : callable
         Function of natural parameters and a least probability: log of the rates at which items
-        arrive.
+        arrive, or of their odds.
     log_rate_gradients : callable
         Function of the same: gradient of `log_rates` by the parameters.
+    sets : SetDistribution
+        Distribution of the items, given log-rates and size.
     """
 
     start: Callable[[FloatArray], FloatArray]
     log_rates: Callable[[Float32Array, float], Float32Array]
     log_rate_gradients: Callable[[Float32Array, float], Float32Array]
+    sets: SetDistribution = SUCCESSIVE
 
 
 def _logits(shares: FloatArray) -> FloatArray:
@@ -75,6 +79,7 @@ def _gradients_of_probabilities(eta: Float32Array, least: float) -> Float32Array
 LIKELIHOODS = {
     "mult": Likelihood(np.log, _same_rates, _same_gradients),
     "plackett-luce": Likelihood(np.log, _same_rates, _same_gradients),
+    "conditional-poisson": Likelihood(_logits, _same_rates, _same_gradients, CONDITIONAL),
     "bern": Likelihood(_logits, _rates_of_odds, _gradients_of_odds),
     "gaus": Likelihood(np.asarray, _rates_of_probabilities, _gradients_of_probabilities),
     "pois": Likelihood(np.log, _same_rates, _same_gradients),

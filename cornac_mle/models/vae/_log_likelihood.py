@@ -17,7 +17,6 @@ from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.sampling.importance import LikelihoodEstimate, importance_estimate
 from cornac_mle.sampling.latent_densities import LatentDensity
 from cornac_mle.sampling.normal_cells import LOG_TWO_PI
-from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 from cornac_mle.sparse import FloatArray, IntArray
 
 NEWTON_STEPS = 4
@@ -106,7 +105,7 @@ def log_likelihood(
             np.log1p(-DEFENSIVE_SHARE) + proposal.log_density(points),
             np.log(DEFENSIVE_SHARE) + density.log_point_density(points),
         )
-        probabilities = plackett_luce_log_probability(decoder.log_rates(points), matrix)
+        probabilities = decoder.log_probability(points, matrix)
         ratios[draw] = density.log_density(points, sizes) + probabilities - proposed
     return importance_estimate(ratios)
 

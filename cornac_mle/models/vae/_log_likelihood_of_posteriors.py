@@ -18,7 +18,6 @@ from cornac_mle.models.vae._log_likelihood import (
 )
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.sampling.importance import LikelihoodEstimate, importance_estimate
-from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 from cornac_mle.sparse import FloatArray, IntArray
 
 LIKELY_USERS = 32
@@ -84,7 +83,7 @@ def log_likelihood_of_posteriors(
             np.log(DEFENSIVE_SHARE) - np.log(count) + drawn.log_posterior,
         )
         log_prior = drawn.log_posterior - np.log(len(posteriors.sizes))
-        probabilities = plackett_luce_log_probability(decoder.log_rates(drawn.points), matrix)
+        probabilities = decoder.log_probability(drawn.points, matrix)
         ratios[draw, known] = log_prior + probabilities - proposed
     return importance_estimate(ratios)
 

@@ -10,13 +10,10 @@ from cornac_mle.models.vae._likelihoods import Likelihood
 from cornac_mle.models.vae.network import Layers, forward, gradients
 from cornac_mle.sparse import Float32Array, FloatArray, IntArray
 
-CACHED_RATES = 2**15
-"""Rates of a block whose arrays fit a processor's cache; results do not depend on it."""
-
 
 @dataclass(frozen=True)
 class Decoder:
-    """The distribution of items given a latent point: drawn one after the other at these rates.
+    """The distribution of items given a latent point.
 
     Attributes
     ----------
@@ -42,13 +39,21 @@ class Decoder:
         rates[:, np.flatnonzero(self.never)] = -np.inf
         return rates
 
+    def draw(self, points: FloatArray, sizes: IntArray, rng: np.random.Generator) -> sp.csr_array:
+        """Draw a set of each size, (n_users,), at each point, (n_users, k)."""
+        return self.likelihood.sets.draw(self.log_rates(points), sizes, rng)
+
+    def log_probability(self, points: FloatArray, matrix: sp.csr_array) -> FloatArray:
+        """Log-probability, (n_users,), of each set at its point, given its size."""
+        return self.likelihood.sets.log_probability(self.log_rates(points), matrix)
+
     def expansion(self, points: FloatArray, matrix: sp.csr_array) -> tuple[FloatArray, FloatArray]:
         """Gradient (n_users, k) and information (n_users, k, k) of each profile's log-probability.
 
-        By the distribution that holds item i with probability 1 - exp(-r_i), given the size: r_i is
-        the rate times the time at which that many items are expected. It is close to the
-        distribution of the draws, has a gradient that is linear in the profile, and the information
-        of its size taken out.
+        By the distribution of independent items, given the size, at the time (or tilt) at which
+        that many are expected: item i, of rate times time r_i, is held with probability
+        1 - exp(-r_i). It is close to the distribution of the draws, has a gradient that is linear
+        in the profile, and the information of its size taken out.
         """
         sharp = self.sharpness(points, np.diff(matrix.indptr))
         gradient = np.stack(
@@ -62,13 +67,13 @@ class Decoder:
         eta = forward(self.layers, single)
         log_rates = self.likelihood.log_rates(eta, self.least)
         log_rates[:, self.never] = -np.inf
-        rates = np.exp(log_rates + log_times(log_rates, sizes)[:, None])  # (n_users, n_items)
-        probabilities = -np.expm1(-rates)
-        ratios = np.divide(rates, probabilities, out=np.ones_like(rates), where=probabilities > 0)
-        spread = (probabilities * (1 - probabilities)).sum(axis=1, dtype=np.float64)
-        base = 0.5 * np.log(np.maximum(spread, 1e-12)) - rates.sum(axis=1, dtype=np.float64)
-        # Information by log-rate: r^2 (1 - q) / q = r (r / q - r), which tends to r for rare items.
-        weights = rates * (ratios - rates)
+        items = self.likelihood.sets.independent(log_rates, sizes)
+        p, rates = items.probabilities, items.absent_gradients
+        spread = (p * (1 - p)).sum(axis=1, dtype=np.float64)
+        base = 0.5 * np.log(np.maximum(spread, 1e-12)) + items.log_nothing
+        # Information by log-rate: of arrivals r^2 (1 - q) / q = r (r / q - r), which tends to r for
+        # rare items; of odds p (1 - p).
+        weights = rates * (items.held_gradients - rates)
         chain = gradients(self.layers, single)
         chain *= self.likelihood.log_rate_gradients(eta, self.least)[:, None, :]
         weighted = chain * weights[:, None, :]
@@ -77,9 +82,7 @@ class Decoder:
         mass = np.maximum(weights.sum(axis=1), np.finfo(np.float32).tiny)
         information -= total[:, :, None].astype(np.float64) * (total / mass[:, None])[:, None, :]
         offset = -(chain @ rates[:, :, None])[:, :, 0].astype(np.float64)
-        with np.errstate(divide="ignore"):
-            log_odds = np.log(probabilities) + rates
-        return Sharpness(chain, ratios, offset, information, log_odds, base)
+        return Sharpness(chain, items.held_gradients, offset, information, items.log_odds, base)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Sharpness:
     chain : ndarray, shape (n_points, k, n_items)
         Gradients of the log-rates by the point.
     ratios : ndarray, shape (n_points, n_items)
-        Expected arrivals over the probability of one or more.
+        Expected arrivals over the probability of one or more; 1 of odds.
     offset : ndarray, shape (n_points, k)
         Gradient of the log-probability of a profile without its items.
     information : ndarray, shape (n_points, k, k)
@@ -120,38 +123,3 @@ class Sharpness:
         weights = (self.chain[point] * self.ratios[point]).T
         at_held = np.asarray(profiles @ weights, dtype=np.float64)
         return np.asarray(at_held + self.offset[point])
-
-
-def log_times(
-    log_rates: Float32Array, sizes: IntArray, *, dtype: npt.DTypeLike = np.float64
-) -> Float32Array:
-    """Log of the time at which `sizes` items are expected to have arrived, (n_users,).
-
-    By Newton's method from below, in numbers of `dtype`; the expected number of items is concave in
-    the time.
-    """
-    n_users, n_items = log_rates.shape
-    step = max(1, CACHED_RATES // max(1, n_items))
-    blocks = [slice(first, first + step) for first in range(0, n_users, step)]
-    found = [_log_times_of_block(log_rates[block], sizes[block], dtype) for block in blocks]
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
-
-
-def _log_times_of_block(
-    log_rates: Float32Array, sizes: IntArray, dtype: npt.DTypeLike
-) -> Float32Array:
-    possible = np.isfinite(log_rates).sum(axis=1)
-    wanted = np.minimum(sizes, possible - 0.5).clip(0.01).astype(dtype)
-    rates = np.exp(log_rates - log_rates.max(axis=1, keepdims=True))
-    times = wanted / rates.sum(axis=1)
-    absent, buffer = (np.empty(rates.shape, dtype=dtype) for _ in range(2))
-    for _ in range(8):
-        np.multiply(rates, -times[:, None], out=absent)
-        np.exp(absent, out=absent)
-        missing = wanted - np.subtract(1, absent, out=buffer).sum(axis=1)
-        derivative = np.multiply(rates, absent, out=buffer).sum(axis=1)
-        before = times
-        times = before + np.maximum(missing, 0) / np.maximum(derivative, 1e-30)
-        if np.array_equal(times, before):
-            break
-    return np.asarray(np.log(times) - log_rates.max(axis=1), dtype=np.float32)

@@ -36,7 +36,7 @@ from cornac_mle.models.vae.torch_extra import check_torch
 from cornac_mle.models.validation import Validation
 from cornac_mle.sampling.importance import LikelihoodEstimate
 from cornac_mle.sampling.latent_densities import LatentDensity
-from cornac_mle.sampling.plackett_luce import draw_values, plackett_luce
+from cornac_mle.sampling.plackett_luce import draw_values
 from cornac_mle.sparse import FloatArray, pattern
 
 PRIORS = ("normal", "vamp")
@@ -319,7 +319,7 @@ class VAE(GenerativeRecommender):
             points, sizes = self.densities_[self.latent].draw(n_users, rng)
         decoder, step = self._decoder(), max(1, DECODED_SCORES // self.by_item_.shape[1])
         drawn = [
-            plackett_luce(decoder.log_rates(points[tile]), sizes[tile], rng)
+            decoder.draw(points[tile], sizes[tile], rng)
             for tile in (slice(start, start + step) for start in range(0, n_users, step))
         ]
         return draw_values(sp.csr_array(sp.vstack(drawn, format="csr")), self.by_item_, rng)

@@ -13,7 +13,8 @@ from cornac_mle.models.vae._diagnostics import aggregate_log_density, diagnose
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
 from cornac_mle.models.vae._log_likelihood import StudentT, normal_log_density
 from cornac_mle.models.vae._vamp_prior import fit_vamp
-from cornac_mle.models.vae.decoder import Decoder, log_times
+from cornac_mle.models.vae.decoder import Decoder
+from cornac_mle.models.vae.log_times import log_times
 from cornac_mle.models.vae.model import LATENTS, VAE
 from cornac_mle.sampling.latent_densities import NormalMixture, StandardNormal
 from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
