@@ -185,8 +185,9 @@ def log_tilts(
         if not open_.any():
             break
         inside = (ahead > low[users]) & (ahead < high[users])
-        tilts[users] = np.where(inside, ahead, (low[users] + high[users]) / 2)
+        ahead = np.where(inside, ahead, (low[users] + high[users]) / 2)
         users = users[open_]
+        tilts[users] = ahead[open_]
     return tilts
 
 

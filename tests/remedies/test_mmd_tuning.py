@@ -293,7 +293,9 @@ def test_only_the_decoder_changes(vae, tuned):
     assert not tuned.model.is_fitted
 
 
-@pytest.mark.parametrize("likelihood", ["plackett-luce", "bern", "gaus", "pois"])
+@pytest.mark.parametrize(
+    "likelihood", ["plackett-luce", "conditional-poisson", "bern", "gaus", "pois"]
+)
 def test_other_likelihoods_can_be_tuned(likelihood):
     model = MMDTuning(VAE(**SMALL | {"likelihood": likelihood}), n_steps=50, seed=1)
     model.fit(train_set(), val_set())

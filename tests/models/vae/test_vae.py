@@ -99,7 +99,9 @@ def test_fold_in_ranks_the_users_own_community_first(board, structure):
     np.testing.assert_array_equal(first > second, np.arange(20) % 2 == 0)
 
 
-@pytest.mark.parametrize("likelihood", ["plackett-luce", "bern", "gaus", "pois"])
+@pytest.mark.parametrize(
+    "likelihood", ["plackett-luce", "conditional-poisson", "bern", "gaus", "pois"]
+)
 def test_other_likelihoods_find_the_communities(board, likelihood):
     settings = SMALL | {"learning_rate": 0.01, "likelihood": likelihood}
     model = VAE(**settings).fit(board.to_dataset())
@@ -155,12 +157,13 @@ def test_training_by_sets_draws_popular_items_as_often_as_they_are_held():
     held = np.column_stack([np.ones(300), rest]).astype(np.float32)
     settings = {"k": 2, "n_epochs": 60, "batch_size": 50, "learning_rate": 0.01, "seed": 1}
     share = {}
-    for likelihood in ("mult", "plackett-luce"):
+    for likelihood in ("mult", "plackett-luce", "conditional-poisson"):
         model = VAE(likelihood=likelihood, **settings).fit(
             profiles(sp.csr_array(held)).to_dataset()
         )
         share[likelihood] = model.sample(1000, rng=2).matrix[:, [0]].sum() / 1000
     assert share["plackett-luce"] > 0.95
+    assert share["conditional-poisson"] > 0.95
     assert share["mult"] < 0.9
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from scipy.special import expit
 
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
 from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES, Held
@@ -17,17 +18,28 @@ from cornac_mle.models.vae.torch_layers import (
     new_pseudo_inputs,
     pseudo_rows,
 )
+from cornac_mle.sampling.conditional_poisson import (
+    conditional_poisson_log_probability,
+    log_tilts,
+)
 from cornac_mle.sampling.plackett_luce import plackett_luce_log_probability
 
 
 def log_probability_by_autograd(likelihood, eta, held):
-    """Sum over users; that of draws without repeats by all orders of each set."""
+    """Sum over users; draws without repeats by all orders of each set, conditional by all sets."""
     if likelihood == "plackett-luce":
         weights, sets = eta.exp(), [np.flatnonzero(row) for row in held.numpy()]
         return sum(
             torch.log(
                 sum(one_order(weights[user], order) for order in itertools.permutations(items))
             )
+            for user, items in enumerate(sets)
+        )
+    if likelihood == "conditional-poisson":
+        weights = eta.exp()
+        sets = [np.flatnonzero(row) for row in held.numpy()]
+        return sum(
+            torch.log(weights[user, items].prod() / all_sets(weights[user], len(items)))
             for user, items in enumerate(sets)
         )
     sizes = held.sum(dim=1)
@@ -45,6 +57,12 @@ def one_order(weights, order):
     for item in order:
         probability, left = probability * weights[item] / left, left - weights[item]
     return probability
+
+
+def all_sets(weights, size):
+    """Sum over all sets of the size of the products of their weights."""
+    sets = list(itertools.combinations(range(len(weights)), size))
+    return weights[torch.tensor(sets)].prod(dim=1).sum()
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -109,24 +127,66 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=2e-6 + 1e-3 * float(scale))
 
 
+EXACT = {
+    "plackett-luce": plackett_luce_log_probability,
+    "conditional-poisson": conditional_poisson_log_probability,
+}
+
+
+@pytest.mark.parametrize("likelihood", EXACT)
 @pytest.mark.parametrize("spread", [0.1, 1.0, 3.0])
 @pytest.mark.parametrize("sizes", [(1, 2, 3, 7), (30, 60, 99, 100), (0, 5, 20, 50)])
-def test_sets_without_repeats_have_their_probability_and_gradient(sizes, spread):
+def test_sets_of_a_size_have_their_probability_and_gradient(sizes, spread, likelihood):
     rng = np.random.default_rng(3)
     eta = spread * rng.standard_normal((4, 100))
     arrivals = rng.exponential(size=eta.shape) / np.exp(eta)
     held = arrivals.argsort(axis=1).argsort(axis=1) < np.array(sizes)[:, None]
     matrix = sp.csr_array(held.astype(np.float32))
-    users = torch.from_numpy(np.nonzero(held)[0])
-    places = torch.from_numpy(np.flatnonzero(held))
-    batch = Held(places, users, torch.tensor(sizes, dtype=torch.float32))
-    found = LOG_PROBABILITIES["plackett-luce"](torch.from_numpy(eta.astype(np.float32)), batch)
-    exact = plackett_luce_log_probability(eta, matrix)
+    found = LOG_PROBABILITIES[likelihood](torch.from_numpy(eta.astype(np.float32)), batch(held))
+    exact = EXACT[likelihood](eta, matrix)
     assert found[0].item() == pytest.approx(exact.sum(), abs=0.01)
     step = 1e-5
     for user, item in itertools.product(range(4), range(0, 100, 9)):
         moved = np.zeros_like(eta)
         moved[user, item] = step
-        ends = [plackett_luce_log_probability(eta + way * moved, matrix)[user] for way in (1, -1)]
+        ends = [EXACT[likelihood](eta + way * moved, matrix)[user] for way in (1, -1)]
         gradient = (ends[0] - ends[1]) / (2 * step)
         assert -found[1][user, item].item() == pytest.approx(gradient, abs=2e-3)
+
+
+def batch(held):
+    """Who holds what, (n_users, n_items), as training has it."""
+    sizes = torch.from_numpy(held.sum(axis=1).astype(np.float32))
+    return Held(
+        torch.from_numpy(np.flatnonzero(held)), torch.from_numpy(np.nonzero(held)[0]), sizes
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 10, 300, 2_990])
+def test_inclusion_probabilities_of_many_items_are_those_of_the_recursion(size):
+    """Saddlepoint (from 4 items on) and frequencies alike are within a thousandth."""
+    eta = 3 * np.random.default_rng(1).standard_normal(3_000)
+    held = np.zeros((1, 3_000), dtype=bool)
+    held[0, np.argsort(-eta)[:size]] = True
+    single = torch.from_numpy(eta.astype(np.float32)[None])
+    found = LOG_PROBABILITIES["conditional-poisson"](single, batch(held))
+    nats = conditional_poisson_log_probability(eta[None], sp.csr_array(held.astype(np.float32)))
+    assert found[0].item() == pytest.approx(nats[0], abs=5e-3)  # of sums of 20,000 in float32
+    inclusion = found[1].numpy()[0] + held[0]
+    np.testing.assert_allclose(inclusion, inclusion_by_recursion(eta, size), atol=1e-3)
+    assert inclusion.sum() == pytest.approx(size, rel=1e-4)
+
+
+def inclusion_by_recursion(eta, size):
+    """P(item held | size): sets of the items before each, times sets of those after it."""
+    p = expit(eta + log_tilts(eta[None], np.array([size]))[0])
+    before = np.zeros((len(p) + 1, size + 1))
+    before[0, 0] = 1
+    for item, one in enumerate(p):
+        before[item + 1] = before[item] * (1 - one)
+        before[item + 1, 1:] += before[item, :-1] * one
+    inclusion, after = np.empty(len(p)), np.eye(1, size + 1)[0]
+    for item in range(len(p) - 1, -1, -1):
+        inclusion[item] = p[item] * before[item, :size] @ after[:size][::-1]
+        after = after * (1 - p[item]) + p[item] * np.append(0, after[:-1])
+    return inclusion / before[-1, size]

@@ -65,6 +65,13 @@ def likelihoods(model, copies=24, n_draws=100):
 def probabilities_on(grid, model):
     """Probability of each of the 31 profiles at each point of a line, given its size."""
     log_rates = model._decoder().log_rates(grid[:, None])
+    if model.likelihood == "conditional-poisson":
+        weights = np.exp(log_rates.astype(np.float64) @ EVERYTHING.T)  # (n_points, 31)
+        sizes = EVERYTHING.sum(axis=1)
+        return [
+            weight / weights[:, sizes == size].sum(axis=1)
+            for weight, size in zip(weights.T, sizes, strict=True)
+        ]
     rows = [sp.csr_array(np.tile(profile, (len(grid), 1))) for profile in EVERYTHING]
     return [np.exp(plackett_luce_log_probability(log_rates, sets)) for sets in rows]
 
