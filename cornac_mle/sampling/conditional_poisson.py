@@ -184,7 +184,7 @@ def log_tilts(
         high[users] = np.where(missing < 0, np.minimum(high[users], at), high[users])
         if not open_.any():
             break
-        inside = (ahead > low[users]) & (ahead < high[users])
+        inside = (ahead >= low[users]) & (ahead <= high[users])
         ahead = np.where(inside, ahead, (low[users] + high[users]) / 2)
         users = users[open_]
         tilts[users] = ahead[open_]

@@ -16,6 +16,10 @@ PLACES = (-4.8, 3.2, 11)
 """First, last and number of points of the trapezoidal rule, in standard deviations of the arrival
 time of the last item on its logarithmic scale: they are 5 digits of the gradient."""
 NEWTON_STEPS = 6
+TILT_STEPS = 40
+"""Steps to a tilt at most; 3 to 5 but where an item is all but certain."""
+TILT_ERROR = 1e-3
+"""Error of the log-odds of the mean probability before the last step, which squares it."""
 LEAST_VARIANCE = 3.0
 """Variance of the number of independent items from which on a saddlepoint has its probability."""
 PERIOD = 17
@@ -177,7 +181,7 @@ def _log_tilts(eta: Tensor, sizes: Tensor) -> Tensor:
     low = torch.log(wanted) - torch.logsumexp(eta, dim=1)
     high = torch.logsumexp(-eta, dim=1) - torch.log(n_items - wanted)
     x = low.clone()
-    for _ in range(NEWTON_STEPS):
+    for _ in range(TILT_STEPS):
         probabilities = torch.sigmoid(eta + x[:, None])
         expected = probabilities.sum(dim=1)
         variance = expected - probabilities.square_().sum(dim=1)
@@ -186,7 +190,9 @@ def _log_tilts(eta: Tensor, sizes: Tensor) -> Tensor:
         low = torch.where(missing > 0, x, low)
         high = torch.where(missing < 0, x, high)
         ahead = x + missing * n_items * mean * (1 - mean) / variance.clamp_min(TINY)
-        x = torch.where((ahead > low) & (ahead < high), ahead, (low + high) / 2)
+        x = torch.where((ahead >= low) & (ahead <= high), ahead, (low + high) / 2)
+        if missing.abs().max() < TILT_ERROR:
+            break
     return x
 
 

@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS
-from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES, Held
+from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES, Held, _log_tilts
 from cornac_mle.models.vae._loss import drop_out, set_gradients
 from cornac_mle.models.vae.network import unit_rows
 from cornac_mle.models.vae.torch_layers import (
@@ -175,6 +175,31 @@ def test_inclusion_probabilities_of_many_items_are_those_of_the_recursion(size):
     inclusion = found[1].numpy()[0] + held[0]
     np.testing.assert_allclose(inclusion, inclusion_by_recursion(eta, size), atol=1e-3)
     assert inclusion.sum() == pytest.approx(size, rel=1e-4)
+
+
+def test_a_tilt_that_is_found_is_kept():
+    """Newton's method ends at a bound of its own here, from which it must not be bisected away."""
+    eta = torch.cat([torch.linspace(-8.6, -6.8, 20), torch.linspace(3.0, 6.0, 20)]).repeat(30, 1)
+    eta += torch.linspace(0, 1, 30)[:, None]
+    sizes = torch.full((30,), 10.0)
+    tilts = _log_tilts(eta, sizes)
+    torch.testing.assert_close(
+        torch.sigmoid(eta + tilts[:, None]).sum(dim=1), sizes, rtol=1e-5, atol=0
+    )
+
+
+@pytest.mark.parametrize("spread", [10.0, 100.0, 1e4])
+def test_sets_of_all_but_certain_items_have_finite_gradients(spread):
+    rng = np.random.default_rng(1)
+    eta = (spread * rng.standard_normal((40, 60))).astype(np.float32)
+    held = rng.random((40, 60)).argsort(axis=1) < np.arange(40)[:, None]
+    found = LOG_PROBABILITIES["conditional-poisson"](torch.from_numpy(eta.copy()), batch(held))
+    exact = conditional_poisson_log_probability(eta, sp.csr_array(held.astype(np.float32)))
+    assert found[0].item() == pytest.approx(exact.sum(), rel=1e-5)
+    inclusion = found[1].numpy() + held
+    np.testing.assert_allclose(inclusion.sum(axis=1), np.arange(40), atol=0.02)
+    assert inclusion.min() > -1e-3
+    assert inclusion.max() < 1 + 1e-3
 
 
 def inclusion_by_recursion(eta, size):
