@@ -16,7 +16,7 @@ from cornac_mle.sparse import FloatArray, IndexArray, IntArray, user_of
 TILT_STEPS = 60
 """Steps to a tilt at most: some 5 where no item is all but certain, and bisections elsewhere."""
 ROUGH_TILT = 1e-3
-"""Error of tilts that decide how many tries draws take, but not their distribution."""
+"""Error of tilts where they decide what draws and sums cost, but not their distribution."""
 NEGLIGIBLE_NATS = 36.0
 """Frequencies at which the characteristic function is below exp(-36) = 2e-16 are left out."""
 PERIOD = (16.0, 9.0)
@@ -89,7 +89,7 @@ def conditional_poisson_log_probability(
     for start in range(0, len(open_), step):
         some = open_[start : start + step]
         rows = log_weights[some].astype(np.float64)
-        tilts = log_tilts(rows, sizes[some])
+        tilts = log_tilts(rows, sizes[some], error=ROUGH_TILT)
         rows += tilts[:, None]
         absent = log_expit(-rows).sum(axis=1)
         counts = log_count_probability(expit(rows), sizes[some])

@@ -31,6 +31,7 @@ MODELS = {
     "LDA": lambda: LDA(k=3, max_iter=60, seed=1),
     "PMF": lambda: PMF(k=3, max_iter=20, seed=1),
     "VAE": lambda: VAE(k=4, n_epochs=5, seed=1),
+    "VAE conditional": lambda: VAE(k=4, n_epochs=5, seed=1, likelihood="conditional-poisson"),
     "MMDTuning": lambda: MMDTuning(VAE(k=4, n_epochs=5, seed=1), n_steps=5, seed=1),
     "Filtered": lambda: Filtered(Mixture(k=3, seed=1), seed=1),
 }

@@ -65,9 +65,9 @@ class VAE(GenerativeRecommender):
     the last 100 or so steps' weights.
 
     Sampling draws a latent point and a profile size by `latent`, decodes, and draws that many
-    distinct items one after the other, in proportion to the rates of `likelihood`. An item that no
-    training user holds is never drawn; a value is that of a random training user who holds the
-    item.
+    distinct items: one after the other, in proportion to the rates of `likelihood`, or, where that
+    is ``"conditional-poisson"``, together. An item that no training user holds is never drawn; a
+    value is that of a random training user who holds the item.
 
     `log_likelihood` is that of the item set under this distribution, with r(z) the rates at z and
     p the density of `latent`,
@@ -83,12 +83,15 @@ class VAE(GenerativeRecommender):
         Name of the recommender.
     k : int
         Number of latent dimensions.
-    likelihood : {"plackett-luce", "mult", "bern", "gaus", "pois"}
+    likelihood : {"plackett-luce", "conditional-poisson", "mult", "bern", "gaus", "pois"}
         Likelihood of a profile given the decoder's outputs eta, in training. Items are drawn at
         rates of the same meaning. ``"plackett-luce"``: the set of the first items that arrive at
-        rates exp(eta), given how many; training and sampling are one distribution, as with none of
-        the others. ``"mult"``: multinomial, log softmax(eta) at each item held, as if an item could
-        be drawn again; rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta).
+        rates exp(eta), given how many; training and sampling are one distribution.
+        ``"conditional-poisson"``: the same of items held independently at odds exp(eta), given how
+        many, so that a set is drawn in proportion to the product of its odds. None of the others is
+        both trained and drawn by one distribution. ``"mult"``: multinomial, log softmax(eta) at
+        each item held, as if an item could be drawn again; rates exp(eta). ``"pois"``: counts of
+        mean exp(eta); rates exp(eta).
         ``"bern"``: log-odds eta; rates log(1 + exp(eta)), at which an item is there after unit time
         with its probability. ``"gaus"``: indicators of mean eta and fixed variance; rates
         -log(1 - eta).
@@ -166,6 +169,8 @@ class VAE(GenerativeRecommender):
     ----------
     Liang, Krishnan, Hoffman, Jebara: Variational Autoencoders for Collaborative Filtering, WWW 2018
     (there `beta` is found by search and latent points come from the posterior only).
+    Chen, Dempster, Liu: Weighted finite population sampling to maximize entropy, Biometrika 1994
+    (conditional Poisson).
     Caron, Doucet: Efficient Bayesian Inference for Generalized Bradley-Terry Models, Journal of
     Computational and Graphical Statistics 2012 (arrival times behind draws without repeats).
     Tomczak, Welling: VAE with a VampPrior, AISTATS 2018.
