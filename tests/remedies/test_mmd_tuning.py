@@ -21,7 +21,6 @@ from cornac_mle.remedies._expected_mmd import Kernel, among_real, set_gradients
 from cornac_mle.remedies._held_probabilities import held_probabilities, log_rates, reconstruction
 from cornac_mle.remedies._tuning import best_look
 from cornac_mle.remedies.mmd_tuning import MMDTuning
-from cornac_mle.sampling.plackett_luce import plackett_luce
 from cornac_mle.sparse import pattern
 from worlds import profiles, taste_world
 
@@ -105,28 +104,28 @@ def test_log_rates_and_their_gradients_are_those_of_the_sampler(likelihood):
             assert bias.grad[item].item() == pytest.approx(gradient, rel=2e-2, abs=1e-2)
 
 
-def test_probabilities_sum_to_the_sizes_and_are_those_of_drawn_sets():
-    distribution, tensors = small_distribution(never=(4,))
+@pytest.mark.parametrize("likelihood", ["mult", "conditional-poisson"])
+def test_probabilities_sum_to_the_sizes_and_are_those_of_drawn_sets(likelihood):
+    distribution, tensors = small_distribution(likelihood, never=(4,))
     point, n_draws = np.array([[0.3, -0.2]]), 40_000
     probabilities = (
         held_probabilities(tensors, distribution, point, np.array([3])).detach().numpy()[0]
     )
     assert probabilities.sum() == pytest.approx(3, abs=1e-4)
     assert probabilities[4] < 1e-30
-    drawn = plackett_luce(
-        distribution.log_rates(np.repeat(point, n_draws, axis=0)),
-        np.full(n_draws, 3),
-        np.random.default_rng(0),
+    drawn = distribution.draw(
+        np.repeat(point, n_draws, axis=0), np.full(n_draws, 3), np.random.default_rng(0)
     )
     frequency = np.asarray(drawn.mean(axis=0))
     # 5 standard errors are .0125; the rest is the approximation, at its worst with so few items.
-    np.testing.assert_allclose(probabilities, frequency, atol=0.05)
+    np.testing.assert_allclose(probabilities, frequency, atol=0.06)
     share = np.exp(distribution.log_rates(point)[0])
     assert np.abs(3 * share / share.sum() - frequency).max() > 0.2  # probabilities by weights alone
 
 
-def test_gradients_of_probabilities_are_their_differences():
-    distribution, tensors = small_distribution()
+@pytest.mark.parametrize("likelihood", ["mult", "conditional-poisson"])
+def test_gradients_of_probabilities_are_their_differences(likelihood):
+    distribution, tensors = small_distribution(likelihood)
     points, sizes = np.array([[0.3, -0.2], [1.0, 0.5]]), np.array([2, 4])
     probabilities = held_probabilities(tensors, distribution, points, sizes)
     pick = torch.from_numpy(np.random.default_rng(2).normal(size=(2, 7)).astype(np.float32))

@@ -212,6 +212,25 @@ def test_gradient_and_information_are_those_of_the_expected_size():
     assert information[0, 0, 0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_gradient_and_information_of_independent_items_of_a_number():
+    # Two items of log-odds z = log 2 and 0, of which one is expected at odds sqrt 2 and 1 / sqrt 2:
+    # p = sqrt 2 / (1 + sqrt 2) and 1 - p. The gradient is 1 - p if the first is held, and of the
+    # information p (1 - p) of each item the tilt takes up half.
+    layers = [(np.array([[1.0, 0.0]], dtype=np.float32), np.zeros(2, dtype=np.float32))]
+    decoder = Decoder(layers, LIKELIHOODS["conditional-poisson"], 0.1, np.zeros(2, dtype=bool))
+    point, held = np.array([[np.log(2.0)]]), sp.csr_array(np.array([[1, 0]], dtype=np.float32))
+    p = np.sqrt(2) / (1 + np.sqrt(2))
+    gradient, information = decoder.expansion(point, held)
+    assert gradient[0, 0] == pytest.approx(1 - p, rel=1e-4)
+    assert information[0, 0, 0] == pytest.approx(p * (1 - p) / 2, rel=1e-4)
+    # {first} and {second} differ by log 2, the ratio of their weights.
+    sharp = decoder.sharpness(point, np.array([1]))
+    both = sharp.log_probabilities(0, sp.csr_array(np.eye(2, dtype=np.float32)))
+    assert both[0] - both[1] == pytest.approx(np.log(2), rel=1e-5)
+    expected = np.log(p * p) + 0.5 * np.log(2 * p * (1 - p))  # 1 - (1 - p) is p
+    assert both[0] == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_gradients_of_log_rates_are_their_differences(likelihood):
     one = LIKELIHOODS[likelihood]
