@@ -270,9 +270,11 @@ def vae_fit() -> Row:
     shape = {"k": 200, "autoencoder_structure": [600], "batch_size": 500, "seed": 1, "n_epochs": 5}
     return Row(
         "training a VAE for 5 epochs on MovieLens-1M, 600 x 200",
-        lambda: train(VAE(**shape), users.matrix, None, np.random.default_rng(1)),
+        lambda: train(
+            VAE(likelihood="mult", **shape), users.matrix, None, np.random.default_rng(1)
+        ),
         lambda: VAECF(verbose=False, **shape).fit(data),
-        "Cornac's VAECF of the same shape",
+        "Cornac's VAECF of the same shape and likelihood",
         repeats=2,
     )
 
