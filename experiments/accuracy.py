@@ -53,8 +53,8 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
         (
             {},
             {"k": 128, "beta": 0.2},
-            {"k": 128, "beta": 0.2, **WIDE},
-            {"k": 64, "beta": 0.3, "dropout": 0.6, **WIDE},
+            {"likelihood": "conditional-poisson"},
+            {"likelihood": "conditional-poisson", "k": 64, **WIDE},
         ),
     ),
     "PMF": (
