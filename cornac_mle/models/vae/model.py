@@ -88,12 +88,10 @@ class VAE(GenerativeRecommender):
         rates of the same meaning. ``"plackett-luce"``: the set of the first items that arrive at
         rates exp(eta), given how many; training and sampling are one distribution.
         ``"conditional-poisson"``: the same of items held independently at odds exp(eta), given how
-        many, so that a set is drawn in proportion to the product of its odds. Its users are as
-        believable as those of ``"plackett-luce"`` or more so, at the same membership; an epoch
-        takes the same time, a draw three times as long. None of the others is both trained and
-        drawn by one distribution. ``"mult"``: multinomial, log softmax(eta) at
-        each item held, as if an item could be drawn again; rates exp(eta). ``"pois"``: counts of
-        mean exp(eta); rates exp(eta).
+        many, so that a set is drawn in proportion to the product of its odds; an epoch takes the
+        same time, a draw three times as long. None of the others is both trained and drawn by one
+        distribution. ``"mult"``: multinomial, log softmax(eta) at each item held, as if an item
+        could be drawn again; rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta).
         ``"bern"``: log-odds eta; rates log(1 + exp(eta)), at which an item is there after unit time
         with its probability. ``"gaus"``: indicators of mean eta and fixed variance; rates
         -log(1 - eta).
