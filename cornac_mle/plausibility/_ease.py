@@ -5,7 +5,7 @@ Users are left out in closed form, and with fewer users than items no items x it
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -42,6 +42,7 @@ class EasePredictor(LeaveOneOutPredictor):
     Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data", WWW.
     """
 
+    refits: ClassVar[bool] = False
     reference: sp.csr_array  # X, (n_users, n_items) float32 ones
     setting: float  # the ridge, > 0
     core: NDArray[np.float32]  # M, (n_users, n_users), if dual; else P, (n_items, n_items)

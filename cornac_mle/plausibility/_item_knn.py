@@ -51,21 +51,30 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
 
     @classmethod
     def at_each(cls, settings: Sequence[float], reference: sp.csr_array) -> list[Self]:
-        """Count who holds which two items, by blocks of items, once for all numbers of neighbours.
+        """Count who holds which two items once, for all numbers of neighbours.
 
         The nearest of many are the nearest of all, but for ties at the last place.
         """
-        holders = sp.csr_array(reference.T)  # (n_items, n_users)
-        counts = np.diff(holders.indptr).astype(np.float32)
-        rows = []
-        for start in range(0, holders.shape[0], BLOCK_ITEMS):
-            shared = sp.csr_array(holders[start : start + BLOCK_ITEMS] @ reference)
-            item = start + user_of(shared)
-            shared.data /= np.sqrt(counts[item] * counts[shared.indices]) + np.float32(SHRINKAGE)
-            shared.data[item == shared.indices] = 0  # the zero diagonal
-            rows.append(_largest_of_rows(shared, int(max(settings))))
-        nearest = sp.csr_array(sp.vstack(rows, format="csr"))
-        # The neighbours *of j* vote for j: rows become columns.
+        return cls._among(_nearest(reference, [max(settings)])[0], settings, reference)
+
+    @classmethod
+    def together_and_alone(
+        cls, settings: Sequence[float], reference: sp.csr_array
+    ) -> list[tuple[Self, Self]]:
+        """Fit each as `at_each` of all and of that one, which differ in ties."""
+        largest = int(np.argmax(settings))
+        nearest = _nearest(reference, settings)
+        together = cls._among(nearest[largest], settings, reference)
+        alone = [
+            cls(reference, k, sp.csr_array(own.T)) for k, own in zip(settings, nearest, strict=True)
+        ]
+        return list(zip(together, alone, strict=True))
+
+    @classmethod
+    def _among(
+        cls, nearest: sp.csr_array, settings: Sequence[float], reference: sp.csr_array
+    ) -> list[Self]:
+        """Take the nearest of the nearest items; as they vote for the item, rows become columns."""
         return [
             cls(reference, k, sp.csr_array(_largest_of_rows(nearest, int(k)).T)) for k in settings
         ]
@@ -95,19 +104,45 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         np.add.at(scores, place, votes.data.view(np.float32))
 
 
+def _nearest(reference: sp.csr_array, counts: Sequence[float]) -> list[sp.csr_array]:
+    """Similarity of each item to its nearest, for each of the counts, (n_items, n_items).
+
+    By blocks of items, so that only one of them is known in whole.
+    """
+    holders = sp.csr_array(reference.T)  # (n_items, n_users)
+    held = np.diff(holders.indptr).astype(np.float32)
+    rows: list[list[sp.csr_array]] = [[] for _ in counts]
+    for start in range(0, holders.shape[0], BLOCK_ITEMS):
+        shared = sp.csr_array(holders[start : start + BLOCK_ITEMS] @ reference)
+        others = np.diff(shared.indptr)
+        norm = held[shared.indices]
+        norm *= np.repeat(held[start : start + BLOCK_ITEMS], others)
+        np.sqrt(norm, out=norm)
+        norm += np.float32(SHRINKAGE)
+        shared.data /= norm
+        item = np.repeat(np.arange(start, start + len(others), dtype=shared.indices.dtype), others)
+        shared.data[item == shared.indices] = 0  # the zero diagonal
+        for count, found in zip(counts, rows, strict=True):
+            found.append(_largest_of_rows(shared, int(count)))
+    return [sp.csr_array(sp.vstack(found, format="csr")) for found in rows]
+
+
 def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:
     """Keep the `count` largest positive values of every row; of ties at the last place, any."""
-    kept = matrix.data > 0
+    kept = np.zeros(matrix.nnz, dtype=np.bool_)
     # A loop, because rows are long or few: sorting all rows at once takes several times as long.
     edges = matrix.indptr.tolist()
     for first, last in pairwise(edges):
         if last - first > count:
-            smaller = matrix.data[first:last].argpartition(-count)[:-count]
-            kept[first:last][smaller] = False
+            largest = matrix.data[first:last].argpartition(-count)[-count:]
+            kept[first:last][largest] = True
+        else:
+            kept[first:last] = True
+    kept &= matrix.data > 0
     place = np.flatnonzero(kept)
-    largest = sp.csr_array(
+    rows = sp.csr_array(
         (matrix.data[place], matrix.indices[place], np.searchsorted(place, edges)),
         shape=matrix.shape,
     )
-    largest.sort_indices()
-    return largest
+    rows.sort_indices()
+    return rows

@@ -29,19 +29,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.pipeline import Pipeline
 
 from cornac_mle.checks import check_choice, refusal
 from cornac_mle.null_models.corruption import swap
+from cornac_mle.plausibility._cross_fitting import blind_folds, cross_fitted, cross_refitted
 from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._evidence import (
     evidence_of,
     fitted_regression,
-    item_evidence,
     log_genuine,
     log_genuine_unseen,
 )
 from cornac_mle.plausibility._item_knn import ItemKnnPredictor
+from cornac_mle.plausibility._regression import QuadraticRegression
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.randomness import RngLike, repeatable_generator
@@ -90,7 +90,7 @@ class PlausibilityModel:
         Predictor at the setting that told planted items best.
     user_counts : ndarray, shape (n_items,)
         Number of reference users who hold the item.
-    regression : Pipeline
+    regression : QuadraticRegression
         Logistic regression of "planted" on `item_evidence`, its squares and products.
     location, log_scale : ndarray, shape (5,)
         Coefficients of the adjustment, see `circumstances_of`.
@@ -105,7 +105,7 @@ class PlausibilityModel:
 
     predictor: LeaveOneOutPredictor
     user_counts: NDArray[np.float64]
-    regression: Pipeline
+    regression: QuadraticRegression
     location: NDArray[np.float64]
     log_scale: NDArray[np.float64]
     bounds: NDArray[np.float64]
@@ -154,43 +154,26 @@ class PlausibilityModel:
         users = users[random.permutation(n_users)]
         if min(users.shape) > MAX_USERS:
             users, n_users = users[:MAX_USERS], MAX_USERS
-        folds = np.array_split(np.arange(n_users), FOLDS)
+        folds = blind_folds(users, FOLDS)
         counts = count_users(users)
         weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
         altered = swap(users, PLANTED_SHARE, popularity=weights, rng=random)
         is_planted = _planted(altered, users)
-        # A user's own items would count one user more than a new user's do.
-        blind_counts = [
-            (counts - count_users(users[fold])) * n_users / (n_users - fold.size) for fold in folds
-        ]
-
-        def cross_fitted(
-            predictors: list[LeaveOneOutPredictor], profiles: sp.csr_array
-        ) -> list[NDArray[np.float64]]:
-            """Evidence on profiles made of each user's items, from what is blind to that user."""
-
-            def of_fold(
-                part: tuple[NDArray[np.intp], NDArray[np.float64]],
-            ) -> list[NDArray[np.float64]]:
-                fold, blind = part
-                return [
-                    item_evidence(profiles[fold], predictor, blind, n_users)
-                    for predictor in kind.each_without(predictors, fold)
-                ]
-
-            found = in_threads(of_fold, zip(folds, blind_counts, strict=True))
-            return [np.concatenate(of_predictor) for of_predictor in zip(*found, strict=True)]
 
         candidates = kind.candidates(users)
-        judged = [fitted_regression(each, is_planted) for each in cross_fitted(candidates, altered)]
+        if kind.refits:
+            on_altered, on_users = cross_refitted(candidates, altered, users, folds)
+        else:
+            on_altered = cross_fitted(candidates, altered, folds)
+        judged = [fitted_regression(each, is_planted) for each in on_altered]
         best = int(np.argmin([loss for _, loss in judged]))
         predictor, (regression, _) = candidates[best], judged[best]
 
-        own = cross_fitted([predictor], users)[0]
+        own = on_users[best] if kind.refits else cross_fitted([predictor], users, folds)[0]
         log_unseen = log_genuine_unseen(own) if unseen_is_evidence else None
         raw = mean_by_user(users, log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(
-            [circumstances_of(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
+            [circumstances_of(users[fold.rows], fold.user_counts) for fold in folds]
         )
         location = np.linalg.lstsq(circumstances, raw)[0]
         spread = np.abs(raw - circumstances @ location)

@@ -6,7 +6,7 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Self, TypeAlias, final
+from typing import ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,8 +32,11 @@ class LeaveOneOutPredictor(ABC):
         The profiles that it was fitted on, float32 ones.
     setting : float
         Setting that `candidates` differ in: a ridge, a rank, a number of neighbours.
+    refits : bool
+        Whether `without` fits again, which takes longer than to score.
     """
 
+    refits: ClassVar[bool] = True
     reference: sp.csr_array
     setting: float
 
@@ -46,6 +49,13 @@ class LeaveOneOutPredictor(ABC):
     @abstractmethod
     def at_each(cls, settings: Sequence[float], reference: sp.csr_array) -> list[Self]:
         """Fit at each of these settings, sharing what they have in common."""
+
+    @classmethod
+    def together_and_alone(
+        cls, settings: Sequence[float], reference: sp.csr_array
+    ) -> list[tuple[Self, Self]]:
+        """Fit each as `at_each` of all settings does, and as it does of that setting alone."""
+        return [(one, one) for one in cls.at_each(settings, reference)]
 
     @abstractmethod
     def scorer(self, profiles: sp.csr_array) -> Scorer:

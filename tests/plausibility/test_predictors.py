@@ -5,13 +5,16 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from cornac_mle.plausibility import _ease as ease_module
 from cornac_mle.plausibility import _item_knn as knn_module
 from cornac_mle.plausibility import predictor as predictor_module
 from cornac_mle.plausibility._ease import EasePredictor
-from cornac_mle.plausibility._evidence import _log_odds, fitted_regression
 from cornac_mle.plausibility._item_knn import SHRINKAGE, ItemKnnPredictor
+from cornac_mle.plausibility._regression import QuadraticRegression
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
 from naive_judge import rounded
@@ -234,11 +237,38 @@ def test_the_explained_diagonal_sums_over_pairs_of_holders(monkeypatch):
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_log_odds_are_the_decision_function_of_the_regression():
+@pytest.mark.parametrize("constant", [False, True])
+def test_the_quadratic_regression_is_the_pipeline_of_scikit_learn(constant):
     random = np.random.default_rng(1)
-    evidence = random.normal(size=(400, 4)) * [3, 1, 2, 0.5] + [1, 0, 5, 3]
-    is_planted = random.random(400) < 1 / (1 + np.exp(evidence[:, 0] * evidence[:, 1]))
-    regression, _ = fitted_regression(evidence, is_planted)
-    expected = regression.decision_function(evidence)
+    rows = random.normal(size=(400, 4)) * [3, 1, 2, 0.5] + [1, 0, 5, 3]
+    if constant:  # users of one size
+        rows[:, 3] = np.log(3.0)
+    is_one = random.random(400) < 1 / (1 + np.exp(rows[:, 0] * rows[:, 1]))
+    weight = np.where(is_one, 2.0, 1.0)
+    pipeline = make_pipeline(
+        StandardScaler(),
+        PolynomialFeatures(degree=2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(solver="newton-cholesky", tol=1e-8),
+    )
+    pipeline.fit(rows, is_one, logisticregression__sample_weight=weight)
+    new = random.normal(size=(50, 4)) + np.array([0, 0, 5, 3])
+    if constant:
+        new[:, 3] = np.log(3.0)
+    expected = pipeline.decision_function(new)
     assert np.ptp(expected) > 1
-    np.testing.assert_allclose(_log_odds(regression, evidence), expected, atol=1e-11)
+    found = QuadraticRegression.fit(rows, is_one, weight).log_odds(new)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_settings_fitted_together_and_alone_are_those_of_at_each(fit):
+    """With ties, which the two ways may cut differently."""
+    kind = type(fit(random_profiles(60, 25, seed=0)))
+    reference, profiles = random_profiles(60, 25, seed=3), random_profiles(9, 25, seed=4)
+    together, alone = zip(*kind.together_and_alone([3, 8], reference), strict=True)
+    for one, same in zip(together, kind.at_each([3, 8], reference), strict=True):
+        np.testing.assert_array_equal(one.scores(profiles), same.scores(profiles))
+    for setting, one in zip([3, 8], alone, strict=True):
+        assert one.setting == setting
+        (same,) = kind.at_each([setting], reference)
+        np.testing.assert_allclose(one.scores(profiles), same.scores(profiles), atol=1e-5)
