@@ -56,7 +56,7 @@ def cross_fitted(
     kind = type(predictors[0])
 
     def of_fold(fold: BlindFold) -> list[Evidence]:
-        return _evidence(kind.each_without(predictors, fold.rows), profiles, fold)
+        return _evidence(kind, kind.each_without(predictors, fold.rows), profiles, fold)
 
     return _over_folds(of_fold, folds)
 
@@ -77,7 +77,7 @@ def cross_refitted(
     def of_fold(fold: BlindFold) -> list[Evidence]:
         kept = np.setdiff1d(np.arange(fold.n_users), fold.rows)
         together, alone = zip(*kind.together_and_alone(settings, reference[kept]), strict=True)
-        return [*_evidence(together, altered, fold), *_evidence(alone, users, fold)]
+        return [*_evidence(kind, together, altered, fold), *_evidence(kind, alone, users, fold)]
 
     found = _over_folds(of_fold, folds)
     return found[: len(settings)], found[len(settings) :]
@@ -91,10 +91,13 @@ def _over_folds(
 
 
 def _evidence(
-    predictors: Iterable[LeaveOneOutPredictor], profiles: sp.csr_array, fold: BlindFold
+    kind: type[LeaveOneOutPredictor],
+    predictors: Iterable[LeaveOneOutPredictor],
+    profiles: sp.csr_array,
+    fold: BlindFold,
 ) -> list[Evidence]:
     block = profiles[fold.rows]
     return [
-        evidence_of(block, each.scores(block), fold.user_counts, fold.n_users)
-        for each in predictors
+        evidence_of(block, scores, fold.user_counts, fold.n_users)
+        for scores in kind.scores_of_each(predictors, block)
     ]

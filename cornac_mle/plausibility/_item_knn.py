@@ -1,6 +1,6 @@
 """Item nearest neighbours: items vote for the items that the same users hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -55,28 +55,41 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
 
         The nearest of many are the nearest of all, but for ties at the last place.
         """
-        return cls._among(_nearest(reference, [max(settings)])[0], settings, reference)
+        found = []
+        for similarity in _similarities(reference):
+            nearest = _largest_of_rows(similarity, int(max(settings)))
+            found.append([_largest_of_rows(nearest, int(k)) for k in settings])
+        return cls._of_rows(settings, reference, found)
 
     @classmethod
     def together_and_alone(
         cls, settings: Sequence[float], reference: sp.csr_array
     ) -> list[tuple[Self, Self]]:
-        """Fit each as `at_each` of all and of that one, which differ in ties."""
-        largest = int(np.argmax(settings))
-        nearest = _nearest(reference, settings)
-        together = cls._among(nearest[largest], settings, reference)
-        alone = [
-            cls(reference, k, sp.csr_array(own.T)) for k, own in zip(settings, nearest, strict=True)
-        ]
-        return list(zip(together, alone, strict=True))
+        """Fit each as `at_each` of all and of that one, which cut ties at the last place apart."""
+        together, alone = [], []
+        for similarity in _similarities(reference):
+            nearest = _largest_of_rows(similarity, int(max(settings)))
+            together.append([_largest_of_rows(nearest, int(k)) for k in settings])
+            alone.append(
+                [
+                    _with_ties_of(similarity, nearest, own, int(k)) if k < max(settings) else own
+                    for k, own in zip(settings, together[-1], strict=True)
+                ]
+            )
+        both = (cls._of_rows(settings, reference, found) for found in (together, alone))
+        return list(zip(*both, strict=True))
 
     @classmethod
-    def _among(
-        cls, nearest: sp.csr_array, settings: Sequence[float], reference: sp.csr_array
+    def _of_rows(
+        cls,
+        settings: Sequence[float],
+        reference: sp.csr_array,
+        blocks: Sequence[Sequence[sp.csr_array]],
     ) -> list[Self]:
-        """Take the nearest of the nearest items; as they vote for the item, rows become columns."""
+        """Join blocks of items, one for each setting; as neighbours vote, rows become columns."""
+        rows = (sp.vstack(parts, format="csr") for parts in zip(*blocks, strict=True))
         return [
-            cls(reference, k, sp.csr_array(_largest_of_rows(nearest, int(k)).T)) for k in settings
+            cls(reference, k, sp.csr_array(own.T)) for k, own in zip(settings, rows, strict=True)
         ]
 
     def scorer(self, profiles: sp.csr_array) -> Scorer:
@@ -104,14 +117,10 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
         np.add.at(scores, place, votes.data.view(np.float32))
 
 
-def _nearest(reference: sp.csr_array, counts: Sequence[float]) -> list[sp.csr_array]:
-    """Similarity of each item to its nearest, for each of the counts, (n_items, n_items).
-
-    By blocks of items, so that only one of them is known in whole.
-    """
+def _similarities(reference: sp.csr_array) -> Iterator[sp.csr_array]:
+    """Similarities of a block of items to all, 0 to themselves, (n_block, n_items)."""
     holders = sp.csr_array(reference.T)  # (n_items, n_users)
     held = np.diff(holders.indptr).astype(np.float32)
-    rows: list[list[sp.csr_array]] = [[] for _ in counts]
     for start in range(0, holders.shape[0], BLOCK_ITEMS):
         shared = sp.csr_array(holders[start : start + BLOCK_ITEMS] @ reference)
         others = np.diff(shared.indptr)
@@ -122,9 +131,27 @@ def _nearest(reference: sp.csr_array, counts: Sequence[float]) -> list[sp.csr_ar
         shared.data /= norm
         item = np.repeat(np.arange(start, start + len(others), dtype=shared.indices.dtype), others)
         shared.data[item == shared.indices] = 0  # the zero diagonal
-        for count, found in zip(counts, rows, strict=True):
-            found.append(_largest_of_rows(shared, int(count)))
-    return [sp.csr_array(sp.vstack(found, format="csr")) for found in rows]
+        yield shared
+
+
+def _with_ties_of(
+    similarity: sp.csr_array, nearest: sp.csr_array, largest: sp.csr_array, count: int
+) -> sp.csr_array:
+    """Cut ties at the last place as `_largest_of_rows` of the similarities does.
+
+    `nearest` are more than `count` of the largest of each row, `largest` are `count` of these; they
+    are those of all but where the next one is as large as the last.
+    """
+    row, longest = user_of(nearest), int(np.diff(nearest.indptr).max(initial=0))
+    values = np.zeros((nearest.shape[0], max(longest, count + 1)), dtype=np.float32)
+    values[row, np.arange(nearest.nnz) - nearest.indptr[row]] = nearest.data
+    ascending = np.partition(values, (-count - 1, -count), axis=1)
+    next_one, last = ascending[:, -count - 1], ascending[:, -count]
+    tied = np.flatnonzero((next_one == last) & (last > 0))
+    cut = _largest_of_rows(similarity[tied], count)
+    place = np.arange(largest.shape[0])
+    place[tied] = largest.shape[0] + np.arange(tied.size)
+    return sp.csr_array(sp.vstack([largest, cut], format="csr")[place])
 
 
 def _largest_of_rows(matrix: sp.csr_array, count: int) -> sp.csr_array:

@@ -5,7 +5,7 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
@@ -71,6 +71,13 @@ class LeaveOneOutPredictor(ABC):
     def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Score all items for a block of profiles (float32 ones): yB, (n_block, n_items)."""
         return self.scorer(profiles)(slice(0, profiles.shape[0]))
+
+    @classmethod
+    def scores_of_each(
+        cls, predictors: Iterable[Self], profiles: sp.csr_array
+    ) -> Iterator[NDArray[np.float32]]:
+        """Score a block of profiles by predictors that differ in their setting alone, in turn."""
+        return (each.scores(profiles) for each in predictors)
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of `reference`) had no part."""
