@@ -41,7 +41,7 @@ class QuadraticRegression:
         terms /= terms_scale[:, np.newaxis]
         # Newton steps reach the minimum: where steps stop short of it, float noise picks a setting.
         logistic = LogisticRegression(solver="newton-cholesky", tol=1e-8)
-        logistic.fit(np.ascontiguousarray(terms.T), is_one, sample_weight=weight)
+        logistic.fit(terms.T, is_one, sample_weight=weight)
         coefficients = logistic.coef_[0] / terms_scale
         square = np.zeros((n_columns, n_columns))
         square[one, other] = coefficients[n_columns:]

@@ -272,3 +272,17 @@ def test_settings_fitted_together_and_alone_are_those_of_at_each(fit):
         assert one.setting == setting
         (same,) = kind.at_each([setting], reference)
         np.testing.assert_allclose(one.scores(profiles), same.scores(profiles), atol=1e-5)
+
+
+def test_item_knn_adds_votes_alike_one_by_one_and_by_products(monkeypatch):
+    monkeypatch.setattr(knn_module, "PRODUCT_USERS", 4)
+    predictor = ItemKnnPredictor.fit(random_profiles(60, 25, seed=0), 7)
+    profiles = random_profiles(9, 25, seed=1)
+    found = []
+    for cost in (0, np.inf):
+        monkeypatch.setattr(knn_module, "VOTE_COST", cost)
+        found.append(predictor.scores(profiles))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_allclose(
+        found[0], profiles.toarray() @ predictor.weights.toarray(), rtol=1e-5
+    )
