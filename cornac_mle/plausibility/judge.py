@@ -22,6 +22,7 @@ and items are both many, `MAX_USERS` of the users judge: the evidence of the oth
 that memory and time stay bounded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -198,7 +199,7 @@ class PlausibilityModel:
         ValueError
             If the catalogue has another size.
         """
-        return self.describe(profiles)[:, 0]
+        return self._described(profiles, [])[:, 0]
 
     def describe(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Score profiles and tell what the score is made of, (n_users, 2 + len(QUANTILES)).
@@ -211,21 +212,24 @@ class PlausibilityModel:
         ValueError
             If the catalogue has another size.
         """
+        return self._described(profiles, QUANTILES)
+
+    def _described(self, profiles: sp.csr_array, quantiles: Sequence[float]) -> NDArray[np.float64]:
+        """Score, mean and some quantiles of each user's log P(genuine), `PREPARED_USERS` a time."""
         if profiles.shape[1] != self.user_counts.size:
             rule = f"have the {self.user_counts.size} items of the reference users"
             advice = "Align the profiles with their catalogue."
             raise ValueError(refusal("profiles", rule, f"{profiles.shape[1]} items", advice))
-        described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
+        described = np.full((profiles.shape[0], 2 + len(quantiles)), -np.inf)
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
-
         for first in range(0, judged.size, PREPARED_USERS):
             rows = judged[first : first + PREPARED_USERS]
-            described[rows] = self._described(pattern(profiles[rows]))
+            described[rows] = self._prepared(pattern(profiles[rows]), quantiles)
         return described
 
-    def _described(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+    def _prepared(self, profiles: sp.csr_array, quantiles: Sequence[float]) -> NDArray[np.float64]:
         """Describe profiles of at least 2 items, block by block."""
-        described = np.empty((profiles.shape[0], 2 + len(QUANTILES)))
+        described = np.empty((profiles.shape[0], 2 + len(quantiles)))
         scorer, step = self.predictor.scorer(profiles), users_of_block(profiles.shape[1])
 
         def describe_block(start: int) -> None:
@@ -235,7 +239,8 @@ class PlausibilityModel:
             raw = mean_by_user(block, genuine)
             described[rows, 0] = self.adjusted(raw, circumstances_of(block, self.user_counts))
             described[rows, 1] = raw
-            described[rows, 2:] = quantiles_by_user(block, genuine)
+            if quantiles:  # they are not free
+                described[rows, 2:] = quantiles_by_user(block, genuine, quantiles)
 
         in_threads(describe_block, range(0, profiles.shape[0], step))
         return described
@@ -300,14 +305,16 @@ def mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray
     return np.asarray(total / np.diff(profiles.indptr), dtype=np.float64)
 
 
-def quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`QUANTILES` over each user's items of one value an item held, (n_users, n_quantiles)."""
+def quantiles_by_user(
+    profiles: sp.csr_array, values: NDArray[np.float64], quantiles: Sequence[float] = QUANTILES
+) -> NDArray[np.float64]:
+    """Quantiles over each user's items of one value an item held, (n_users, n_quantiles)."""
     order = np.argsort(values)
     # A block has few users: 16 bits are sorted by their digits, in linear time.
     user = user_of(profiles).astype(np.min_scalar_type(profiles.shape[0]))
     ordered = values[order[np.argsort(user[order], kind="stable")]]
     sizes = np.diff(profiles.indptr)
-    place = np.rint(np.asarray(QUANTILES) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
+    place = np.rint(np.asarray(quantiles) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
     return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
 
 
