@@ -6,19 +6,17 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import ClassVar, Literal, Self, TypeAlias, final
+from typing import ClassVar, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-COMPARED_ENTRIES = 2**19
+COMPARED_ENTRIES = 2**17
 """Scores that are compared together, which should fit a processor's cache; results do not depend on
 it."""
 LEAST_LEVEL = np.int32((127 - 20) << 10)
 """Leading bits, the sign left out, of 2^-20 as a float32: exponent, and 10 bits of the fraction."""
-SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 Scorer: TypeAlias = Callable[[slice], NDArray[np.float32]]
@@ -126,7 +124,8 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
     for first in range(0, n_users, step):
         users = slice(first, min(first + step, n_users))
         own = slice(profiles.indptr[users.start], profiles.indptr[users.stop])
-        sizes = np.diff(profiles.indptr[users.start : users.stop + 1])
+        edges = profiles.indptr[users.start : users.stop + 1] - own.start
+        sizes = np.diff(edges)
         user = np.repeat(np.arange(len(sizes)), sizes)
         levels = score_levels(scores[users])
         level = levels[user, profiles.indices[own]]
@@ -134,15 +133,15 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
         held = (user.astype(np.uint32) << 16) + level
         order = np.argsort(held)
         among = held[order]
-        ascending = -_below_and_at_most(among)  # held items are no others; users before, twice
-        for row, (start, stop) in enumerate(pairwise(np.append(0, np.cumsum(sizes)).tolist())):
-            # Row by row, which stays in a cache; ascending ones are found faster.
-            mine = among[start:stop].astype(np.uint16)  # cuts the user off
-            for side in SIDES:
-                ascending[start:stop] += levels[row].searchsorted(mine, side)
-        twice = np.empty_like(ascending)
-        twice[order] = ascending
-        before = profiles.indptr[users][user] - own.start
+        # At most a level is below the next one. Row by row, which a processor's cache holds.
+        sought = np.stack([among, among + np.uint32(1)]).astype(np.uint16)  # cuts the user off
+        found = np.empty(sought.shape, dtype=np.int64)
+        for row, start, stop in zip(levels, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            found[:, start:stop] = row.searchsorted(sought[:, start:stop])
+        found[1, sought[1] == 0] = n_items  # above the largest level
+        twice = np.empty(len(among), dtype=np.int64)
+        twice[order] = found.sum(axis=0) - _below_and_at_most(among)  # held items are no others
+        before = edges[:-1][user]
         percentiles[own] = (twice / 2 + before + 0.5) / (n_items - sizes[user] + 1)
     return percentiles
 
