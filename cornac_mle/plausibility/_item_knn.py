@@ -17,10 +17,9 @@ SHRINKAGE = 10.0
 """Users added to the denominator of a similarity: few users in common say little."""
 BLOCK_ITEMS = 1024
 """Items whose neighbours are sought together; results do not depend on it."""
-BLOCK_USERS = 16
-"""Users who are scored together, which should fit a processor's cache; results do not depend on
+BLOCK_VOTES = 2**18
+"""Votes that are added together, which should fit a processor's cache; results do not depend on
 it."""
-
 VOTE_COST = 20
 """Time of a vote that is added by itself, in those of a multiplication with dense profiles."""
 PRODUCT_USERS = 128
@@ -103,8 +102,9 @@ class ItemKnnPredictor(LeaveOneOutPredictor):
             if votes * VOTE_COST > self.weights.nnz * block.shape[0]:
                 return self._products(block)
             found = np.zeros(block.shape, dtype=np.float32)
-            for first in range(0, len(found), BLOCK_USERS):
-                some = slice(first, first + BLOCK_USERS)
+            step = max(1, BLOCK_VOTES * len(found) // max(1, votes))
+            for first in range(0, len(found), step):
+                some = slice(first, first + step)
                 self._add_votes(block[some], found[some].reshape(-1))
             return found
 

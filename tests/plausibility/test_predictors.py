@@ -216,7 +216,7 @@ def test_scores_of_a_slice_are_those_of_all(family):
 
 
 def test_item_knn_scores_are_a_product_with_the_weights(monkeypatch):
-    monkeypatch.setattr(knn_module, "BLOCK_USERS", 4)
+    monkeypatch.setattr(knn_module, "BLOCK_VOTES", 40)
     predictor = ItemKnnPredictor.fit(random_profiles(60, 25, seed=0), 5)
     profiles = random_profiles(9, 25, seed=1)
     expected = (profiles @ predictor.weights).toarray()
