@@ -1,4 +1,4 @@
-"""Users to look at, and distributions to draw: what a page shows of one set of synthetic users."""
+"""Users to look at: what a page shows of one set of synthetic users, beside real ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
+from cornac_mle.diagnostics.curves import curves
 from cornac_mle.diagnostics.flagged_users import flagged_users
-from cornac_mle.diagnostics.forbidden_pairs import forbidden_by_count, forbidden_pairs
-from cornac_mle.diagnostics.rare_pairs import LowPairs
+from cornac_mle.diagnostics.forbidden_pairs import forbidden_pairs
+from cornac_mle.diagnostics.kept_apart import as_large_as_real, pairs_kept_apart
 from cornac_mle.diagnostics.unrealistic_preferences import listed_preferences
 from cornac_mle.metrics.evaluator import Evaluator
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.report import Report
-from cornac_mle.sparse import FloatArray, IndexArray, IntArray
+from cornac_mle.sparse import FloatArray
 from cornac_mle.workers import one_thread
 
 MOST_ITEMS = 60
@@ -28,11 +29,7 @@ REAL_QUANTILES = (0.25, 0.5, 0.75)
 """Real users that are shown: those at these quantiles of plausibility, whoever they are."""
 TOLD_ERRORS = 2.0
 """Standard errors by which fewer real users than expected hold a preference where that is told."""
-N_BINS = 40
-N_POINTS = 41
 MOST_PAIRS = 10
-MOST_PAIR_ITEMS = 3000
-"""Most popular items whose pairs are tested; pairs of others are rarely testable."""
 
 
 @one_thread()
@@ -105,7 +102,7 @@ def gallery(
     ]
     low = pairs_kept_apart(evaluator, q)
     pairs = pd.DataFrame()
-    if low is not None and _as_large_as_real(evaluator, float(users.sizes.mean())):
+    if low is not None and as_large_as_real(evaluator, float(users.sizes.mean())):
         pairs = forbidden_pairs(low.real, users.split_items(low.real.item_ids)[0], q=q, low=low)
     return gallery_of(
         evaluator,
@@ -265,30 +262,6 @@ def _holders(evaluator: Evaluator) -> tuple[sp.csr_array, sp.csc_array]:
     return users, sp.csc_array(users)
 
 
-def pairs_kept_apart(evaluator: Evaluator, q: float) -> LowPairs | None:
-    """Pairs of the most popular items that few real users hold; None where that is not known."""
-    real = evaluator.remembered(_pair_users, compute=lambda: _pair_users(evaluator))
-    return evaluator.remembered(LowPairs, q, compute=lambda: _low_pairs(real, q))
-
-
-def pairs_by_count(
-    evaluator: Evaluator, counts: IntArray, n_synthetic: int, mean_size: float, q: float
-) -> pd.DataFrame:
-    """Forbidden pairs from the synthetic users who hold each pair of `pairs_kept_apart`."""
-    low = pairs_kept_apart(evaluator, q)
-    if low is None or not _as_large_as_real(evaluator, mean_size):
-        return pd.DataFrame()
-    return forbidden_by_count(low, counts, n_synthetic)
-
-
-def _as_large_as_real(evaluator: Evaluator, mean_size: float) -> bool:
-    """Whether synthetic users are of the size that the second test takes them to be of.
-
-    It takes them for real ones' equals in size: see `forbidden_pairs`.
-    """
-    return bool(mean_size <= 1.1 * evaluator.held_out.sizes.mean())
-
-
 def _listed_pairs(table: pd.DataFrame, names: Mapping[Any, str]) -> list[dict[str, Any]]:
     """List the strongest pairs."""
     return [
@@ -303,121 +276,6 @@ def _listed_pairs(table: pd.DataFrame, names: Mapping[Any, str]) -> list[dict[st
         }
         for row in table.head(MOST_PAIRS).to_dict("records")
     ]
-
-
-def _pair_users(evaluator: Evaluator) -> Profiles:
-    """Real users whom no model was fitted on, with the most popular items only."""
-    real = evaluator.reference.concat(evaluator.held_out)
-    popular = np.argsort(-real.item_counts, kind="stable")[:MOST_PAIR_ITEMS]
-    return real.split_items(real.item_ids[np.sort(popular)])[0]
-
-
-def _low_pairs(real: Profiles, q: float) -> LowPairs | None:
-    """Test all pairs of real users; None where the null cannot be fitted."""
-    try:
-        return LowPairs.fit(real, q=q)
-    except (RuntimeError, ValueError):
-        return None
-
-
-def curves(evaluator: Evaluator, synthetic: Profiles) -> dict[str, Any]:
-    """Distributions of real users, synthetic users and independent popularity, to be drawn.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-        Real users; the held-out ones are drawn.
-    synthetic : Profiles
-        Users made up by a model, over items of the evaluator in any order.
-
-    Returns
-    -------
-    dict
-        ``plausibility`` (score, higher is more believable) and ``sizes`` (items a user):
-        dictionaries with ``edges`` of n + 1 bins and the shares of users in them, ``real``,
-        ``synthetic``, ``popularity``. ``popularity``: ``items``, shares of the catalogue from the
-        most popular item on, and the shares of all preferences that go to these.
-
-    Examples
-    --------
-    >>> from cornac_mle.metrics.example import example_users
-    >>> evaluator, synthetic = example_users()
-    >>> drawn = curves(evaluator, synthetic)
-    >>> sum(drawn["sizes"]["synthetic"])
-    1.0
-    """
-    users = evaluator.comparable("synthetic", synthetic)
-    return curves_of(evaluator, evaluator.plausibility(users), users.sizes, users.item_counts)
-
-
-def curves_of(
-    evaluator: Evaluator,
-    scores_of_users: FloatArray,
-    sizes_of_users: npt.NDArray[np.int64],
-    item_counts: npt.NDArray[np.int64],
-) -> dict[str, Any]:
-    """Give the dictionary of `curves` from scores, sizes and item counts of synthetic users.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-        Real users.
-    scores_of_users, sizes_of_users : ndarray, shape (n_synthetic,)
-        In any order.
-    item_counts : ndarray, shape (n_items,)
-        Synthetic users who hold each item.
-    """
-    real, floor = evaluator.held_out, evaluator.floor_users
-    scores = {
-        "real": evaluator.plausibility(real),
-        "synthetic": scores_of_users,
-        "popularity": evaluator.plausibility(floor),
-    }
-    sizes = {"real": real.sizes, "synthetic": sizes_of_users, "popularity": floor.sizes}
-    counts = {
-        "real": real.item_counts,
-        "synthetic": item_counts,
-        "popularity": floor.item_counts,
-    }
-    finite = np.concatenate([one[np.isfinite(one)] for one in scores.values()])
-    if not finite.size:
-        finite = np.zeros(1)
-    low, high = np.quantile(finite, [0.002, 0.998])
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    plausibility_edges = np.linspace(low, high, N_BINS + 1)
-    most = max(int(one.max(initial=1)) for one in sizes.values())
-    size_edges = np.unique(np.geomspace(1, most + 1, N_BINS + 1).round())
-    size_edges = size_edges if size_edges.size > 1 else np.array([1.0, 2.0])
-    order = np.argsort(-evaluator.seen.item_counts, kind="stable")
-    places = np.linspace(0, len(order), N_POINTS).round().astype(int)
-    return {
-        "plausibility": _histograms(scores, plausibility_edges),
-        "sizes": _histograms(sizes, size_edges),
-        "popularity": {
-            "items": (places / max(len(order), 1)).tolist(),
-            **{name: _cumulative(one, order, places) for name, one in counts.items()},
-        },
-    }
-
-
-def _histograms(values: Mapping[str, npt.NDArray[Any]], edges: FloatArray) -> dict[str, Any]:
-    """Shares of values in bins; what lies outside goes into the first and last."""
-    inside = {name: np.clip(one, edges[0], edges[-1]) for name, one in values.items()}
-    return {
-        "edges": [float(edge) for edge in edges],
-        **{
-            name: (np.histogram(one, edges)[0] / max(len(one), 1)).tolist()
-            for name, one in inside.items()
-        },
-    }
-
-
-def _cumulative(
-    item_counts: npt.NDArray[np.int64], order: IndexArray, places: IndexArray
-) -> list[float]:
-    counts = np.append(0, np.cumsum(item_counts[order]))
-    return [float(count) for count in counts[places] / max(counts[-1], 1)]
 
 
 def _finite(value: float) -> float | None:

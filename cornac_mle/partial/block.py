@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from cornac_mle.checks import refusal
-from cornac_mle.diagnostics.gallery import pairs_kept_apart
+from cornac_mle.diagnostics.kept_apart import pairs_kept_apart
 from cornac_mle.diagnostics.rare_pairs import pair_counts
 from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.metrics.copied_users import nearest_of_block

@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cornac_mle.diagnostics.gallery import (
-    Chosen,
-    curves_of,
-    gallery_of,
-    pairs_by_count,
-    preferences_of,
-)
+from cornac_mle.diagnostics.curves import curves_of
+from cornac_mle.diagnostics.gallery import Chosen, gallery_of, preferences_of
+from cornac_mle.diagnostics.kept_apart import pairs_by_count
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric, SplitMetric
 from cornac_mle.metrics.copied_users import CopiedUsers
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
@@ -190,7 +186,7 @@ class Whole:
         return identical_by_count(self.evaluator, self.partial.identical, self.n_users)
 
     def curves(self) -> dict[str, Any]:
-        """Give the distributions to be drawn, see `diagnostics.gallery.curves`."""
+        """Give the distributions to be drawn, see `diagnostics.curves.curves`."""
         partial = self.partial
         return curves_of(
             self.evaluator, self.scores, size_array(partial.sizes), partial.item_counts
