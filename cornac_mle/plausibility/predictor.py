@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-COMPARED_ENTRIES = 2**17
+COMPARED_ENTRIES = 2**18
 """Scores that are compared together, which should fit a processor's cache; results do not depend on
 it."""
 LEAST_LEVEL = np.int32((127 - 20) << 10)
