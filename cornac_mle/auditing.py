@@ -32,8 +32,8 @@ from cornac_mle.partial.parts import Reading
 from cornac_mle.partial.scan import Known, Scan
 from cornac_mle.partial.whole import whole
 from cornac_mle.profiles import Profiles, check_alike
+from cornac_mle.report.made import file_hash, made_now
 from cornac_mle.report.report import Report
-from cornac_mle.report.run_folder import file_hash, made_now
 from cornac_mle.workers import one_thread
 
 Names: TypeAlias = str | Path | Mapping[Any, str] | pd.Series | pd.DataFrame

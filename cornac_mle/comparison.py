@@ -42,9 +42,9 @@ from cornac_mle.metrics import (
 )
 from cornac_mle.models.cloning import failure, fresh_clone, is_fixed
 from cornac_mle.models.shared_fits import shared_fits
+from cornac_mle.report.made import made_now
 from cornac_mle.report.progress import Progress
 from cornac_mle.report.report import Report
-from cornac_mle.report.run_folder import made_now
 from cornac_mle.workers import one_thread
 
 logger = logging.getLogger("cornac_mle")

@@ -37,8 +37,8 @@ from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.diagnostics.unrealistic_preferences import preferences_by_model
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.models.shared_fits import shared_fits
+from cornac_mle.report.made import hash_feedback, made_now
 from cornac_mle.report.partial_run import PartialRun, left_runs
-from cornac_mle.report.run_folder import hash_feedback, made_now
 
 if TYPE_CHECKING:
     from cornac_mle.report.report import Report

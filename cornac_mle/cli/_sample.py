@@ -21,7 +21,7 @@ from cornac_mle.files.paths import check_writable, existing_file, table_suffix
 from cornac_mle.files.profile_layouts import text_ids
 from cornac_mle.files.records import pyarrow_parquet
 from cornac_mle.models.base import CHUNK_USERS
-from cornac_mle.report.run_folder import hash_feedback, versions
+from cornac_mle.report.made import hash_feedback, versions
 
 MOST_PREFERENCES, MOST_USERS = 10**8, 10**7
 """Preferences that are drawn at once: they are held in memory, as text too for a table. Parquet is

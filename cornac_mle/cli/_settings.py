@@ -5,7 +5,7 @@ from typing import Any
 from cornac_mle.checks import refusal
 from cornac_mle.cli._asked import Asked
 from cornac_mle.cli._terminal import say
-from cornac_mle.report.run_folder import versions
+from cornac_mle.report.made import versions
 
 SETTINGS = (
     *("name", "dataset", "data", "rating_threshold", "models", "metrics", "seed", "fits"),

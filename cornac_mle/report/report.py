@@ -234,7 +234,7 @@ class Report:
         FileNotFoundError, ValueError
             If there is none, or it is damaged or of another version.
         """
-        from cornac_mle.report.run_folder import read_run
+        from cornac_mle.report.run_reading import read_run
 
         return read_run(Path(folder))
 

@@ -1,17 +1,12 @@
 """A run folder: scores, synthetic users and a manifest, whole or not at all."""
 
 import errno
-import hashlib
 import logging
 import math
 import os
-import platform
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,21 +14,17 @@ from typing import Any, TypeAlias
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from cornac_mle.checks import refusal
 from cornac_mle.files.interactions import finite_number, write_table
 from cornac_mle.files.locks import new_folder
-from cornac_mle.files.npz import read_arrays, write_arrays
+from cornac_mle.files.npz import write_arrays
 from cornac_mle.files.paths import atomic_path
-from cornac_mle.profiles import Profiles
 from cornac_mle.report._folder_readme import folder_readme
-from cornac_mle.report._records import entry_of, measured_arrays, read_json, write_json
+from cornac_mle.report._records import measured_arrays, write_json
+from cornac_mle.report.made import MADE
 from cornac_mle.report.markdown import as_markdown
 from cornac_mle.report.measurement import (
-    NUMBER_FIELDS,
-    SCORE_COLUMNS,
     WORST_JUDGE,
     MetricNote,
-    Score,
 )
 from cornac_mle.report.page import Drawn, as_page
 from cornac_mle.report.report import Report
@@ -45,11 +36,8 @@ Draw: TypeAlias = Callable[[Summary], Drawn]
 FORMAT = 2
 """Of manifest.json and the tables; another one is not read."""
 MANIFEST, SUMMARY, ARRAYS, PROFILES = "manifest.json", "summary.json", "arrays.npz", "profiles"
-MADE = ("date", "seconds", "platform", "versions", "arguments", "data_sha256")
-"""What `Report.made` holds of every run."""
 MANY_PREFERENCES = 1_000_000
 """From so many on, profiles are written as arrays, which is many times as fast as a table."""
-PACKAGES = ("cornac-mle", "cornac", "numpy", "scipy", "pandas", "scikit-learn", "torch")
 FINISHED, RUN = "finished", "run.json"
 """Folder of the records of finished fits, and what it says of the run."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -173,99 +161,6 @@ def _manifest(report: Report, profiles: dict[str, str], arrays: list[str]) -> di
     }
 
 
-def read_run(folder: Path) -> Report:
-    """Read a run folder; see `Report.read`."""
-    if not (folder / MANIFEST).is_file():
-        what = "a folder without manifest.json" if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(refusal("folder", "be a run folder", f"{str(folder)!r}: {what}"))
-    try:
-        return _read(folder)
-    except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
-        reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
-        got = f"{str(folder)!r}, which is damaged or of another version ({reason})"
-        raise ValueError(refusal("folder", "be a run folder", got, "Run it again.")) from error
-
-
-def _read(folder: Path) -> Report:
-    manifest = read_json(folder / MANIFEST)
-    if manifest.get("format") != FORMAT:
-        raise ValueError(refusal("format", f"be {FORMAT}", manifest.get("format")))
-    summary = read_json(folder / SUMMARY)
-    names = folder / "items.csv"
-    made = {name: manifest[name] for name in MADE if name in manifest} | manifest["made"]
-    return Report(
-        manifest["dataset"],
-        kind=manifest["kind"],
-        entries=_read_entries(folder, manifest["arrays"]),
-        groups=manifest["groups"],
-        dropped=manifest["dropped"],
-        synthetic={
-            model: Profiles.read(folder / PROFILES / name)
-            for model, name in manifest["profiles"].items()
-        },
-        metrics={name: MetricNote(**note) for name, note in manifest["metrics"].items()},
-        judge_families=manifest["judge_families"],
-        cautions=manifest["cautions"],
-        alerts=manifest["alerts"],
-        notes=manifest["notes"],
-        unknown_items={
-            model: pd.Series(dict(counts), dtype="int64")
-            for model, counts in manifest["unknown_items"].items()
-        },
-        failed=manifest["failed"],
-        item_names=dict(_text_rows(names, ["item", "name"])) if names.exists() else {},
-        preferences=_read_preferences(folder / "unrealistic_preferences.csv"),
-        gallery={one["name"]: one["gallery"] for one in summary["models"] if one["gallery"]},
-        curves={one["name"]: one["curves"] for one in summary["models"] if one["curves"]},
-        made=made,
-    )
-
-
-def _read_entries(folder: Path, names: list[str]) -> list[Score]:
-    """Read scores.csv, and the arrays that belong to its rows."""
-    rows = list(_text_rows(folder / "scores.csv", list(SCORE_COLUMNS)))
-    arrays = read_arrays(folder / ARRAYS, names)
-    texts = set(SCORE_COLUMNS) - set(NUMBER_FIELDS)
-    whole = {"fit_seed", "sampling_seed", "n_real", "n_synthetic", "n_left_out"}
-    entries = []
-    for number, row in enumerate(rows):
-        cells: dict[str, Any] = {}
-        for name, text in zip(SCORE_COLUMNS, row, strict=True):
-            if name in texts - whole - {"level", "conditional"}:
-                cells[name] = (text or None) if name in ("judge", "tail") else text
-            elif name == "conditional":
-                cells[name] = text == "True"
-            elif text == "":
-                cells[name] = float("nan") if name in ("value", "loss") else None
-            else:
-                cells[name] = int(float(text)) if name in whole else float(text)
-        entries.append(entry_of(number, cells, arrays))
-    return entries
-
-
-def _read_preferences(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for name in frame.columns:
-        if name in ("percentile", "p_value", "user_p_value", "user_q_value"):
-            frame[name] = [float(text) if text else float("nan") for text in frame[name]]
-        elif name == "rank":
-            frame[name] = frame[name].astype("int64")
-        elif name == "flagged":
-            frame[name] = frame[name] == "True"
-        else:
-            frame[name] = [unprotected(text) for text in frame[name]]
-    return frame
-
-
-def _text_rows(path: Path, columns: list[str]) -> Iterator[list[str]]:
-    """Yield the rows of a table of a run folder as text, as it was before it was protected."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if list(frame.columns) != columns:
-        raise ValueError(refusal(path.name, f"have the columns {', '.join(columns)}", "others"))
-    for row in frame.itertuples(index=False, name=None):
-        yield [unprotected(cell) for cell in row]
-
-
 def _moved(unfinished: Path, folder: Path) -> Path:
     """Give a folder its name, or the next that is free: another run may take one meanwhile."""
     while True:
@@ -350,47 +245,6 @@ def _lists_users(note: MetricNote) -> bool:
     """Whether a metric's values of users are the primary judge's plain p-values."""
     plain = note.tail == "implausible" and not note.conditional and not note.second_opinion
     return plain and note.judge != WORST_JUDGE
-
-
-def hash_feedback(frame: pd.DataFrame) -> str:
-    """SHA-256 of a feedback table, independent of where it came from."""
-    rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    return hashlib.sha256(rows.tobytes()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the files of a folder in the order of their names."""
-    digest = hashlib.sha256()
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for file in files:
-        with file.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()
-
-
-def made_now(
-    started: float, arguments: Mapping[str, Any], data_hash: str | Mapping[str, str]
-) -> dict[str, Any]:
-    """Say how a report was made: `started` is of `time.monotonic`."""
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - started, 1),
-        "platform": platform.platform(),
-        "versions": versions(),
-        "arguments": dict(arguments),
-        "data_sha256": data_hash,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def free_name(folder: Path) -> Path:

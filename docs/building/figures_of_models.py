@@ -94,18 +94,42 @@ def diagnosis(found: pd.DataFrame, others: pd.DataFrame) -> str:
 
 @figure("ranking", f"accuracy.py {DATA}", f"{RESULTS}/ranking.csv")
 def ranking(found: pd.DataFrame) -> str:
-    """NDCG@100 of unseen users over that of EASE."""
-    models = ["PMF", "VAE", "EASE, Cornac's default", "LDA", "Mixture", "popularity"]
-    names = ["PMF (k=20)", models[1], models[2], "LDA (k=20)", "Mixture (k=10)", models[5]]
-    ease, over = (
-        by(found, "data", "model", value="NDCG@100"),
-        by(found, "data", "model", value="/ EASE"),
-    )
-    rows = [
-        [f"MovieLens-{one}", digits(ease[one, "EASE"], 3), *(digits(over[one, m]) for m in models)]
-        for one in ("100K", "1M")
-    ]
-    return table(["NDCG@100 / that of EASE", "EASE", *names], rows)
+    """NDCG@100 of unseen users, and over that of EASE, the best first."""
+    ease = found[found["model"] == "EASE"].set_index(["data", "split"])["NDCG@100"]
+    places = pd.MultiIndex.from_frame(found[["data", "split"]])
+    found = found.assign(ratio=found["NDCG@100"].to_numpy() / ease[places].to_numpy())
+    rows = []
+    for (data, model), own in found.groupby(["data", "model"], sort=False):
+        ratios = [digits(own["ratio"].agg(how)) for how in ("mean", "min", "max")]
+        rows.append(
+            [
+                TITLES[str(data)],
+                str(model),
+                str(own["setting"].fillna("").iloc[0]),
+                digits(own["NDCG@100"].mean(), 3),
+                f"{ratios[0]} ({ratios[1]} to {ratios[2]})",
+                f"{own['seconds'].mean():.0f}",
+            ]
+        )
+    rows.sort(key=lambda row: (row[0], -float(row[3])))
+    return table(["", "model", "setting", "NDCG@100", "/ EASE", "seconds"], rows)
+
+
+@figure("ranking_choice", f"accuracy.py {DATA}", f"{RESULTS}/ranking_choice.csv")
+def ranking_choice(tried: pd.DataFrame) -> str:
+    """List the settings that were tried, and their NDCG@100 of validation users."""
+    values = by(tried, "data", "model", "setting", value="NDCG@100")
+    best = tried.groupby(["data", "model"])["NDCG@100"].max()
+    sets = list(tried["data"].unique())
+    rows = []
+    for model, setting in dict.fromkeys(zip(tried["model"], tried["setting"], strict=True)):
+        cells = [
+            digits(value, 3) + (" (taken)" if value == best[name, model] else "")
+            for name in sets
+            for value in [values[name, model, setting]]
+        ]
+        rows.append([model, setting, *cells])
+    return table(["model", "setting", *(TITLES[name] for name in sets)], rows)
 
 
 @figure("rating", f"accuracy.py {DATA}", f"{RESULTS}/rating.csv")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cornac_mle.models.vae._log_probabilities import Held, LogProbability
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last, pseudo_rows
-from cornac_mle.models.vae.torch_sparse import sparse_product
+from cornac_mle.models.vae.torch_sparse import dense_product, sparse_product
 from cornac_mle.sparse import FloatArray, user_of
 
 
@@ -83,12 +83,12 @@ def set_last_gradients(
         torch.from_numpy(users).to(hidden.device),
         torch.from_numpy(np.diff(held.indptr).astype(np.float32)).to(hidden.device),
     )
-    eta = torch.addmm(last_biases, hidden, last_weights)
+    eta = dense_product(hidden, last_weights).add_(last_biases)
     total, gradient = log_probability(eta, sets)
     gradient.mul_(weight / n_users)  # d loss / d eta
-    last_weights.grad = hidden.T @ gradient
+    last_weights.grad = dense_product(hidden.T, gradient)
     last_biases.grad = gradient.sum(dim=0)
-    return weight * total / n_users, gradient @ last_weights.T
+    return weight * total / n_users, dense_product(gradient, last_weights.T)
 
 
 def add_gradient(parameter: Tensor, gradient: Tensor) -> None:
