@@ -262,7 +262,6 @@ def test_the_quadratic_regression_is_the_pipeline_of_scikit_learn(constant):
 
 
 def test_settings_fitted_together_and_alone_are_those_of_at_each(fit):
-    """With ties, which the two ways may cut differently."""
     kind = type(fit(random_profiles(60, 25, seed=0)))
     reference, profiles = random_profiles(60, 25, seed=3), random_profiles(9, 25, seed=4)
     together, alone = zip(*kind.together_and_alone([3, 8], reference), strict=True)
@@ -286,3 +285,13 @@ def test_item_knn_adds_votes_alike_one_by_one_and_by_products(monkeypatch):
     np.testing.assert_allclose(
         found[0], profiles.toarray() @ predictor.weights.toarray(), rtol=1e-5
     )
+
+
+def test_item_knn_alone_cuts_ties_as_without_the_other_settings():
+    likes = np.random.default_rng(5).random((40, 120)) < 0.15
+    reference = sp.csr_array(likes.astype(np.float32))
+    together, alone = zip(*ItemKnnPredictor.together_and_alone([5, 60], reference), strict=True)
+    assert (together[0].weights != alone[0].weights).nnz > 20  # ties at the fifth neighbour
+    for setting, one in zip([5, 60], alone, strict=True):
+        (same,) = ItemKnnPredictor.at_each([setting], reference)
+        assert (one.weights != same.weights).nnz == 0
