@@ -17,7 +17,7 @@ from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.null_models.corruption import popularity_draws
 from cornac_mle.profiles import Profiles
 from cornac_mle.report.measurement import Measurement, MetricNote
-from cornac_mle.sparse import BoolArray, FloatArray
+from cornac_mle.sparse import BoolArray, Float32Array, FloatArray
 from cornac_mle.stats.intervals import POWER_SHIFT
 
 POPULARITY_USERS = 3_000
@@ -293,8 +293,21 @@ def nearest_weights(
     """
     weights, shares = np.zeros(real.shape[0]), np.empty(users.shape[0])
     for rows, block in similarity_blocks(users, real, themselves_from=own):
-        row, nearest = pairs_from(block, block.max(axis=1, keepdims=True))
-        parts = 1 / np.bincount(row)[row]  # ties are split, (n_pairs,)
-        weights += np.bincount(nearest, parts, minlength=len(weights)) / len(shares)
-        shares[rows] = np.bincount(row, parts * is_train[nearest], minlength=len(block))
+        counts, shares[rows] = nearest_of_block(block, is_train)
+        weights += counts / len(shares)
     return weights, shares
+
+
+def nearest_of_block(
+    similarity: Float32Array, is_train: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Count how often each real user is nearest, and the share of training users among the nearest.
+
+    From a block of similarities, (n_users, n_real); ties are split. The shapes are (n_real,), sum
+    `n_users`, and (n_users,).
+    """
+    row, nearest = pairs_from(similarity, similarity.max(axis=1, keepdims=True))
+    parts = 1 / np.bincount(row)[row]  # (n_pairs,)
+    counts = np.bincount(nearest, parts, minlength=similarity.shape[1])
+    shares = np.bincount(row, parts * is_train[nearest], minlength=len(similarity))
+    return np.asarray(counts, dtype=np.float64), np.asarray(shares, dtype=np.float64)

@@ -92,7 +92,7 @@ def real_sets(evaluator: Evaluator) -> RealSets:
 def identical_counts(known: RealSets, users: sp.csr_array) -> dict[str, int]:
     """Count users who hold exactly the items of a real user, by group: a sum over users."""
     sets = item_sets(users)
-    return {name: sum(one in group for one in sets) for name, group in known.items()}
+    return {name: sum(map(group.__contains__, sets)) for name, group in known.items()}
 
 
 def identical_by_count(

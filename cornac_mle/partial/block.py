@@ -12,12 +12,12 @@ from cornac_mle.checks import refusal
 from cornac_mle.diagnostics.kept_apart import pairs_kept_apart
 from cornac_mle.diagnostics.rare_pairs import pair_counts
 from cornac_mle.metrics.base import RealismMetric
-from cornac_mle.metrics.copied_users import nearest_weights
+from cornac_mle.metrics.copied_users import nearest_of_block
 from cornac_mle.metrics.evaluator import PRIMARY, Evaluator
 from cornac_mle.metrics.identical_users import RealSets, identical_counts, real_sets
-from cornac_mle.metrics.membership_attacks import nearest
 from cornac_mle.metrics.unrealistic_share import UnrealisticShare
 from cornac_mle.metrics.unrealistic_users import UnrealisticUsers
+from cornac_mle.neighbours.similarity import similarity_blocks
 from cornac_mle.partial.parts import PartUsers, Reading, read_part
 from cornac_mle.partial.sums import Copying, Kept, Partial, rank_counts
 from cornac_mle.plausibility.judge import FAMILIES, PlausibilityModel
@@ -214,11 +214,14 @@ def _copying(plan: Plan, matrix: sp.csr_array) -> Copying | None:
     if plan.real is None:
         return None
     n_real = plan.real.shape[0]
-    if not matrix.shape[0]:
-        return Copying(np.zeros(n_real), 0.0, np.full(n_real, -np.inf))
-    weights, shares = nearest_weights(matrix, plan.real, np.arange(n_real) < plan.n_train)
-    similarity = nearest(plan.real, matrix)[0]
-    return Copying(weights * matrix.shape[0], float(shares.sum()), similarity)
+    weights, n_train_nearest, similarity = np.zeros(n_real), 0.0, np.full(n_real, -np.inf)
+    is_train = np.arange(n_real) < plan.n_train
+    for _, block in similarity_blocks(matrix, plan.real):  # once for both directions
+        counts, shares = nearest_of_block(block, is_train)
+        weights += counts
+        n_train_nearest += float(shares.sum())
+        similarity = np.maximum(similarity, block.max(axis=0))
+    return Copying(weights, n_train_nearest, similarity)
 
 
 def _counted_pairs(evaluator: Evaluator) -> Pairs:

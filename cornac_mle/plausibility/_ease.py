@@ -3,9 +3,9 @@
 Users are left out in closed form, and with fewer users than items no items x items array is built.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -42,6 +42,7 @@ class EasePredictor(LeaveOneOutPredictor):
     Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data", WWW.
     """
 
+    refits: ClassVar[bool] = False
     reference: sp.csr_array  # X, (n_users, n_items) float32 ones
     setting: float  # the ridge, > 0
     core: NDArray[np.float32]  # M, (n_users, n_users), if dual; else P, (n_items, n_items)
@@ -102,7 +103,21 @@ class EasePredictor(LeaveOneOutPredictor):
 
     def scorer(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to score all items: (yB)_j = y_j - (yP)_j / P_jj, (n_block, n_items)."""
-        image = self.applier(profiles)
+        return self._scorer(profiles, None)
+
+    @classmethod
+    def scores_of_each(
+        cls, predictors: Iterable[Self], profiles: sp.csr_array
+    ) -> Iterator[NDArray[np.float32]]:
+        """Score by each, counting the items that profiles and users have in common once."""
+        common = None
+        for each in predictors:
+            if each.dual and common is None and not each._by_users(profiles):
+                common = (profiles @ each.holders).toarray()
+            yield each._scorer(profiles, common)(slice(0, profiles.shape[0]))
+
+    def _scorer(self, profiles: sp.csr_array, common: NDArray[np.float32] | None) -> Scorer:
+        image = self._applier(profiles, common)
         divisor = -self.diagonal.astype(np.float32)
 
         def scores(rows: slice) -> NDArray[np.float32]:
@@ -119,7 +134,10 @@ class EasePredictor(LeaveOneOutPredictor):
 
     def applier(self, profiles: sp.csr_array) -> Scorer:
         """Prepare to map blocks of profiles y to dense yP, (n_block, n_items)."""
-        duals = self._duals(profiles) if self.dual else None
+        return self._applier(profiles, None)
+
+    def _applier(self, profiles: sp.csr_array, common: NDArray[np.float32] | None) -> Scorer:
+        duals = self._duals(profiles, common) if self.dual else None
 
         def image(rows: slice) -> NDArray[np.float32]:
             block = profiles[rows]
@@ -135,8 +153,13 @@ class EasePredictor(LeaveOneOutPredictor):
 
         return image
 
-    def _duals(self, profiles: sp.csr_array) -> NDArray[np.float32]:
-        """Compute yX'M, (n_profiles, n_users), in the order of products that takes less time."""
+    def _duals(
+        self, profiles: sp.csr_array, common: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Compute yX'M, (n_profiles, n_users), in the order of products that takes less time.
+
+        `common` are the numbers of items yX', of the same shape, where they are known.
+        """
         n_users, n_profiles = self.reference.shape[0], profiles.shape[0]
         duals = np.empty((n_profiles, n_users), dtype=np.float32)
 
@@ -146,10 +169,10 @@ class EasePredictor(LeaveOneOutPredictor):
 
         def by_profiles(start: int) -> None:
             some = slice(start, start + BLOCK_USERS)
-            shared = (profiles[some] @ self.holders).toarray()  # items in common
-            duals[some] = shared @ self.core
+            known = (profiles[some] @ self.holders).toarray() if common is None else common[some]
+            duals[some] = known @ self.core
 
-        if (self.holders.nnz + profiles.nnz) * SPARSE_COST < n_users * n_profiles:
+        if self._by_users(profiles):
             in_threads(by_users, range(0, n_users, BLOCK_USERS))
         else:
             in_threads(by_profiles, range(0, n_profiles, BLOCK_USERS))
@@ -158,6 +181,11 @@ class EasePredictor(LeaveOneOutPredictor):
             duals -= (duals[:, users] @ inverse) @ self.core[users]
             duals[:, users] = 0
         return duals
+
+    def _by_users(self, profiles: sp.csr_array) -> bool:
+        """Whether X'M comes first."""
+        dense = self.reference.shape[0] * profiles.shape[0]
+        return bool((self.holders.nnz + profiles.nnz) * SPARSE_COST < dense)
 
     def _from_duals(self, duals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute -yX'MX / ridge, (n_block, n_items)."""

@@ -3,10 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from cornac_mle.plausibility._regression import QuadraticRegression
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor, held_percentiles
 from cornac_mle.sparse import user_of
 
@@ -58,44 +56,21 @@ def evidence_of(
 
 def fitted_regression(
     evidence: NDArray[np.float64], is_planted: NDArray[np.bool_]
-) -> tuple[Pipeline, float]:
+) -> tuple[QuadraticRegression, float]:
     """Fit the regression, genuine and planted items weighing alike, and give its mean log loss."""
     weight = np.where(is_planted, 0.5 / is_planted.mean(), 0.5 / (~is_planted).mean())
-    regression = make_pipeline(
-        StandardScaler(),
-        PolynomialFeatures(degree=2, include_bias=False),
-        StandardScaler(),
-        # Newton steps reach the minimum: where steps stop short of it, float noise picks a setting.
-        LogisticRegression(solver="newton-cholesky", tol=1e-8),
-    )
-    regression.fit(evidence, is_planted, logisticregression__sample_weight=weight)
-    log_odds = regression.decision_function(evidence)
+    regression = QuadraticRegression.fit(evidence, is_planted, weight)
+    log_odds = regression.log_odds(evidence)
     loss = np.average(np.logaddexp(0, np.where(is_planted, -log_odds, log_odds)), weights=weight)
     return regression, float(loss)
 
 
 def log_genuine(
-    regression: Pipeline, evidence: NDArray[np.float64], log_unseen: float | None
+    regression: QuadraticRegression, evidence: NDArray[np.float64], log_unseen: float | None
 ) -> NDArray[np.float64]:
     """Log P(genuine) of each piece of evidence, (n,)."""
-    found = -np.logaddexp(0, _log_odds(regression, evidence))
+    found = -np.logaddexp(0, regression.log_odds(evidence))
     return found if log_unseen is None else np.where(_is_unseen(evidence), log_unseen, found)
-
-
-def _log_odds(regression: Pipeline, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the decision function, (n,): scaled squares and products, brought to one formula."""
-    first, polynomial, second, logistic = (step for _, step in regression.steps)
-    coefficients = logistic.coef_[0] / second.scale_  # (n_terms,)
-    constant = logistic.intercept_[0] - coefficients @ second.mean_
-    linear, square = np.zeros(evidence.shape[1]), np.zeros(2 * evidence.shape[1:])
-    for coefficient, power in zip(coefficients, polynomial.powers_, strict=True):
-        factors = np.repeat(np.arange(len(power)), power)  # one column, or two
-        if len(factors) == 1:
-            linear[factors] += coefficient
-        else:
-            square[tuple(factors)] += coefficient
-    scaled = (evidence - first.mean_) / first.scale_
-    return np.asarray(np.einsum("ni,ni->n", scaled @ square + linear, scaled) + constant)
 
 
 def _is_unseen(evidence: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ and items are both many, `MAX_USERS` of the users judge: the evidence of the oth
 that memory and time stay bounded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,19 +30,19 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.pipeline import Pipeline
 
 from cornac_mle.checks import check_choice, refusal
 from cornac_mle.null_models.corruption import swap
+from cornac_mle.plausibility._cross_fitting import blind_folds, cross_fitted, cross_refitted
 from cornac_mle.plausibility._ease import EasePredictor
 from cornac_mle.plausibility._evidence import (
     evidence_of,
     fitted_regression,
-    item_evidence,
     log_genuine,
     log_genuine_unseen,
 )
 from cornac_mle.plausibility._item_knn import ItemKnnPredictor
+from cornac_mle.plausibility._regression import QuadraticRegression
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import LeaveOneOutPredictor
 from cornac_mle.randomness import RngLike, repeatable_generator
@@ -90,7 +91,7 @@ class PlausibilityModel:
         Predictor at the setting that told planted items best.
     user_counts : ndarray, shape (n_items,)
         Number of reference users who hold the item.
-    regression : Pipeline
+    regression : QuadraticRegression
         Logistic regression of "planted" on `item_evidence`, its squares and products.
     location, log_scale : ndarray, shape (5,)
         Coefficients of the adjustment, see `circumstances_of`.
@@ -105,7 +106,7 @@ class PlausibilityModel:
 
     predictor: LeaveOneOutPredictor
     user_counts: NDArray[np.float64]
-    regression: Pipeline
+    regression: QuadraticRegression
     location: NDArray[np.float64]
     log_scale: NDArray[np.float64]
     bounds: NDArray[np.float64]
@@ -154,43 +155,26 @@ class PlausibilityModel:
         users = users[random.permutation(n_users)]
         if min(users.shape) > MAX_USERS:
             users, n_users = users[:MAX_USERS], MAX_USERS
-        folds = np.array_split(np.arange(n_users), FOLDS)
+        folds = blind_folds(users, FOLDS)
         counts = count_users(users)
         weights = (1 - UNIFORM_SHARE) * counts / counts.sum() + UNIFORM_SHARE / counts.size
         altered = swap(users, PLANTED_SHARE, popularity=weights, rng=random)
         is_planted = _planted(altered, users)
-        # A user's own items would count one user more than a new user's do.
-        blind_counts = [
-            (counts - count_users(users[fold])) * n_users / (n_users - fold.size) for fold in folds
-        ]
-
-        def cross_fitted(
-            predictors: list[LeaveOneOutPredictor], profiles: sp.csr_array
-        ) -> list[NDArray[np.float64]]:
-            """Evidence on profiles made of each user's items, from what is blind to that user."""
-
-            def of_fold(
-                part: tuple[NDArray[np.intp], NDArray[np.float64]],
-            ) -> list[NDArray[np.float64]]:
-                fold, blind = part
-                return [
-                    item_evidence(profiles[fold], predictor, blind, n_users)
-                    for predictor in kind.each_without(predictors, fold)
-                ]
-
-            found = in_threads(of_fold, zip(folds, blind_counts, strict=True))
-            return [np.concatenate(of_predictor) for of_predictor in zip(*found, strict=True)]
 
         candidates = kind.candidates(users)
-        judged = [fitted_regression(each, is_planted) for each in cross_fitted(candidates, altered)]
+        if kind.refits:
+            on_altered, on_users = cross_refitted(candidates, altered, users, folds)
+        else:
+            on_altered = cross_fitted(candidates, altered, folds)
+        judged = [fitted_regression(each, is_planted) for each in on_altered]
         best = int(np.argmin([loss for _, loss in judged]))
         predictor, (regression, _) = candidates[best], judged[best]
 
-        own = cross_fitted([predictor], users)[0]
+        own = on_users[best] if kind.refits else cross_fitted([predictor], users, folds)[0]
         log_unseen = log_genuine_unseen(own) if unseen_is_evidence else None
         raw = mean_by_user(users, log_genuine(regression, own, log_unseen))
         circumstances = np.concatenate(
-            [circumstances_of(users[f], c) for f, c in zip(folds, blind_counts, strict=True)]
+            [circumstances_of(users[fold.rows], fold.user_counts) for fold in folds]
         )
         location = np.linalg.lstsq(circumstances, raw)[0]
         spread = np.abs(raw - circumstances @ location)
@@ -215,7 +199,7 @@ class PlausibilityModel:
         ValueError
             If the catalogue has another size.
         """
-        return self.describe(profiles)[:, 0]
+        return self._described(profiles, [])[:, 0]
 
     def describe(self, profiles: sp.csr_array) -> NDArray[np.float64]:
         """Score profiles and tell what the score is made of, (n_users, 2 + len(QUANTILES)).
@@ -228,21 +212,24 @@ class PlausibilityModel:
         ValueError
             If the catalogue has another size.
         """
+        return self._described(profiles, QUANTILES)
+
+    def _described(self, profiles: sp.csr_array, quantiles: Sequence[float]) -> NDArray[np.float64]:
+        """Score, mean and some quantiles of each user's log P(genuine), `PREPARED_USERS` a time."""
         if profiles.shape[1] != self.user_counts.size:
             rule = f"have the {self.user_counts.size} items of the reference users"
             advice = "Align the profiles with their catalogue."
             raise ValueError(refusal("profiles", rule, f"{profiles.shape[1]} items", advice))
-        described = np.full((profiles.shape[0], 2 + len(QUANTILES)), -np.inf)
+        described = np.full((profiles.shape[0], 2 + len(quantiles)), -np.inf)
         judged = np.flatnonzero(np.diff(profiles.indptr) >= 2)
-
         for first in range(0, judged.size, PREPARED_USERS):
             rows = judged[first : first + PREPARED_USERS]
-            described[rows] = self._described(pattern(profiles[rows]))
+            described[rows] = self._prepared(pattern(profiles[rows]), quantiles)
         return described
 
-    def _described(self, profiles: sp.csr_array) -> NDArray[np.float64]:
+    def _prepared(self, profiles: sp.csr_array, quantiles: Sequence[float]) -> NDArray[np.float64]:
         """Describe profiles of at least 2 items, block by block."""
-        described = np.empty((profiles.shape[0], 2 + len(QUANTILES)))
+        described = np.empty((profiles.shape[0], 2 + len(quantiles)))
         scorer, step = self.predictor.scorer(profiles), users_of_block(profiles.shape[1])
 
         def describe_block(start: int) -> None:
@@ -252,7 +239,8 @@ class PlausibilityModel:
             raw = mean_by_user(block, genuine)
             described[rows, 0] = self.adjusted(raw, circumstances_of(block, self.user_counts))
             described[rows, 1] = raw
-            described[rows, 2:] = quantiles_by_user(block, genuine)
+            if quantiles:  # they are not free
+                described[rows, 2:] = quantiles_by_user(block, genuine, quantiles)
 
         in_threads(describe_block, range(0, profiles.shape[0], step))
         return described
@@ -317,14 +305,16 @@ def mean_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray
     return np.asarray(total / np.diff(profiles.indptr), dtype=np.float64)
 
 
-def quantiles_by_user(profiles: sp.csr_array, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`QUANTILES` over each user's items of one value an item held, (n_users, n_quantiles)."""
+def quantiles_by_user(
+    profiles: sp.csr_array, values: NDArray[np.float64], quantiles: Sequence[float] = QUANTILES
+) -> NDArray[np.float64]:
+    """Quantiles over each user's items of one value an item held, (n_users, n_quantiles)."""
     order = np.argsort(values)
     # A block has few users: 16 bits are sorted by their digits, in linear time.
     user = user_of(profiles).astype(np.min_scalar_type(profiles.shape[0]))
     ordered = values[order[np.argsort(user[order], kind="stable")]]
     sizes = np.diff(profiles.indptr)
-    place = np.rint(np.asarray(QUANTILES) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
+    place = np.rint(np.asarray(quantiles) * (sizes[:, np.newaxis] - 1)).astype(np.intp)
     return np.asarray(ordered[profiles.indptr[:-1, np.newaxis] + place])
 
 

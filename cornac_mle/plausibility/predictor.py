@@ -5,19 +5,18 @@ has no say in its own score, so that the scores at held items are leave-one-out 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Self, TypeAlias, final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar, Self, TypeAlias, final
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-COMPARED_ENTRIES = 2**19
+COMPARED_ENTRIES = 2**18
 """Scores that are compared together, which should fit a processor's cache; results do not depend on
 it."""
 LEAST_LEVEL = np.int32((127 - 20) << 10)
 """Leading bits, the sign left out, of 2^-20 as a float32: exponent, and 10 bits of the fraction."""
-SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 Scorer: TypeAlias = Callable[[slice], NDArray[np.float32]]
@@ -32,8 +31,11 @@ class LeaveOneOutPredictor(ABC):
         The profiles that it was fitted on, float32 ones.
     setting : float
         Setting that `candidates` differ in: a ridge, a rank, a number of neighbours.
+    refits : bool
+        Whether `without` fits again, which takes longer than to score.
     """
 
+    refits: ClassVar[bool] = True
     reference: sp.csr_array
     setting: float
 
@@ -46,6 +48,13 @@ class LeaveOneOutPredictor(ABC):
     @abstractmethod
     def at_each(cls, settings: Sequence[float], reference: sp.csr_array) -> list[Self]:
         """Fit at each of these settings, sharing what they have in common."""
+
+    @classmethod
+    def together_and_alone(
+        cls, settings: Sequence[float], reference: sp.csr_array
+    ) -> list[tuple[Self, Self]]:
+        """Fit each as `at_each` of all settings does, and as it does of that setting alone."""
+        return [(one, one) for one in cls.at_each(settings, reference)]
 
     @abstractmethod
     def scorer(self, profiles: sp.csr_array) -> Scorer:
@@ -61,6 +70,13 @@ class LeaveOneOutPredictor(ABC):
     def scores(self, profiles: sp.csr_array) -> NDArray[np.float32]:
         """Score all items for a block of profiles (float32 ones): yB, (n_block, n_items)."""
         return self.scorer(profiles)(slice(0, profiles.shape[0]))
+
+    @classmethod
+    def scores_of_each(
+        cls, predictors: Iterable[Self], profiles: sp.csr_array
+    ) -> Iterator[NDArray[np.float32]]:
+        """Score a block of profiles by predictors that differ in their setting alone, in turn."""
+        return (each.scores(profiles) for each in predictors)
 
     def without(self, users: NDArray[np.intp]) -> Self:
         """Give the predictor in which these users (row numbers of `reference`) had no part."""
@@ -108,24 +124,37 @@ def held_percentiles(profiles: sp.csr_array, scores: NDArray[np.float32]) -> NDA
     for first in range(0, n_users, step):
         users = slice(first, min(first + step, n_users))
         own = slice(profiles.indptr[users.start], profiles.indptr[users.stop])
-        sizes = np.diff(profiles.indptr[users.start : users.stop + 1])
+        edges = profiles.indptr[users.start : users.stop + 1] - own.start
+        sizes = np.diff(edges)
         user = np.repeat(np.arange(len(sizes)), sizes)
         levels = score_levels(scores[users])
         level = levels[user, profiles.indices[own]]
         levels.sort(axis=1, kind="stable")  # of 16 bits: by digits
-        keys = (np.arange(len(sizes), dtype=np.uint32)[:, np.newaxis] << 16) + levels
         held = (user.astype(np.uint32) << 16) + level
-        order = np.argsort(held)  # held items are no others; ascending ones are found faster
+        order = np.argsort(held)
         among = held[order]
-        ascending = np.zeros(len(held), dtype=np.int64)  # #less + #at most, and users before
-        for side in SIDES:
-            ascending += keys.reshape(-1).searchsorted(among, side)
-            ascending -= among.searchsorted(among, side)
-        twice = np.empty_like(ascending)
-        twice[order] = ascending
-        before = user * n_items - (profiles.indptr[users][user] - own.start)
-        percentiles[own] = (twice / 2 - before + 0.5) / (n_items - sizes[user] + 1)
+        # At most a level is below the next one. Row by row, which a processor's cache holds.
+        sought = np.stack([among, among + np.uint32(1)]).astype(np.uint16)  # cuts the user off
+        found = np.empty(sought.shape, dtype=np.int64)
+        for row, start, stop in zip(levels, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            found[:, start:stop] = row.searchsorted(sought[:, start:stop])
+        found[1, sought[1] == 0] = n_items  # above the largest level
+        twice = np.empty(len(among), dtype=np.int64)
+        twice[order] = found.sum(axis=0) - _below_and_at_most(among)  # held items are no others
+        before = edges[:-1][user]
+        percentiles[own] = (twice / 2 + before + 0.5) / (n_items - sizes[user] + 1)
     return percentiles
+
+
+def _below_and_at_most(ascending: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Count, for each of ascending numbers, those below it and those at most as large, added up.
+
+    >>> _below_and_at_most(np.array([1, 4, 4, 9], dtype=np.uint32)).tolist()
+    [1, 4, 4, 7]
+    """
+    starts = np.flatnonzero(np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)])
+    ends = np.append(starts[1:], len(ascending))
+    return np.repeat(starts + ends, ends - starts)
 
 
 def score_levels(scores: NDArray[np.float32]) -> NDArray[np.uint16]:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from cornac_mle.plausibility._ease import EasePredictor
-from cornac_mle.plausibility._evidence import item_evidence
+from cornac_mle.plausibility._evidence import item_evidence, log_genuine
 from cornac_mle.plausibility.judge import PlausibilityModel, users_of_block
 from cornac_mle.sparse import FloatArray, pattern, user_of
 from cornac_mle.workers import in_threads
@@ -41,8 +41,8 @@ def mean_log_genuine(
 
     def mean_of_each(block: sp.csr_array) -> FloatArray:
         evidence = item_evidence(block, predictor, counts, n_judging)
-        log_genuine = -np.logaddexp(0, judge.regression.decision_function(evidence))
-        return np.asarray(np.bincount(user_of(block), weights=log_genuine) / np.diff(block.indptr))
+        genuine = log_genuine(judge.regression, evidence, None)
+        return np.asarray(np.bincount(user_of(block), weights=genuine) / np.diff(block.indptr))
 
     found = []
     for profiles in groups:

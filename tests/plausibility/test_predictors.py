@@ -5,13 +5,16 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from cornac_mle.plausibility import _ease as ease_module
 from cornac_mle.plausibility import _item_knn as knn_module
 from cornac_mle.plausibility import predictor as predictor_module
 from cornac_mle.plausibility._ease import EasePredictor
-from cornac_mle.plausibility._evidence import _log_odds, fitted_regression
 from cornac_mle.plausibility._item_knn import SHRINKAGE, ItemKnnPredictor
+from cornac_mle.plausibility._regression import QuadraticRegression
 from cornac_mle.plausibility._svd import SvdPredictor
 from cornac_mle.plausibility.predictor import held_percentiles, unit_profiles
 from naive_judge import rounded
@@ -213,7 +216,7 @@ def test_scores_of_a_slice_are_those_of_all(family):
 
 
 def test_item_knn_scores_are_a_product_with_the_weights(monkeypatch):
-    monkeypatch.setattr(knn_module, "BLOCK_USERS", 4)
+    monkeypatch.setattr(knn_module, "BLOCK_VOTES", 40)
     predictor = ItemKnnPredictor.fit(random_profiles(60, 25, seed=0), 5)
     profiles = random_profiles(9, 25, seed=1)
     expected = (profiles @ predictor.weights).toarray()
@@ -234,11 +237,61 @@ def test_the_explained_diagonal_sums_over_pairs_of_holders(monkeypatch):
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_log_odds_are_the_decision_function_of_the_regression():
+@pytest.mark.parametrize("constant", [False, True])
+def test_the_quadratic_regression_is_the_pipeline_of_scikit_learn(constant):
     random = np.random.default_rng(1)
-    evidence = random.normal(size=(400, 4)) * [3, 1, 2, 0.5] + [1, 0, 5, 3]
-    is_planted = random.random(400) < 1 / (1 + np.exp(evidence[:, 0] * evidence[:, 1]))
-    regression, _ = fitted_regression(evidence, is_planted)
-    expected = regression.decision_function(evidence)
+    rows = random.normal(size=(400, 4)) * [3, 1, 2, 0.5] + [1, 0, 5, 3]
+    if constant:  # users of one size
+        rows[:, 3] = np.log(3.0)
+    is_one = random.random(400) < 1 / (1 + np.exp(rows[:, 0] * rows[:, 1]))
+    weight = np.where(is_one, 2.0, 1.0)
+    pipeline = make_pipeline(
+        StandardScaler(),
+        PolynomialFeatures(degree=2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(solver="newton-cholesky", tol=1e-8),
+    )
+    pipeline.fit(rows, is_one, logisticregression__sample_weight=weight)
+    new = random.normal(size=(50, 4)) + np.array([0, 0, 5, 3])
+    if constant:
+        new[:, 3] = np.log(3.0)
+    expected = pipeline.decision_function(new)
     assert np.ptp(expected) > 1
-    np.testing.assert_allclose(_log_odds(regression, evidence), expected, atol=1e-11)
+    found = QuadraticRegression.fit(rows, is_one, weight).log_odds(new)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_settings_fitted_together_and_alone_are_those_of_at_each(fit):
+    kind = type(fit(random_profiles(60, 25, seed=0)))
+    reference, profiles = random_profiles(60, 25, seed=3), random_profiles(9, 25, seed=4)
+    together, alone = zip(*kind.together_and_alone([3, 8], reference), strict=True)
+    for one, same in zip(together, kind.at_each([3, 8], reference), strict=True):
+        np.testing.assert_array_equal(one.scores(profiles), same.scores(profiles))
+    for setting, one in zip([3, 8], alone, strict=True):
+        assert one.setting == setting
+        (same,) = kind.at_each([setting], reference)
+        np.testing.assert_allclose(one.scores(profiles), same.scores(profiles), atol=1e-5)
+
+
+def test_item_knn_adds_votes_alike_one_by_one_and_by_products(monkeypatch):
+    monkeypatch.setattr(knn_module, "PRODUCT_USERS", 4)
+    predictor = ItemKnnPredictor.fit(random_profiles(60, 25, seed=0), 7)
+    profiles = random_profiles(9, 25, seed=1)
+    found = []
+    for cost in (0, np.inf):
+        monkeypatch.setattr(knn_module, "VOTE_COST", cost)
+        found.append(predictor.scores(profiles))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_allclose(
+        found[0], profiles.toarray() @ predictor.weights.toarray(), rtol=1e-5
+    )
+
+
+def test_item_knn_alone_cuts_ties_as_without_the_other_settings():
+    likes = np.random.default_rng(5).random((40, 120)) < 0.15
+    reference = sp.csr_array(likes.astype(np.float32))
+    together, alone = zip(*ItemKnnPredictor.together_and_alone([5, 60], reference), strict=True)
+    assert (together[0].weights != alone[0].weights).nnz > 20  # ties at the fifth neighbour
+    for setting, one in zip([5, 60], alone, strict=True):
+        (same,) = ItemKnnPredictor.at_each([setting], reference)
+        assert (one.weights != same.weights).nnz == 0
