@@ -7,6 +7,7 @@ part that does not grow would hide it. One thread, processor time; Linux for mem
 """
 
 import argparse
+import copy
 import os
 import sys
 from pathlib import Path
@@ -47,9 +48,10 @@ def measured(sizes: list[int]) -> pd.DataFrame:
             seconds: list[float] = []
 
             def action(metric=metric, drawn=drawn, seconds=seconds) -> None:
-                # New users each time, so that nothing is remembered of them but by this metric.
+                # New users and an evaluator without memory, so that all is done each time.
                 users = Profiles.from_matrix(drawn.matrix, held_out.item_ids)
-                seconds.append(processor_seconds(lambda: metric.measure(evaluator, users, rng=1)))
+                own = copy.copy(evaluator)
+                seconds.append(processor_seconds(lambda: metric.measure(own, users, rng=1)))
 
             peak = peak_mebibytes(action)
             for _ in range(REPEATS - 1):
