@@ -41,7 +41,6 @@ from cornac_mle import LDA, PMF, VAE, HeldOutUsers, Mixture
 
 CHOICE_SPLIT, FIT_SEED = 7, 1
 METRICS = (Recall(k=20), Recall(k=50), NDCG(k=100))
-WIDE = {"autoencoder_structure": (600,)}
 Settings = tuple[dict[str, Any], ...]
 TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
     "EASE": (
@@ -54,7 +53,7 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
             {},
             {"k": 128, "beta": 0.2},
             {"likelihood": "conditional-poisson"},
-            {"likelihood": "conditional-poisson", "k": 64, **WIDE},
+            {"likelihood": "conditional-poisson", "k": 64, "beta": 0.25},
         ),
     ),
     "PMF": (
@@ -135,12 +134,12 @@ class Rows:
         self.table.to_csv(self.file, index=False, float_format="%.4f")
 
 
-def choose(data: Path, name: str, rows: Rows) -> None:
+def choose(data: Path, name: str, wanted: list[str], rows: Rows) -> None:
     """Try all settings on the validation users of a split that is not shown."""
     method = held_out_users(name, data, CHOICE_SPLIT)
     for model, (make, settings) in TUNED.items():
         for setting in settings:
-            if rows.has(name, model, spelled(setting)):
+            if model not in wanted or rows.has(name, model, spelled(setting)):
                 continue
             found, validation = ranked(method, make(**setting))
             row = {"data": name, "model": model, "setting": spelled(setting)}
@@ -157,7 +156,7 @@ def ranking(data: Path, name: str, split: int, choices: pd.DataFrame, rows: Rows
         model: (spelled(setting), lambda make=make, setting=setting: make(**setting))
         for model, (make, settings) in TUNED.items()
         for setting in settings
-        if spelled(setting) == chosen[model]
+        if spelled(setting) == chosen.get(model)
     }
     models |= {model: ("", make) for model, make in FIXED.items()}
     for model, (setting, make) in models.items():
@@ -195,6 +194,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the real data sets")
     parser.add_argument("--split-seeds", nargs="+", type=int, default=[123, 1, 2])
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--models", nargs="+", default=list(TUNED), help="of those tuned")
     parser.add_argument("--parts", nargs="+", default=["ranking", "rating"])
     parser.add_argument("--out", type=Path, default=HERE)
     arguments = parser.parse_args()
@@ -206,7 +206,7 @@ def main() -> None:
         choices = Rows(results / "ranking_choice.csv", ["data", "model", "setting"])
         rows = Rows(results / "ranking.csv", ["data", "split", "model"])
         for name in arguments.sets:
-            choose(arguments.data, name, choices)
+            choose(arguments.data, name, arguments.models, choices)
             for split in arguments.split_seeds:
                 ranking(arguments.data, name, split, choices.table, rows)
     if "rating" in arguments.parts:

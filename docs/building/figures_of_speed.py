@@ -16,6 +16,15 @@ def seconds(value: float) -> str:
     return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s".removeprefix("0")
 
 
+def three_digits(value: float) -> str:
+    """Write a positive number with two or three digits that count.
+
+    >>> three_digits(0.347), three_digits(23.04), three_digits(2507.3)
+    ('.35', '23', '2,507')
+    """
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}".removeprefix("0")
+
+
 @figure("speed", "../tests/benchmarks/table.py", f"{RESULTS}/speed.csv")
 def speed(found: pd.DataFrame) -> str:
     """Compare ours with the peer, and with the products that the job cannot do without."""
@@ -43,3 +52,26 @@ def growth(found: pd.DataFrame) -> str:
         cells = [seconds(last["seconds"]), f"{one['mebibytes'].max():.0f} MiB"]
         rows.append([f"`{metric}`", *cells, f"{last['exponent']:.2f}"])
     return table(["metric", f"{most:,} users", "extra memory", "exponent"], rows)
+
+
+STAGES = {
+    "sample": "sample",
+    "audit": "audit, two workers",
+    "block": "a worker alone, one block",
+    "finish": "the last step alone",
+}
+
+
+@figure("scale", "scale.py", f"{RESULTS}/scale.csv")
+def scale(found: pd.DataFrame) -> str:
+    """Tell what sampling and a shared audit cost, by the number of users."""
+    rows = []
+    for stage, name in STAGES.items():
+        own = found[found["stage"] == stage].sort_values(["n_items", "n_users"])
+        for _, one in own.iterrows():
+            memory = "" if pd.isna(one["peak_mib"]) else f"{one['peak_mib']:,.0f} MiB"
+            spent = one["cpu_seconds"]
+            cells = [f"{one['n_users']:,}", f"{one['n_items']:,}", three_digits(spent)]
+            cells.append(f"{three_digits(1e6 * spent / one['n_users'])} µs")
+            rows.append([name, *cells, memory])
+    return table(["stage", "users", "items", "processor seconds", "a user", "memory"], rows)
