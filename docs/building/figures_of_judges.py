@@ -57,7 +57,7 @@ def short_profiles(found: pd.DataFrame) -> str:
 
 @figure(
     "learned_type1",
-    f"{SCRIPT} {DATA} --part type1 --seeds 2000 2104",
+    f"{SCRIPT} {DATA} --part type1",
     f"{RESULTS}/learned_judges_type1.csv",
 )
 def learned_type1(found: pd.DataFrame) -> str:

@@ -124,9 +124,9 @@ def ranking_choice(tried: pd.DataFrame) -> str:
     rows = []
     for model, setting in dict.fromkeys(zip(tried["model"], tried["setting"], strict=True)):
         cells = [
-            digits(value, 3) + (" (taken)" if value == best[name, model] else "")
+            digits(value, 3) + (" (taken)" if value == best.get((name, model)) else "")
             for name in sets
-            for value in [values[name, model, setting]]
+            for value in [values.get((name, model, setting), float("nan"))]
         ]
         rows.append([model, setting, *cells])
     return table(["model", "setting", *(TITLES[name] for name in sets)], rows)
