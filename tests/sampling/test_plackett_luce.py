@@ -55,29 +55,6 @@ def test_a_multinomial_would_fail_that_test():
     assert stats.chisquare(counts, probabilities / probabilities.sum() * sum(counts)).pvalue < 1e-6
 
 
-def test_sizes_are_exact_and_weightless_items_never_drawn():
-    log_weights = np.array([0.0, -np.inf, 1.0, 2.0])
-    sizes = np.array([0, 1, 3, 4])
-    drawn = plackett_luce(log_weights, sizes, np.random.default_rng(1))
-    assert np.diff(drawn.indptr).tolist() == [0, 1, 3, 3]  # three items have weight
-    assert 1 not in drawn.indices
-    assert drawn.has_canonical_format
-    assert set(drawn.data.tolist()) == {1.0}
-
-
-def test_each_user_has_weights_of_its_own():
-    log_weights = np.array([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]]).repeat(500, axis=0)
-    drawn = plackett_luce(log_weights, np.ones(1000, dtype=int), np.random.default_rng(1))
-    assert np.mean(drawn.indices[:500] == 0) > 0.99
-    assert np.mean(drawn.indices[500:] == 2) > 0.99
-
-
-def test_nobody_wants_anything():
-    drawn = plackett_luce(np.zeros(5), np.zeros(3, dtype=int), np.random.default_rng(1))
-    assert drawn.shape == (3, 5)
-    assert drawn.nnz == 0
-
-
 def test_sizes_follow_their_distribution():
     """At a false-alarm rate of 1e-6, as the next one."""
     distribution = np.array([0.0, 0.25, 0.5, 0.0, 0.25])  # of sizes 1 to 5
