@@ -11,7 +11,7 @@ Rating: RMSE on Cornac's RatioSplit of MovieLens-100K, averaged over users and o
 Cornac's PMF, and on a random tenth of MovieLens-1M.
 
 Command: python experiments/accuracy.py --data ../shared/data [--parts ranking rating]
-Minutes: about 60 for the ranking, 5 for the rating, on one core.
+Minutes: about 100 for the ranking (60 of them for RecVAE), 5 for the rating, on one core.
 Resumable: what is in a table of the ranking already is not measured again.
 Writes: ranking_choice.csv, ranking.csv, rating.csv in experiments/results
 """
@@ -122,7 +122,9 @@ class Rows:
 
     def __init__(self, file: Path, names: list[str]) -> None:
         self.file, self.names = file, names
-        self.table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=names)
+        self.table = pd.DataFrame(columns=names)
+        if file.exists():
+            self.table = pd.read_csv(file, keep_default_na=False)
 
     def has(self, *names: object) -> bool:
         """Whether there is a row of these names."""
@@ -160,7 +162,7 @@ def ranking(data: Path, name: str, split: int, choices: pd.DataFrame, rows: Rows
     }
     models |= {model: ("", make) for model, make in FIXED.items()}
     for model, (setting, make) in models.items():
-        if rows.has(name, split, model):
+        if rows.has(name, split, model, setting):
             continue
         found, _ = ranked(method, make())
         rows.add({"data": name, "split": split, "model": model, "setting": setting} | found)
@@ -204,7 +206,7 @@ def main() -> None:
     results.mkdir(parents=True, exist_ok=True)
     if "ranking" in arguments.parts:
         choices = Rows(results / "ranking_choice.csv", ["data", "model", "setting"])
-        rows = Rows(results / "ranking.csv", ["data", "split", "model"])
+        rows = Rows(results / "ranking.csv", ["data", "split", "model", "setting"])
         for name in arguments.sets:
             choose(arguments.data, name, arguments.models, choices)
             for split in arguments.split_seeds:

@@ -4,6 +4,7 @@ Real users of eight tastes over items of skewed popularity: 1,000 training, 1,00
 1,000 held-out ones, 15 items each. `cornac-mle sample --out FOLDER/` draws users of independent
 popularity in partitions, `cornac-mle audit --dask` holds them against the real ones on a local
 cluster of two workers of one thread each, with all default metrics, training users among them.
+Workers keep the memory that they free, unless with `--dask-memory`, as Dask starts them.
 
 Memory is the sum of the resident sets of all processes, scheduler and workers included, at its
 peak; processor time is that of all of them together.
@@ -54,14 +55,19 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.csv"
 PICTURE = HERE / "pictures" / "scale.png"
 COMMON_ITEMS, BLOCK_USERS = 2_000, 4_096
+AUDIT, DASK_AUDIT = "audit", "audit, Dask's memory"
 STAGES = {
     "sample": "sample",
-    "audit": "audit, two workers",
+    AUDIT: "audit, two workers",
+    DASK_AUDIT: "audit, workers as Dask starts them",
     "block": "a worker, one block",
     "finish": "the last step",
 }
 N_TASTES, GROUP_USERS, WORKERS = 8, 1_000, 2
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "33554432"}
+"""Bytes up to which a worker keeps what it frees: by default Dask has it give all back at once, and
+half of the work is to ask for it again."""
 COMMAND_LINE = "from cornac_mle.cli import main; main()"
 SECONDS = 0.5
 """Between two looks at the processes."""
@@ -143,7 +149,9 @@ def measured(*command: str) -> dict[str, float]:
     }
 
 
-def rows_of(address: str, folder: Path, n_users: int, n_items: int) -> list[dict[str, float]]:
+def rows_of(
+    stage: str, address: str, folder: Path, n_users: int, n_items: int
+) -> list[dict[str, float]]:
     """Sample and audit so many users over so many items."""
     place = folder / f"{n_users}-{n_items}"
     place.mkdir()
@@ -159,7 +167,7 @@ def rows_of(address: str, folder: Path, n_users: int, n_items: int) -> list[dict
     )
     size = sum(path.stat().st_size for path in out.iterdir())
     shared = {"n_users": n_users, "n_items": n_items, "bytes": size}
-    return [{"stage": "sample", **shared, **sampled}, {"stage": "audit", **shared, **audited}]
+    return [{"stage": "sample", **shared, **sampled}, {"stage": stage, **shared, **audited}]
 
 
 def evaluator_and_plan(n_items: int) -> tuple[Evaluator, Plan, list[RealismMetric]]:
@@ -313,9 +321,10 @@ def main() -> None:
     parser.add_argument("--users", type=int, nargs="*", default=[], help="Sample and audit.")
     parser.add_argument("--items", type=int, nargs="*", default=[], help="Time one block.")
     parser.add_argument("--finish", type=int, help="Time the last step for so many users.")
+    parser.add_argument("--dask-memory", action="store_true", help="As Dask starts workers.")
     parser.add_argument("--draw", action="store_true", help="Draw the table that is there.")
     asked = parser.parse_args()
-    os.environ.update(ONE_THREAD)
+    os.environ.update(ONE_THREAD | ({} if asked.dask_memory else KEPT_MEMORY))
     for n_items in asked.items:
         keep([block_row(n_items, BLOCK_USERS)])
     if asked.finish:
@@ -326,8 +335,9 @@ def main() -> None:
             LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as made,
         ):
             made.wait_for_workers(WORKERS)
+            stage, address = DASK_AUDIT if asked.dask_memory else AUDIT, made.scheduler_address
             for n_users in asked.users:
-                keep(rows_of(made.scheduler_address, Path(folder), n_users, COMMON_ITEMS))
+                keep(rows_of(stage, address, Path(folder), n_users, COMMON_ITEMS))
     draw(pd.read_csv(RESULTS))
 
 

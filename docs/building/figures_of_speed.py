@@ -57,6 +57,7 @@ def growth(found: pd.DataFrame) -> str:
 STAGES = {
     "sample": "sample",
     "audit": "audit, two workers",
+    "audit, Dask's memory": "the same as Dask starts them",
     "block": "a worker alone, one block",
     "finish": "the last step alone",
 }

@@ -194,6 +194,23 @@ def race() -> Row:
     )
 
 
+def conditional() -> Row:
+    from cornac_mle.models.vae.model import VAE
+
+    users = movielens().to_dataset(seed=1)
+    default, conditional = (
+        VAE(n_epochs=3, seed=1, likelihood=likelihood).fit(users)
+        for likelihood in ("plackett-luce", "conditional-poisson")
+    )
+    return Row(
+        "VAE.sample by conditional Poisson, 3,000 users of MovieLens-1M",
+        lambda: conditional.sample(3_000, rng=1),
+        lambda: default.sample(3_000, rng=1),
+        "our default, one item after the other",
+        peer_repeats=3,
+    )
+
+
 def _score(real: Profiles, n_fit: int, n_scored: int, name: str) -> Row:
     from cornac_mle.plausibility.judge import PlausibilityModel, users_of_block
 
@@ -314,6 +331,7 @@ ROWS: dict[str, Callable[[], Row]] = {
     "sets, falling": skewed,
     "sets, flat": flat,
     "sample": sample,
+    "conditional": conditional,
     "race": race,
     "score, 3k items": score_3k,
     "score, 20k items": score_20k,
