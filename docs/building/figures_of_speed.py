@@ -42,7 +42,7 @@ def speed(found: pd.DataFrame) -> str:
     return table(["what", "ours", "a peer as it ships", "the limit"], rows)
 
 
-@figure("growth", "../tests/benchmarks/table.py --growth", f"{RESULTS}/growth.csv")
+@figure("growth", "../tests/benchmarks/growth.py", f"{RESULTS}/growth.csv")
 def growth(found: pd.DataFrame) -> str:
     """Tell how seconds grow with synthetic users at fixed real users."""
     rows = []

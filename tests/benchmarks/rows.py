@@ -284,23 +284,22 @@ def vae_fit() -> Row:
 
     users = movielens()
     data = users.to_dataset(seed=1)
-    shape = {"k": 200, "autoencoder_structure": [600], "batch_size": 500, "seed": 1, "n_epochs": 5}
-    shape |= {"likelihood": "mult"}
+    size, n_epochs = 500, 5
+    shape = {"k": 200, "autoencoder_structure": [600], "batch_size": size, "n_epochs": n_epochs}
+    shape |= {"likelihood": "mult", "seed": 1}
     random = np.random.default_rng(1)
-    hidden = random.normal(size=(500, 800)).astype(np.float32)
+    hidden = random.normal(size=(size, 800)).astype(np.float32)
     weights = random.normal(size=(800, users.matrix.shape[1])).astype(np.float32)
 
     def products() -> None:
-        for _ in range(shape["n_epochs"] * -(-len(users) // len(hidden))):
+        for _ in range(n_epochs * -(-len(users) // size)):
             gradient = hidden @ weights
             hidden.T @ gradient
             gradient @ weights.T
 
     return Row(
         "training a VAE for 5 epochs on MovieLens-1M, 600 x 200",
-        lambda: train(
-            VAE(likelihood="mult", **shape), users.matrix, None, np.random.default_rng(1)
-        ),
+        lambda: train(VAE(**shape), users.matrix, None, np.random.default_rng(1)),
         lambda: VAECF(verbose=False, **shape).fit(data),
         "Cornac's VAECF of the same shape and likelihood",
         products,

@@ -3,11 +3,10 @@
 Each row of `rows.py` has a process of its own, of one thread; ours, the peer and the limit take
 turns, and the fastest of each counts, in seconds of processor time, so that other processes of the
 machine count little. Memory is what a first run adds to the process at its peak (Linux). Writes
-experiments/results/speed.csv; options:
+experiments/results/speed.csv, row by row; options:
 
     --only NAME ...   only these rows; the others stay in the file as they are
     --check           write nothing; fail where a ratio has fallen by a third
-    --growth          seconds of each default metric by the number of synthetic users (`growth.py`)
 """
 
 import argparse
@@ -124,18 +123,20 @@ def main() -> None:
         return
     from rows import ROWS
 
-    found = []
+    empty = pd.DataFrame(columns=COLUMNS, index=pd.Index([], name="row"))
+    before = pd.read_csv(TABLE, index_col="row") if TABLE.exists() else empty
+    table, faults = before, []
     for name in asked.only or ROWS:
-        found.append(in_process(name))
-        print(pd.Series(found[-1]).to_string(), "\n", flush=True)
-    now = pd.DataFrame(found).set_index("row").reindex(columns=COLUMNS)
-    before = pd.read_csv(TABLE, index_col="row") if TABLE.exists() else now[:0]
-    if asked.check:
-        faults = fallen(before, now)
-        sys.exit("\n".join(faults) or None)
-    kept = before.loc[~before.index.isin(now.index)]
-    table = pd.concat([kept, now]) if len(kept) else now
-    table.reindex([name for name in ROWS if name in table.index]).to_csv(TABLE)
+        found = in_process(name)
+        print(pd.Series(found).to_string(), "\n", flush=True)
+        now = pd.DataFrame([found]).set_index("row").reindex(columns=COLUMNS)
+        if asked.check:
+            faults += fallen(before, now)
+            continue
+        kept = table.drop(index=name, errors="ignore")
+        table = pd.concat([kept, now]) if len(kept) else now
+        table.reindex([one for one in ROWS if one in table.index]).to_csv(TABLE)
+    sys.exit("\n".join(faults) or None)
 
 
 if __name__ == "__main__":
