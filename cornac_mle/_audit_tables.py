@@ -19,6 +19,8 @@ from cornac_mle.profiles import Profiles, check_alike, ids_index, sorted_ids
 from cornac_mle.report.report import Report
 
 logger = logging.getLogger("cornac_mle")
+FEWEST_REAL = 4
+"""Real users who are no training users: two teach the judge and two calibrate it, at the least."""
 
 
 Users: TypeAlias = (
@@ -144,6 +146,10 @@ def real_groups(
     users = users_with(real, min_items)
     label = f"real users with fewer than {min_items} items"
     report.dropped[label] = real["user"].nunique() - len(users)
+    if len(users) < FEWEST_REAL:
+        rule = f"hold at least {FEWEST_REAL} users of {min_items} items or more"
+        rule += "" if train is None else ", who are no training users"
+        raise ValueError(refusal("real", rule, len(users), "Were its columns taken for others?"))
     drawn = np.random.default_rng(seed).permutation(len(users))
     halves = [np.sort(part) for part in np.array_split(drawn, 2)]
     reference, held_out = (real[real["user"].isin(users[part])] for part in halves)

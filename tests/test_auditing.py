@@ -125,6 +125,8 @@ def test_a_matrix_has_numbers_for_ids():
         (REAL, OTHERS, {"unknown_items": "keep"}, "`unknown_items` must be one of 'evidence', 'dr"),
         (REAL, OTHERS.assign(item=3), {}, "an integer never equals a str"),
         (REAL, {"train": OTHERS}, {}, "`synthetic` must have other names than those; got 'train'"),
+        (REAL[:1], OTHERS, {}, "`real` must hold at least 4 users of 2 items or more; got 0. Were"),
+        (REAL, OTHERS, {"train": REAL}, "4 users of 2 items or more, who are no training users; "),
     ],
 )
 def test_what_is_refused(real, fake, settings, message):
