@@ -31,8 +31,8 @@ FEWEST_ITEMS = 256
 SEVERAL = 8
 """Tries for a user at once at most, of which the first that has the right number is taken."""
 TRIES = 40.0
-"""Tries a standard deviation of the count and user, of which one in 2.5 is taken, before items are
-drawn one by one: e^-16 of the users get there."""
+"""Tries times the root of the largest number, which is above its standard deviation: one in 2.5 of
+these is taken, so that e^-16 of the users at most have items drawn one by one."""
 
 
 def conditional_poisson_log_probability(
@@ -184,8 +184,8 @@ def _of_size(
     n_users, n_items = probabilities.shape
     if n_items < FEWEST_ITEMS:
         return _at_once(probabilities, wanted, rng)
-    doubt = (probabilities * (1 - probabilities)).sum(axis=0)
     n_head = int(HEAD * np.sqrt(n_items))
+    doubt = (probabilities * (1 - probabilities)).sum(axis=0)
     head = np.sort(np.argpartition(-doubt, n_head)[:n_head])
     of_head, of_tail = probabilities[:, head], probabilities.copy()
     of_tail[:, head] = 0
@@ -198,7 +198,7 @@ def _of_size(
         of_rest = in_head.probability(users, wanted[users] - numbers)
         return rng.random(len(users)) * largest[users] < of_rest
 
-    tail, late = _until(leaves_the_rest, 1, of_tail, rng)
+    tail, late = _until(leaves_the_rest, of_tail, wanted, rng)
     rest = wanted - np.bincount(tail // n_items, minlength=n_users)
     others = np.setdiff1d(np.arange(n_users), late)
     key = _at_once(of_head[others], rest[others], rng)
@@ -210,17 +210,21 @@ def _at_once(
     probabilities: npt.NDArray[np.floating], wanted: IndexArray, rng: np.random.Generator
 ) -> IndexArray:
     """Draw all items again until their number is right; as `_of_size`."""
-    keys, late = _until(
-        lambda users, numbers: numbers == wanted[users], SEVERAL, probabilities, rng
-    )
+
+    def right(users: IndexArray, numbers: IntArray) -> BoolArray:
+        return np.asarray(numbers == wanted[users])
+
+    keys, late = _until(right, probabilities, wanted, rng, at_once=SEVERAL)
     return np.sort(np.concatenate([keys, *_late(probabilities, wanted, late, rng)]))
 
 
 def _until(
     accepted: Accepted,
-    most_at_once: int,
     probabilities: npt.NDArray[np.floating],
+    wanted: IndexArray,
     rng: np.random.Generator,
+    *,
+    at_once: int = 1,
 ) -> tuple[IndexArray, IndexArray]:
     """Draw independent items for each user until their number is accepted.
 
@@ -232,15 +236,13 @@ def _until(
         Users of whom no number was accepted for long.
     """
     n_users, n_items = probabilities.shape
-    spread = np.sqrt((probabilities * (1 - probabilities)).sum(axis=1))
     open_, held = np.arange(n_users), [np.zeros(0, dtype=np.intp)]
-    most = TRIES * (1 + spread.max(initial=0.0))
-    tries = 0
+    tries, most = 0, TRIES * (1 + np.sqrt(wanted.max(initial=0)))
     while open_.size and tries < most:
         # The first success of several tries at once, where few users are left.
-        at_once = max(min(TILE_ENTRIES // (n_items * len(open_)), most_at_once), 1)
-        users = np.repeat(open_, at_once)
-        tries += at_once
+        several = max(min(TILE_ENTRIES // (n_items * len(open_)), at_once), 1)
+        users = np.repeat(open_, several)
+        tries += several
         drawn = draw_independent(probabilities, users, rng)
         row = drawn // n_items
         right = np.flatnonzero(accepted(users, np.bincount(row, minlength=len(users))))

@@ -75,9 +75,12 @@ def diagnosis(found: pd.DataFrame, others: pd.DataFrame) -> str:
         row("VAE, mixture, filtered", "mixture + filter"),
         row("VAE, Bernoulli likelihood, mixture", "Bernoulli, mixture"),
         row("VAE, mixture, MMD tuning", "mixture + MMD tuning"),
-        row("VAE of today (sets without repeats, 24 dimensions), prior", "Plackett-Luce, prior"),
-        row("VAE of today, mixture", "Plackett-Luce, mixture"),
-        row("VAE of today, mixture, MMD tuning", "Plackett-Luce, mixture + MMD tuning"),
+        row(
+            "VAE of today (sets without repeats, 24 dimensions), prior",
+            "Conditional Poisson, prior",
+        ),
+        row("VAE of today, mixture", "Conditional Poisson, mixture"),
+        row("VAE of today, mixture, MMD tuning", "Conditional Poisson, mixture + MMD tuning"),
         row("PMF", "PMF"),
         end("popularity", "floor", digits(ranked, 3)),
     ]
@@ -215,7 +218,7 @@ def best_diagnosis(found: pd.DataFrame) -> str:
     prior, mixture = one["prior N(0, I)", FLAGGED], one["mixture of Gaussians", FLAGGED]
     ranked = digits(one["prior N(0, I)", "NDCG@100"], 3)
     tuned, sets = (
-        one[name, FLAGGED] for name in ("mixture + MMD tuning", "Plackett-Luce, mixture")
+        one[name, FLAGGED] for name in ("mixture + MMD tuning", "Conditional Poisson, mixture")
     )
     return (
         f"- One fit of a VAE, one ranking (NDCG@100 {ranked}): {prior:.0%} of the users from its "
