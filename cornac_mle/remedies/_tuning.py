@@ -1,12 +1,13 @@
 """Gradient descent of MMD tuning: its steps, its looks at validation users, and when it ends."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from tqdm.auto import tqdm
 
+from cornac_mle.models.vae.adam import Adam
 from cornac_mle.models.vae.decoder import Decoder
 from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.model import VAE
@@ -135,11 +136,11 @@ class Descent:
         self.density: LatentDensity = vae.densities_[vae.latent]
         self.layers = to_torch(self.decoder.layers, device)
         self.sharpness = torch.ones((), device=device, requires_grad=True)
-        groups: list[dict[str, Any]] = [
-            {"params": [tensor for layer in self.layers for tensor in layer]},
-            {"params": [self.sharpness], "lr": SHARPNESS_RATE},
-        ]
-        self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+        weights = [tensor for layer in self.layers for tensor in layer]
+        self.optimizers = (
+            Adam(weights, settings.learning_rate),
+            Adam([self.sharpness], SHARPNESS_RATE),
+        )
         self.held = pattern(matrix)
         self.means, self.deviations = encode(vae.encoder_, matrix)
 
@@ -157,7 +158,8 @@ class Descent:
     def step(self) -> float:
         """Take one step; return the discrepancy before it, without its constant part."""
         learning_rate, n_users = self.settings.learning_rate, self.settings.batch_size
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         drawn = self.density.draw(n_users, self.rng)
         probabilities = held_probabilities(self.layers, self.decoder, *drawn)
         loss = set_gradients(probabilities, self.kernel, self._some_users())
@@ -170,7 +172,8 @@ class Descent:
             cost = reconstruction(self.sharpness * rates, self.held[users])
             check_finite(learning_rate, cost.item())
             torch.autograd.backward(self.settings.reconstruction_weight * cost)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return loss
 
     def _some_users(self) -> sp.csr_array:

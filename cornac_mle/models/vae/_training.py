@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from cornac_mle.models.vae._likelihoods import LIKELIHOODS, scale
 from cornac_mle.models.vae._log_probabilities import LOG_PROBABILITIES
 from cornac_mle.models.vae._loss import drop_out, set_gradients
+from cornac_mle.models.vae.adam import Adam
 from cornac_mle.models.vae.divergence import check_finite
 from cornac_mle.models.vae.network import Network, unit_rows
 from cornac_mle.models.vae.torch_layers import (
@@ -117,7 +118,7 @@ def train(
     """
     inputs = unit_rows(matrix)
     parameters = Parameters(settings, inputs, rng)
-    optimizer = torch.optim.Adam(parameters.tensors, lr=settings.learning_rate, fused=True)
+    optimizer = Adam(parameters.tensors, settings.learning_rate)
     best, ndcg = parameters.network(), []
     progress = tqdm(range(settings.n_epochs), disable=not settings.verbose, desc=settings.name)
     for epoch in progress:
