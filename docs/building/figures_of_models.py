@@ -75,10 +75,7 @@ def diagnosis(found: pd.DataFrame, others: pd.DataFrame) -> str:
         row("VAE, mixture, filtered", "mixture + filter"),
         row("VAE, Bernoulli likelihood, mixture", "Bernoulli, mixture"),
         row("VAE, mixture, MMD tuning", "mixture + MMD tuning"),
-        row(
-            "VAE of today (sets without repeats, 24 dimensions), prior",
-            "Conditional Poisson, prior",
-        ),
+        row("VAE of today (sets, 24 dimensions), prior", "Conditional Poisson, prior"),
         row("VAE of today, mixture", "Conditional Poisson, mixture"),
         row("VAE of today, mixture, MMD tuning", "Conditional Poisson, mixture + MMD tuning"),
         row("PMF", "PMF"),
