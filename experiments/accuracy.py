@@ -50,10 +50,10 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
     "VAE": (
         lambda **setting: VAE(**setting, seed=FIT_SEED),
         (
+            {"likelihood": "plackett-luce"},
+            {"likelihood": "plackett-luce", "k": 128, "beta": 0.2},
             {},
-            {"k": 128, "beta": 0.2},
-            {"likelihood": "conditional-poisson"},
-            {"likelihood": "conditional-poisson", "k": 64, "beta": 0.25},
+            {"k": 64, "beta": 0.25},
         ),
     ),
     "PMF": (

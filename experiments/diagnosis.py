@@ -49,7 +49,7 @@ def models(method: HeldOutUsers, seed: int, chosen: Chosen) -> Models:
         (*RUNGS.values(), *(f"{one} + {remedy}" for one in MENDED for remedy in REMEDIES)): ladder,
         ("VampPrior",): vamp_prior,
         tuned_names("Bernoulli"): bernoulli,
-        tuned_names("Plackett-Luce"): plackett_luce,
+        tuned_names("Conditional Poisson"): conditional_poisson,
         ("PMF",): pmf,
     }
     for names, part in parts.items():
@@ -81,9 +81,9 @@ def bernoulli(data: tuple[Any, Any], seed: int) -> Models:
     yield from family("Bernoulli", VAE(**MULTINOMIAL | {"likelihood": "bern"}, seed=seed), data)
 
 
-def plackett_luce(data: tuple[Any, Any], seed: int) -> Models:
+def conditional_poisson(data: tuple[Any, Any], seed: int) -> Models:
     """Fit the likelihood of what is drawn, in fewer dimensions: the density has less to fit."""
-    yield from family("Plackett-Luce", VAE(seed=seed), data)
+    yield from family("Conditional Poisson", VAE(seed=seed), data)
 
 
 def family(name: str, vae: VAE, data: tuple[Any, Any]) -> Models:

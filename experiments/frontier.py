@@ -62,8 +62,10 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "VAE, multinomial": lambda seed: VAE(likelihood="mult", k=64, beta=0.25, seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
-    "VAE, conditional Poisson": lambda seed: VAE(likelihood="conditional-poisson", seed=seed),
-    "VAE, k=32, beta=.25": lambda seed: VAE(k=32, beta=0.25, seed=seed),
+    "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
+    "VAE, Plackett-Luce, k=32, beta=.25": lambda seed: VAE(
+        likelihood="plackett-luce", k=32, beta=0.25, seed=seed
+    ),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)
 Row = dict[str, Any]

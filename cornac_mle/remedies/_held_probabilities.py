@@ -12,7 +12,7 @@ from cornac_mle.models.vae.log_times import log_times
 from cornac_mle.models.vae.set_distributions import CONDITIONAL
 from cornac_mle.models.vae.torch_layers import TorchLayers, into_last
 from cornac_mle.models.vae.torch_sparse import dense_product
-from cornac_mle.sampling.conditional_poisson import log_tilts
+from cornac_mle.sampling.independent_items import log_tilts
 from cornac_mle.sparse import FloatArray, IntArray
 
 LOG_RATE_NEVER = -80.0

@@ -6,28 +6,33 @@ expected as there are (the tilt), that number is a probable one, which makes the
 probability exact.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import expit, log_expit
 
-from cornac_mle.sparse import FloatArray, IndexArray, IntArray, user_of
+from cornac_mle.sampling.independent_items import CountDistribution, draw_independent, log_tilts
+from cornac_mle.sparse import BoolArray, FloatArray, IndexArray, IntArray, user_of
 
-TILT_STEPS = 60
-"""Steps to a tilt at most: some 5 where no item is all but certain, and bisections elsewhere."""
-ROUGH_TILT = 1e-3
+Accepted = Callable[[IndexArray, IntArray], BoolArray]
+"""Function of users and their numbers of items: which are taken."""
+ROUGH_TILT = 1e-2
 """Error of tilts where they decide what draws and sums cost, but not their distribution."""
-NEGLIGIBLE_NATS = 36.0
-"""Frequencies at which the characteristic function is below exp(-36) = 2e-16 are left out."""
-PERIOD = (16.0, 9.0)
-"""Counts told apart, plus standard deviations of it: others have a probability of e^-36 or less."""
-TILE_ENTRIES = 2**18
+ROUGH_STEPS = 8
+"""Steps to a rough tilt from exponentials taken once; some 3 do mostly."""
+TILE_ENTRIES = 2**19
 """Odds that are worked on together, which should fit a processor's cache."""
+HEAD = 2.0
+"""So many items times sqrt(n_items), those most in doubt, are drawn last."""
+FEWEST_ITEMS = 256
+"""Fewer items are drawn in one part."""
+SEVERAL = 8
+"""Tries for a user at once at most, of which the first that has the right number is taken."""
 TRIES = 40.0
-"""Tries a standard deviation of the count and user, of which one in 2.5 is taken, before items are
-drawn one by one: e^-16 of the users get there."""
-UNIFORM_STEP = float(2**-24)
-"""Distance between the uniform float32 numbers that are drawn."""
+"""Tries times the root of the largest number, which is above its standard deviation: one in 2.5 of
+these is taken, so that e^-16 of the users at most have items drawn one by one."""
 
 
 def conditional_poisson_log_probability(
@@ -92,103 +97,11 @@ def conditional_poisson_log_probability(
         tilts = log_tilts(rows, sizes[some], error=ROUGH_TILT)
         rows += tilts[:, None]
         absent = log_expit(-rows).sum(axis=1)
-        counts = log_count_probability(expit(rows), sizes[some])
+        count = CountDistribution.of(expit(rows))
+        counts = np.log(count.probability(np.arange(len(some)), sizes[some]))
         held = of_drawn[some] + sizes[some] * tilts
         result[some] = np.minimum(held + absent - counts, 0.0)
     return result
-
-
-def log_count_probability(probabilities: FloatArray, counts: IntArray) -> FloatArray:
-    """Log-probability, (n_users,), that so many of independent items are held.
-
-    The trapezoidal rule over the characteristic function's frequencies, of which there are as many
-    as counts that are probable.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (n_users, n_items)
-        Of holding each item; their sum is near the count.
-    counts : ndarray of int, shape (n_users,)
-        Numbers of items.
-
-    Examples
-    --------
-    >>> np.exp(log_count_probability(np.array([[0.5, 0.5, 0.0]]), np.array([1])))
-    array([0.5])
-    """
-    variance = (probabilities * (1 - probabilities)).sum(axis=1)
-    period = 1 + 2 * np.ceil((PERIOD[0] + PERIOD[1] * np.sqrt(variance)) / 2)  # (n_users,), odd
-    total = np.ones(len(counts))
-    users = np.arange(len(counts))
-    for place in range(1, int(period.max(initial=1)) // 2 + 1):
-        angles = 2 * np.pi * place / period[users]
-        # A factor's square is 1 - 2 p (1 - p) (1 - cos), so the product is below exp(-variance ...)
-        needed = variance[users] * (1 - np.cos(angles)) < NEGLIGIBLE_NATS
-        needed &= place <= period[users] // 2
-        users, angles = users[needed], angles[needed]
-        if not users.size:
-            break
-        turn = np.expm1(1j * angles)[:, None]
-        characteristic = np.prod(1 + probabilities[users] * turn, axis=1)
-        total[users] += 2 * (characteristic * np.exp(-1j * angles * counts[users])).real
-    return np.asarray(np.log(total / period))
-
-
-def log_tilts(
-    log_weights: npt.NDArray[np.floating], sizes: IntArray, *, error: float = 1e-9
-) -> FloatArray:
-    """Log of the factor on the odds at which `sizes` items are expected, (n_users,).
-
-    By Newton's method on the log-odds of the mean probability, which for equal weights is a
-    straight line, within bounds that every step narrows. Half an item is expected of an empty set,
-    and all but half of the items that have weight at most.
-
-    Parameters
-    ----------
-    log_weights : ndarray, shape (n_users, n_items)
-        Log-odds; -inf for an item that is never held.
-    sizes : ndarray of int, shape (n_users,)
-        Items expected.
-    error : float
-        How far the log-odds of the mean probability may be off.
-
-    Examples
-    --------
-    Odds of 1 and 1 hold one item on average, as they are.
-
-    >>> log_tilts(np.array([[0.0, 0.0, -np.inf]]), np.array([1]))
-    array([0.])
-    """
-    possible = np.isfinite(log_weights).sum(axis=1)
-    wanted = np.clip(sizes, 0.5, np.maximum(possible - 0.5, 0.5)).astype(np.float64)
-    rest = possible - wanted
-    goal = np.log(wanted) - np.log(np.maximum(rest, 0.5))
-    # p is below w, and 1 - p below 1 / w.
-    low = np.log(wanted) - logsumexp(log_weights.astype(np.float64), axis=1)
-    inverse = np.where(np.isneginf(log_weights), -np.inf, -log_weights.astype(np.float64))
-    high = np.maximum(logsumexp(inverse, axis=1) - np.log(np.maximum(rest, 0.5)), low)
-    tilts: FloatArray = low.copy()
-    users = np.flatnonzero(possible > 0)
-    tilts[possible == 0] = 0.0
-    for _ in range(TILT_STEPS):
-        rows, at = log_weights[users], tilts[users]
-        p = expit(rows + at[:, None].astype(rows.dtype))
-        expected = p.sum(axis=1, dtype=np.float64)
-        lacking = possible[users] - expected
-        variance = np.maximum((p * (1 - p)).sum(axis=1, dtype=np.float64), 1e-300)
-        with np.errstate(divide="ignore", invalid="ignore"):  # where all are certain
-            missing = goal[users] - np.log(expected) + np.log(np.maximum(lacking, 0))
-            ahead = at + missing * (expected * lacking / possible[users] / variance)
-        open_ = np.abs(missing) > error
-        low[users] = np.where(missing > 0, np.maximum(low[users], at), low[users])
-        high[users] = np.where(missing < 0, np.minimum(high[users], at), high[users])
-        if not open_.any():
-            break
-        inside = (ahead >= low[users]) & (ahead <= high[users])
-        ahead = np.where(inside, ahead, (low[users] + high[users]) / 2)
-        users = users[open_]
-        tilts[users] = ahead[open_]
-    return tilts
 
 
 def conditional_poisson(
@@ -197,9 +110,11 @@ def conditional_poisson(
     """Draw item sets of given sizes, each in proportion to the product of its items' weights.
 
     Exact: all items are drawn independently, at the odds at which the size is expected, until as
-    many are held; a try succeeds with probability .4 over the standard deviation of the number.
-    Whoever is out of luck for long has the items decided one by one, each given the number still
-    to come.
+    many are held. Of a large catalogue the items most in doubt are drawn last: what the others have
+    come to is taken in proportion to the probability that these hold the rest, which takes a few
+    tries, and the rest is drawn of these alone, where a try succeeds with probability .4 over the
+    standard deviation of their number. Whoever is out of luck for long has the items decided one by
+    one, each given the number still to come.
 
     Parameters
     ----------
@@ -215,12 +130,13 @@ def conditional_poisson(
 
     Notes
     -----
-    Time: users x items x some 2.5 standard deviations of the number, at most 2.5 sqrt(size).
+    Time: users x items x a few, and users x sqrt(items x size) x some 10.
 
     References
     ----------
     Hajek: Asymptotic theory of rejective sampling with varying probabilities from a finite
-    population, Annals of Mathematical Statistics 1964.
+    population, Annals of Mathematical Statistics 1964. Darroch: On the distribution of the number
+    of successes in independent trials, ibid. 1964 (its most probable value).
     """
     n_users, n_items = log_weights.shape
     wanted = np.minimum(sizes, np.isfinite(log_weights).sum(axis=1)).astype(np.intp)
@@ -228,9 +144,7 @@ def conditional_poisson(
     found = [np.zeros(0, dtype=np.intp)]
     for start in range(0, n_users, step):
         some = slice(start, start + step)
-        rows = log_weights[some]
-        tilts = log_tilts(rows, wanted[some], error=ROUGH_TILT)
-        probabilities = expit(rows + tilts[:, None].astype(rows.dtype))
+        probabilities = _about(wanted[some], log_weights[some])
         found.append(_of_size(probabilities, wanted[some], rng) + start * n_items)
     keys = np.concatenate(found)
     edges = np.searchsorted(keys, np.arange(n_users + 1) * n_items)
@@ -238,49 +152,123 @@ def conditional_poisson(
     return sp.csr_array((ones, keys % n_items, edges), shape=(n_users, n_items))
 
 
+def _about(wanted: IndexArray, log_weights: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Probabilities of independent items, (n_users, n_items), of which so many are expected.
+
+    By the steps of `log_tilts`, but from exponentials that are taken once; where these are too
+    large or too small for their type, by `log_tilts`.
+    """
+    n_items = log_weights.shape[1]
+    p = np.empty_like(log_weights)
+    with np.errstate(all="ignore"):
+        weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+        factor = wanted / weights.sum(axis=1, dtype=np.float64)
+        goal = np.log(wanted / (n_items - wanted))
+        for _ in range(ROUGH_STEPS):
+            np.multiply(weights, factor[:, None].astype(p.dtype), out=p)
+            np.divide(p, p + 1, out=p)
+            expected = p.sum(axis=1, dtype=np.float64)
+            missing = goal - np.log(expected / (n_items - expected))
+            near = np.abs(missing) < ROUGH_TILT
+            if near.all():
+                return p
+            variance = expected - np.einsum("ij,ij->i", p, p)
+            factor *= np.exp(missing * expected * (1 - expected / n_items) / variance)
+    rows = log_weights[~near]
+    tilts = log_tilts(rows, wanted[~near], error=ROUGH_TILT)
+    p[~near] = expit(rows + tilts[:, None].astype(rows.dtype))
+    return p
+
+
 def _of_size(
     probabilities: npt.NDArray[np.floating], wanted: IndexArray, rng: np.random.Generator
 ) -> IndexArray:
     """Draw independent items given their number, as ``user * n_items + item``, ascending."""
     n_users, n_items = probabilities.shape
-    spread = np.sqrt((probabilities * (1 - probabilities)).sum(axis=1))
+    if n_items < FEWEST_ITEMS:
+        return _at_once(probabilities, wanted, rng)
+    n_head = int(HEAD * np.sqrt(n_items))
+    doubt = (probabilities * (1 - probabilities)).sum(axis=0)
+    head = np.sort(np.argpartition(-doubt, n_head)[:n_head])
+    of_head, of_tail = probabilities[:, head], probabilities.copy()
+    of_tail[:, head] = 0
+    in_head = CountDistribution.of(of_head)
+    # The most probable number is less than 1 from the mean (Darroch).
+    ends = [end(in_head.mean).astype(np.intp) for end in (np.floor, np.ceil)]
+    largest = np.maximum(*(in_head.probability(np.arange(n_users), end) for end in ends))
+
+    def leaves_the_rest(users: IndexArray, numbers: IntArray) -> BoolArray:
+        of_rest = in_head.probability(users, wanted[users] - numbers)
+        return rng.random(len(users)) * largest[users] < of_rest
+
+    tail, late = _until(leaves_the_rest, of_tail, wanted, rng)
+    rest = wanted - np.bincount(tail // n_items, minlength=n_users)
+    others = np.setdiff1d(np.arange(n_users), late)
+    key = _at_once(of_head[others], rest[others], rng)
+    keys = others[key // len(head)] * n_items + head[key % len(head)]
+    return np.sort(np.concatenate([tail, keys, *_late(probabilities, wanted, late, rng)]))
+
+
+def _at_once(
+    probabilities: npt.NDArray[np.floating], wanted: IndexArray, rng: np.random.Generator
+) -> IndexArray:
+    """Draw all items again until their number is right; as `_of_size`."""
+
+    def right(users: IndexArray, numbers: IntArray) -> BoolArray:
+        return np.asarray(numbers == wanted[users])
+
+    keys, late = _until(right, probabilities, wanted, rng, at_once=SEVERAL)
+    return np.sort(np.concatenate([keys, *_late(probabilities, wanted, late, rng)]))
+
+
+def _until(
+    accepted: Accepted,
+    probabilities: npt.NDArray[np.floating],
+    wanted: IndexArray,
+    rng: np.random.Generator,
+    *,
+    at_once: int = 1,
+) -> tuple[IndexArray, IndexArray]:
+    """Draw independent items for each user until their number is accepted.
+
+    Returns
+    -------
+    keys : ndarray of int
+        ``user * n_items + item``.
+    late : ndarray of int
+        Users of whom no number was accepted for long.
+    """
+    n_users, n_items = probabilities.shape
     open_, held = np.arange(n_users), [np.zeros(0, dtype=np.intp)]
-    most = TRIES * (1 + spread.max(initial=0.0))
-    tries = 0
+    tries, most = 0, TRIES * (1 + np.sqrt(wanted.max(initial=0)))
     while open_.size and tries < most:
         # The first success of several tries at once, where few users are left.
-        at_once = int(min(TILE_ENTRIES // (n_items * len(open_)), 1 + spread[open_].max()))
-        users = np.repeat(open_, max(at_once, 1))
-        tries += max(at_once, 1)
-        drawn = _independent(probabilities, users, rng)
+        several = max(min(TILE_ENTRIES // (n_items * len(open_)), at_once), 1)
+        users = np.repeat(open_, several)
+        tries += several
+        drawn = draw_independent(probabilities, users, rng)
         row = drawn // n_items
-        right = np.flatnonzero(np.bincount(row, minlength=len(users)) == wanted[users])
+        right = np.flatnonzero(accepted(users, np.bincount(row, minlength=len(users))))
         lucky, first = np.unique(users[right], return_index=True)
         taken = np.full(len(users), -1)
         taken[right[first]] = lucky
         mine = taken[row]
         held.append(mine[mine >= 0] * n_items + drawn[mine >= 0] % n_items)
         open_ = np.setdiff1d(open_, lucky, assume_unique=True)
-    held += [
-        user * n_items + _one_by_one(probabilities[user], int(wanted[user]), rng) for user in open_
-    ]
-    return np.sort(np.concatenate(held))
+    return np.concatenate(held), open_
 
 
-def _independent(
-    probabilities: npt.NDArray[np.floating], users: IndexArray, rng: np.random.Generator
-) -> IndexArray:
-    """Draw items independently for each entry of `users`; as ``entry * n_items + item``."""
+def _late(
+    probabilities: npt.NDArray[np.floating],
+    wanted: IndexArray,
+    users: IndexArray,
+    rng: np.random.Generator,
+) -> list[IndexArray]:
+    """Draw the items of these users one by one; as `_of_size`, but an array a user."""
     n_items = probabilities.shape[1]
-    uniform = rng.random((len(users), n_items), dtype=np.float32)
-    own = probabilities[users]
-    places = np.flatnonzero(uniform < own)
-    # A float32 stands for all numbers up to the next, which need not all be below the probability.
-    above = own.reshape(-1)[places].astype(np.float64) - uniform.reshape(-1)[places]
-    sure = above >= UNIFORM_STEP
-    unsure = np.flatnonzero(~sure)
-    sure[unsure] = rng.random(len(unsure)) * UNIFORM_STEP < above[unsure]
-    return places[sure]
+    return [
+        user * n_items + _one_by_one(probabilities[user], int(wanted[user]), rng) for user in users
+    ]
 
 
 def _one_by_one(

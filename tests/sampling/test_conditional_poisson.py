@@ -12,9 +12,8 @@ from cornac_mle.sampling import conditional_poisson as module
 from cornac_mle.sampling.conditional_poisson import (
     conditional_poisson,
     conditional_poisson_log_probability,
-    log_count_probability,
-    log_tilts,
 )
+from cornac_mle.sampling.independent_items import CountDistribution, log_tilts
 
 WEIGHTS = [5.0, 3.0, 1.0, 0.5]
 
@@ -67,6 +66,30 @@ def test_sets_are_drawn_in_proportion_to_the_product_of_their_weights(size):
         assert fit_p_value(drawn, shifted) < 1e-6
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4])
+def test_the_items_in_doubt_may_be_drawn_last(monkeypatch, size):
+    """Two of four given how many are left, as where a catalogue is large."""
+    monkeypatch.setattr(module, "FEWEST_ITEMS", 0)
+    monkeypatch.setattr(module, "HEAD", 1.0)
+    log_weights = np.tile(np.log(WEIGHTS), (20_000, 1))
+    drawn = conditional_poisson(log_weights, np.full(20_000, size), np.random.default_rng(1))
+    assert np.all(np.diff(drawn.indptr) == size)
+    if 0 < size < 4:
+        assert fit_p_value(drawn, set_probabilities(WEIGHTS, size)) > 1e-6
+    if size == 2:
+        assert fit_p_value(drawn, set_probabilities([5.0, 3.5, 1.0, 0.5], 2)) < 1e-6
+
+
+def test_users_who_are_late_are_drawn_whole(monkeypatch):
+    """A few tries bring some users through, and neither they nor the others are biased by it."""
+    monkeypatch.setattr(module, "FEWEST_ITEMS", 0)
+    monkeypatch.setattr(module, "HEAD", 1.0)
+    monkeypatch.setattr(module, "TRIES", 0.7)
+    log_weights = np.tile(np.log(WEIGHTS), (20_000, 1))
+    drawn = conditional_poisson(log_weights, np.full(20_000, 2), np.random.default_rng(1))
+    assert fit_p_value(drawn, set_probabilities(WEIGHTS, 2)) > 1e-6
+
+
 def test_items_drawn_one_by_one_have_the_same_distribution(monkeypatch):
     monkeypatch.setattr(module, "TRIES", 0.0)
     log_weights = np.tile(np.log(WEIGHTS), (8_000, 1))
@@ -85,8 +108,8 @@ def test_large_sets_hold_each_item_with_its_probability():
     p = expit(eta + log_tilts(eta[None].astype(np.float64), np.array([200])))
     rest = np.array([np.delete(p, item) for item in range(0, 1_000, 50)])
     few = p[::50]
-    absent = np.exp(log_count_probability(rest, np.full(20, 200)))
-    held = np.exp(log_count_probability(rest, np.full(20, 199)))
+    others = CountDistribution.of(rest)
+    absent, held = (others.probability(np.arange(20), np.full(20, of)) for of in (200, 199))
     inclusion = few * held / (few * held + (1 - few) * absent)
     counts = drawn.toarray().sum(axis=0)[::50]
     away = (counts - 2_000 * inclusion) / np.sqrt(2_000 * inclusion * (1 - inclusion) + 1e-3)
@@ -154,22 +177,3 @@ def test_sets_that_are_certain_or_impossible():
     assert found[4] == pytest.approx(-1 - np.log(np.exp(-1) + np.e + 1), abs=1e-12)
     nothing = conditional_poisson_log_probability(np.full((1, 3), -np.inf), item_sets([{0}], 3))
     assert nothing[0] == -np.inf
-
-
-def test_counts_are_those_of_the_binomial():
-    p = np.full((40, 400), 0.1)
-    counts = np.arange(20, 60)
-    found = log_count_probability(p, counts)
-    np.testing.assert_allclose(found, stats.binom.logpmf(counts, 400, 0.1), atol=1e-9)
-
-
-@pytest.mark.parametrize("spread", [0.1, 2.0, 30.0, 3_000.0])
-def test_tilts_bring_the_expected_size(spread):
-    eta = spread * np.random.default_rng(1).standard_normal((6, 50))
-    eta[:, 7] = -np.inf
-    sizes = np.array([1, 2, 10, 40, 48, 25])
-    tilted = expit(eta + log_tilts(eta, sizes)[:, None])
-    np.testing.assert_allclose(tilted.sum(axis=1), sizes, rtol=1e-7)
-    # Half an item of an empty set, half an item short of a full one.
-    ends = expit(eta[:2] + log_tilts(eta[:2], np.array([0, 49]))[:, None]).sum(axis=1)
-    np.testing.assert_allclose(ends, [0.5, 48.5], rtol=1e-7)

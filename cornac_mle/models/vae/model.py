@@ -65,9 +65,9 @@ class VAE(GenerativeRecommender):
     the last 100 or so steps' weights.
 
     Sampling draws a latent point and a profile size by `latent`, decodes, and draws that many
-    distinct items: one after the other, in proportion to the rates of `likelihood`, or, where that
-    is ``"conditional-poisson"``, together. An item that no training user holds is never drawn; a
-    value is that of a random training user who holds the item.
+    distinct items: a set in proportion to the product of its items' odds or, where `likelihood` is
+    another one, item after item in proportion to rates. An item that no training user holds is
+    never drawn; a value is that of a random training user who holds the item.
 
     `log_likelihood` is that of the item set under this distribution, with r(z) the rates at z and
     p the density of `latent`,
@@ -83,17 +83,16 @@ class VAE(GenerativeRecommender):
         Name of the recommender.
     k : int
         Number of latent dimensions.
-    likelihood : {"plackett-luce", "conditional-poisson", "mult", "bern", "gaus", "pois"}
-        Likelihood of a profile given the decoder's outputs eta, in training. Items are drawn at
-        rates of the same meaning. ``"plackett-luce"``: the set of the first items that arrive at
-        rates exp(eta), given how many; training and sampling are one distribution.
-        ``"conditional-poisson"``: the same of items held independently at odds exp(eta), given how
-        many, so that a set is drawn in proportion to the product of its odds; an epoch takes the
-        same time, a draw three times as long. None of the others is both trained and drawn by one
-        distribution. ``"mult"``: multinomial, log softmax(eta) at each item held, as if an item
-        could be drawn again; rates exp(eta). ``"pois"``: counts of mean exp(eta); rates exp(eta).
-        ``"bern"``: log-odds eta; rates log(1 + exp(eta)), at which an item is there after unit time
-        with its probability. ``"gaus"``: indicators of mean eta and fixed variance; rates
+    likelihood : {"conditional-poisson", "plackett-luce", "mult", "bern", "gaus", "pois"}
+        Likelihood of a profile given the decoder's outputs eta, in training. By the first two,
+        training and sampling are one distribution. ``"conditional-poisson"``: items held
+        independently at odds exp(eta), given how many, so that a set is drawn in proportion to the
+        product of its odds. ``"plackett-luce"``: the set of the first items that arrive at rates
+        exp(eta), given how many. By the others, items are drawn one after the other at rates of
+        the same meaning as eta. ``"mult"``: multinomial, log softmax(eta) at each item held, as if
+        an item could be drawn again; rates exp(eta). ``"pois"``: counts of mean exp(eta); rates
+        exp(eta). ``"bern"``: log-odds eta; rates log(1 + exp(eta)), at which an item is there after
+        unit time with its probability. ``"gaus"``: indicators of mean eta and fixed variance; rates
         -log(1 - eta).
     autoencoder_structure : sequence of int
         Sizes of the encoder's hidden layers, from the items on; the decoder mirrors them.
@@ -162,9 +161,8 @@ class VAE(GenerativeRecommender):
     Time to fit: epochs x users x items x width of the decoder's last layer. Every item is decoded
     for every user, so memory for a batch is batch_size x items; samples are decoded 4 million
     scores at a time. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user
-    and items x width a draw, and some 20 complex products an item where the likelihood is
-    ``"conditional-poisson"``; with ``latent="posterior"`` the first part is for each training user
-    of a size in question.
+    and items x width a draw, and, by conditional Poisson, some 20 complex products an item; with
+    ``latent="posterior"`` the first part is for each training user of a size in question.
 
     References
     ----------
@@ -199,7 +197,7 @@ class VAE(GenerativeRecommender):
         name: str = "VAE",
         *,
         k: int = 24,
-        likelihood: str = "plackett-luce",
+        likelihood: str = "conditional-poisson",
         autoencoder_structure: Sequence[int] = (300,),
         n_epochs: int = 100,
         batch_size: int = 100,

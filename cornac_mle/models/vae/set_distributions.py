@@ -13,8 +13,8 @@ from cornac_mle.models.vae.log_times import log_times
 from cornac_mle.sampling.conditional_poisson import (
     conditional_poisson,
     conditional_poisson_log_probability,
-    log_tilts,
 )
+from cornac_mle.sampling.independent_items import log_tilts
 from cornac_mle.sampling.plackett_luce import plackett_luce, plackett_luce_log_probability
 from cornac_mle.sparse import Float32Array, FloatArray, IntArray
 
