@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -50,9 +50,17 @@ def in_threads(function: Callable[[Part], Result], parts: Iterable[Part]) -> lis
         return list(pool.map(function, todo))
 
 
-@cache
 def _libraries() -> ThreadpoolController:
-    """Find the libraries whose threads can be limited, once."""
+    """Libraries whose threads can be limited; they are looked for anew after every import.
+
+    Looking through all that is loaded takes milliseconds, and a run asks hundreds of times.
+    """
+    return _found(len(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _found(_n_modules: int) -> ThreadpoolController:
+    """Find the libraries that came with as many modules."""
     return ThreadpoolController()
 
 
@@ -69,7 +77,7 @@ def one_thread() -> Iterator[None]:
     """
     torch = sys.modules.get("torch")
     threads = None if torch is None else torch.get_num_threads()
-    with threadpool_limits(limits=1):
+    with _libraries().limit(limits=1):
         if torch is None:
             yield
             return

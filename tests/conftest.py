@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,10 @@ from paths import SHARED_DATA
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nor do commands start processes of their own, unless a test says --jobs.
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+
+# Programs that tests start need not compile us again, whatever this one was told.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -32,8 +32,11 @@ class Done:
     errors: str
 
 
-def run_program(source, name, folder, seconds):
-    """Run a program's text in a folder, for so many seconds at most."""
+def run_program(source, name, folder, seconds, every=1):
+    """Run a program's text in a folder, for so many seconds at most.
+
+    It finds every so many-th household only in the embedded data.
+    """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # on forks beside threads
@@ -42,7 +45,7 @@ def run_program(source, name, folder, seconds):
             try:
                 os.dup2(output.fileno(), 1)
                 os.dup2(errors.fileno(), 2)
-                os._exit(_run(source, name, folder, seconds))
+                os._exit(_run(source, name, folder, seconds, every))
             finally:
                 os._exit(99)  # never on into the tests
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -53,7 +56,7 @@ def run_program(source, name, folder, seconds):
         return Done(status, *texts)
 
 
-def _run(source, name, folder, seconds):
+def _run(source, name, folder, seconds, every):
     """Run a program in this process, as it would be run in one of its own; gives its status."""
     status = 1
     try:
@@ -66,6 +69,8 @@ def _run(source, name, folder, seconds):
         np.random.seed()  # noqa: NPY002  # what Cornac draws without a seed
         for module in [one for one in sys.modules if one.split(".")[0] == "cornac_mle"]:
             del sys.modules[module]
+        if every > 1:
+            _leave_out_households(every)
         exec(compile(source, name, "exec"), {"__name__": "__main__"})
         status = 0
     except SystemExit as end:
@@ -76,3 +81,19 @@ def _run(source, name, folder, seconds):
         sys.stdout.flush()
         sys.stderr.flush()
     return status
+
+
+def _leave_out_households(every):
+    """Let the embedded data be those of every so many-th household."""
+    from cornac_mle.datasets import complete_journey
+
+    read = complete_journey._arrays
+
+    def fewer(names):
+        arrays = read(names)
+        stays = np.arange(len(arrays["households"])) % every == 0
+        rows = np.repeat(stays, arrays["row_counts"])
+        kept = {"households": stays, "row_counts": stays, "item_steps": rows, "baskets": rows}
+        return {name: array[kept.get(name, ...)] for name, array in arrays.items()}
+
+    complete_journey._arrays = fewer

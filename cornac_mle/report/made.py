@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,13 @@ def made_now(
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {"python": platform.python_version()} | {one: _version(one) for one in PACKAGES}
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of what is installed; a process asks several times."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -110,9 +110,11 @@ def conditional_poisson(
     """Draw item sets of given sizes, each in proportion to the product of its items' weights.
 
     Exact: all items are drawn independently, at the odds at which the size is expected, until as
-    many are held; a try succeeds with probability .4 over the standard deviation of the number.
-    Whoever is out of luck for long has the items decided one by one, each given the number still
-    to come.
+    many are held. Of a large catalogue the items most in doubt are drawn last: what the others have
+    come to is taken in proportion to the probability that these hold the rest, which takes a few
+    tries, and the rest is drawn of these alone, where a try succeeds with probability .4 over the
+    standard deviation of their number. Whoever is out of luck for long has the items decided one by
+    one, each given the number still to come.
 
     Parameters
     ----------
@@ -128,12 +130,13 @@ def conditional_poisson(
 
     Notes
     -----
-    Time: users x items x some 2.5 standard deviations of the number, at most 2.5 sqrt(size).
+    Time: users x items x a few, and users x sqrt(items x size) x some 10.
 
     References
     ----------
     Hajek: Asymptotic theory of rejective sampling with varying probabilities from a finite
-    population, Annals of Mathematical Statistics 1964.
+    population, Annals of Mathematical Statistics 1964. Darroch: On the distribution of the number
+    of successes in independent trials, ibid. 1964 (its most probable value).
     """
     n_users, n_items = log_weights.shape
     wanted = np.minimum(sizes, np.isfinite(log_weights).sum(axis=1)).astype(np.intp)
@@ -261,7 +264,7 @@ def _late(
     users: IndexArray,
     rng: np.random.Generator,
 ) -> list[IndexArray]:
-    """Draw the items of these users one by one; as `_of_size`, an array a user."""
+    """Draw the items of these users one by one; as `_of_size`, but an array a user."""
     n_items = probabilities.shape[1]
     return [
         user * n_items + _one_by_one(probabilities[user], int(wanted[user]), rng) for user in users

@@ -33,7 +33,7 @@ def name_of(page):
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
 def test_code_runs(page, tmp_path):
     code = "\n".join(snippets(page))
-    run = run_program(code, name_of(page), tmp_path, 240)
+    run = run_program(code, name_of(page), tmp_path, 240, every=3)  # households, for speed
     assert run.status == 0, run.errors
 
 

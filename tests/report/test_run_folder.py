@@ -1,14 +1,17 @@
 """A run folder: tables that a spreadsheet shows as text, data with ids as they are."""
 
 import csv
+import errno
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from cornac_mle.files import interactions, npz, paths
 from cornac_mle.files.interactions import read_table
 from cornac_mle.profiles import Profiles
+from cornac_mle.report import _records, run_folder
 from cornac_mle.report.measurement import Measurement, MetricNote, Score
 from cornac_mle.report.partial_run import PartialRun
 from cornac_mle.report.report import Report
@@ -113,3 +116,36 @@ def test_a_run_without_finished_fits_leaves_nothing(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match="`out` must be a folder; got"):
         PartialRun.begin(tmp_path / "file" / "run", {})
+
+
+def test_a_run_folder_is_whole_or_absent_whichever_of_its_writes_fails(
+    tmp_path, report, preferences, monkeypatch
+):
+    """Tables, arrays, profiles, manifest, faces, other files; the records stay for a next try."""
+    atomic_path, out = paths.atomic_path, tmp_path / "runs"
+    with PartialRun.begin(out / "run", {"seed": 1}) as run:
+        vars(run.report).update(vars(report))
+        run.fit_done()
+        run.report.preferences = preferences
+        settings = {"is_whole": True, "extra_files": {"config.yaml": "seed: 1\n"}}
+        for number in range(100):
+            calls = []
+
+            def full(path, calls=calls, number=number):
+                calls.append(path)
+                if len(calls) > number:
+                    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+                return atomic_path(path)
+
+            for module in (interactions, npz, _records, run_folder):
+                monkeypatch.setattr(module, "atomic_path", full)
+            try:
+                written = run.finish(out / "run", **settings)
+            except OSError:
+                assert list(out.iterdir()) == [run.folder]
+                assert run.is_left
+                continue
+            break
+        assert number == len(calls) == 12
+        assert len(list(written.iterdir())) == 11
+        assert not run.is_left

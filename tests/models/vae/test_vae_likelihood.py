@@ -87,7 +87,7 @@ def density_on(grid, model, latent, size):
 
 
 def test_it_is_the_integral_over_the_line(line):
-    grid = np.linspace(-16, 16, 1201)
+    grid = np.linspace(-16, 16, 601)
     given = probabilities_on(grid, line)
     # Densities know of no likelihood: all are beside one, and beside each the two that are weighed
     # by code of their own. In the plane all are beside all.
@@ -102,7 +102,7 @@ def test_it_is_the_integral_over_the_line(line):
         )
         assert exact.sum() == pytest.approx(1, abs=1e-3)  # so the grid is wide and fine enough
         # Cut-off rates give profiles several modes, of which few draws find the narrow ones.
-        n_draws = 400 if line.likelihood in ("gaus", "plackett-luce") else 100
+        n_draws = 200 if line.likelihood in ("gaus", "plackett-luce") else 50
         probabilities, errors = likelihoods(line.with_latent(latent), n_draws=n_draws)
         # A t of 23 degrees of freedom is beyond 12 with probability 2e-11; there are 31 profiles.
         assert np.all(np.abs(probabilities - exact) <= 12 * errors + 1e-3 * exact + 1e-9)
@@ -136,7 +136,10 @@ def fit_p_value(probabilities, errors, sampler, n_users=20_000):
 def test_samples_have_the_distribution_that_the_likelihood_states(plane, latent):
     """Chi-square over all profiles at a false-alarm rate of 1e-6, and a sampler that is wrong."""
     model = plane.with_latent(latent)
-    probabilities, errors = likelihoods(model)
+    # Of the variance under test, that of the draws is then less than the users': more of them would
+    # narrow it by a sixth. Of the posterior's narrow modes few draws find some.
+    is_narrow = plane.likelihood == "gaus" or plane.prior == "vamp"
+    probabilities, errors = likelihoods(model, n_draws=100 if is_narrow else 40)
     error = np.sqrt((errors**2).sum())
     assert error < 0.02
     assert probabilities.sum() == pytest.approx(1, abs=12 * error)
@@ -151,7 +154,7 @@ def test_samples_have_the_distribution_that_the_likelihood_states(plane, latent)
 
 def test_a_sampler_of_another_density_or_other_rates_is_caught():
     model = fit(2, {})
-    probabilities, errors = likelihoods(model)
+    probabilities, errors = likelihoods(model, n_draws=40)
     assert fit_p_value(probabilities, errors, model.with_latent("prior")) < 1e-6
     other = model.with_latent("mixture")
     other.likelihood = "bern"
