@@ -83,6 +83,8 @@ FLOOR_IS_REAL = (
 """Independent popularity copies nobody, and has real sizes and popularity by design."""
 SMALL_GAP = ("MMD", "NeighbourRecall@3", "UnrealisticUsers@0.1 (typical)")
 """The floor is within noise of the ceiling, or on its wrong side, with 40 users against 40."""
+N_SPLITS = 10
+"""Fewer than by default, as classifiers are fitted in each."""
 JUDGED = (
     UnrealisticUsers,
     PlausibilityKS,
@@ -105,7 +107,8 @@ def world():
 
 @pytest.fixture(scope="module")
 def evaluator(world):
-    return Evaluator.fit(world[:200], world[range(200, 320)], world[range(320, 400)], rng=1)
+    groups = (world[:200], world[range(200, 320)], world[range(320, 400)])
+    return Evaluator.fit(*groups, rng=1, n_splits=N_SPLITS)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +116,7 @@ def turned(evaluator):
     """The same evaluator, items in reverse order."""
     order = ids_index(list(evaluator.held_out.item_ids[::-1]))
     groups = (evaluator.train, evaluator.reference, evaluator.held_out)
-    return Evaluator.fit(*(group.align(order) for group in groups), rng=1)
+    return Evaluator.fit(*(group.align(order) for group in groups), rng=1, n_splits=N_SPLITS)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +130,29 @@ def random_users(world, evaluator):
     sizes = evaluator.held_out.sizes
     drawn = popularity_draws(world.item_counts, sizes, rng=9)
     return Profiles.from_matrix(drawn, world.item_ids)
+
+
+# Metrics that learn remember what they learnt of the same users: these are made once for all.
+
+
+@pytest.fixture(scope="module")
+def turned_items(turned, fresh):
+    return fresh.align(turned.held_out.item_ids)
+
+
+@pytest.fixture(scope="module")
+def turned_users(fresh):
+    return fresh[np.arange(len(fresh))[::-1]]
+
+
+@pytest.fixture(scope="module")
+def odd(fresh):
+    """Twenty users without items, and ten with one."""
+    matrix = fresh.matrix.toarray()
+    matrix[:20] = 0
+    matrix[20:30, 1:] = 0
+    matrix[20:30, 0] = 1
+    return Profiles.from_matrix(matrix, fresh.item_ids)
 
 
 def measure(metric, evaluator, users):
@@ -190,26 +216,20 @@ class TestContract:
         width = result.high - result.low
         assert abs(result.value - result.floor) <= width
 
-    def test_order_of_items_does_not_matter(self, metric, turned, fresh, of_fresh):
+    def test_order_of_items_does_not_matter(self, metric, turned, turned_items, of_fresh):
         result = of_fresh(metric)
-        other = measure(metric, turned, fresh.align(turned.held_out.item_ids))
+        other = measure(metric, turned, turned_items)
         judged = isinstance(metric, JUDGED)
         tolerance = (result.high - result.low) / 2 if judged else 1e-6
         assert other.value == pytest.approx(result.value, abs=tolerance)
 
-    def test_order_of_users_changes_splits_only(self, metric, evaluator, fresh, of_fresh):
-        turned = fresh[np.arange(len(fresh))[::-1]]
+    def test_order_of_users_changes_splits_only(self, metric, evaluator, turned_users, of_fresh):
         result = of_fresh(metric)
-        other = measure(metric, evaluator, turned)
+        other = measure(metric, evaluator, turned_users)
         assert abs(result.value - other.value) <= (result.high - result.low) / 2
 
-    def test_empty_and_one_item_users_are_measured(self, metric, evaluator, fresh):
-        matrix = fresh.matrix.toarray()
-        matrix[:20] = 0
-        matrix[20:30, 1:] = 0
-        matrix[20:30, 0] = 1
-        odd = Profiles.from_matrix(matrix, fresh.item_ids)
-        before = matrix.copy()
+    def test_empty_and_one_item_users_are_measured(self, metric, evaluator, odd):
+        before = odd.matrix.toarray()
         result = measure(metric, evaluator, odd)
         assert np.isfinite(result.value)
         assert np.array_equal(odd.matrix.toarray(), before)
@@ -283,7 +303,8 @@ def test_nothing_real_is_fitted_or_scored_twice(world, fresh, random_users, monk
 
     monkeypatch.setattr(module.PlausibilityModel, "fit", counted_fit)
     monkeypatch.setattr(module.PlausibilityModel, "describe", counted_score)
-    made = Evaluator.fit(world[:200], world[range(200, 320)], world[range(320, 400)], rng=1)
+    groups = (world[:200], world[range(200, 320)], world[range(320, 400)])
+    made = Evaluator.fit(*groups, rng=1, n_splits=2)
     for users in (fresh, random_users):
         for metric in METRICS:
             # `MissingShare` fits judges to what a model makes, "cross" one for each fold.
