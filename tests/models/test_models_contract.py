@@ -20,6 +20,7 @@ from cornac_mle.models.training_users import TrainingUsers
 from cornac_mle.models.vae.model import VAE
 from cornac_mle.models.validation import validation_users
 from cornac_mle.profiles import Profiles, ids_index
+from cornac_mle.remedies import filtered
 from cornac_mle.remedies.filtered import Filtered
 from cornac_mle.remedies.mmd_tuning import MMDTuning
 from worlds import profiles, rated, taste_world
@@ -37,6 +38,14 @@ MODELS = {
 }
 WORLD = rated(taste_world(120, n_items=50, mean_size=10, seed=3))
 LARGER = rated(taste_world(150, n_items=70, mean_size=10, seed=4))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rough_rates():
+    """The acceptance rate that a filter tells of is estimated from few draws."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(filtered, "RATE_USERS", CHUNK_USERS)
+        yield
 
 
 @pytest.fixture(scope="module", params=MODELS)
