@@ -164,7 +164,9 @@ def run_all(runs: Sequence[Run], tests: Path, say: Callable[[str], object]) -> i
     """Run files in processes of their own, two at a time; say what came out; the exit status."""
     present = [run for run in runs if (tests / "cornac" / run.file).is_file() and _can(run)]
     status = 0
-    fresh = ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1)
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["cornac", "sklearn.ensemble"])  # imported once for all
+    fresh = ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1)
     with fresh as workers:
         found = {run.label: workers.submit(run_file, run, tests) for run in present}
         for run in runs:
