@@ -63,9 +63,6 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "VAE": lambda seed: VAE(seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
     "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
-    "VAE, Plackett-Luce, k=32, beta=.25": lambda seed: VAE(
-        likelihood="plackett-luce", k=32, beta=0.25, seed=seed
-    ),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)
 Row = dict[str, Any]
@@ -197,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the real data sets")
     parser.add_argument("--parts", nargs="+", default=["models", "curve"])
-    parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--models", nargs="+", default=list(MODELS), help="those measured")
     parser.add_argument("--draw", action="store_true", help="draw earlier tables only")
     parser.add_argument("--out", type=Path, default=here, help="results/ and pictures/ go there")

@@ -28,6 +28,19 @@ def learned_few(found: pd.DataFrame) -> str:
 
 @figure("learned_models", f"{SCRIPT} {DATA} --part models", f"{RESULTS}/learned_judges_models.csv")
 def learned_models(found: pd.DataFrame) -> str:
+    """Share flagged of what models make up."""
+    return _against_fixed(found, "users made up by")
+
+
+@figure(
+    "learned_planted", f"{SCRIPT} {DATA} --part planted", f"{RESULTS}/learned_judges_planted.csv"
+)
+def learned_planted(found: pd.DataFrame) -> str:
+    """Share flagged of held-out users who were corrupted, and of training users."""
+    return _against_fixed(found, "users")
+
+
+def _against_fixed(found: pd.DataFrame, what: str) -> str:
     """Share flagged by the best of the fixed judges, and by those that learn."""
     rows = []
     for (data, model), part in found.groupby(["data", "model"], sort=False):
@@ -37,8 +50,8 @@ def learned_models(found: pd.DataFrame) -> str:
             gap = part[judge] - part[best]
             cells.append(f"{digits(part[judge].mean(), 3)} ({gap.mean():+.3f} ± {gap.sem():.3f})")
         rows.append([TITLES[str(data)], str(model), *cells])
-    head = ["likes", "users made up by", "best fixed judge", "combined (gap, s.e.)"]
-    return table([*head, "adaptive (gap, s.e.)"], rows)
+    head = ["likes", what, "best fixed judge", "combined (gap, s.e.)", "adaptive (gap, s.e.)"]
+    return table(head, rows)
 
 
 @figure("short_profiles", f"short_profiles.py {DATA}", f"{RESULTS}/short_profiles.csv")

@@ -96,8 +96,13 @@ PHASES = {
 }
 
 
-BEFORE_OTHERS = ("while the second model is fitted", "before the run folder has its name")
-"""Phases after which another run is tried before what was killed goes on: one fit is done, both."""
+BEFORE_OTHERS = (
+    "while the second model is fitted",
+    "while tables are written",
+    "before the run folder has its name",
+)
+"""Phases after which another run is tried before what was killed goes on: one fit is done; both,
+and a run folder lies half written."""
 
 
 @pytest.mark.parametrize("phase", PHASES)
