@@ -66,7 +66,7 @@ def conditional_poisson_log_probability(
 
     Notes
     -----
-    Time: some 20 complex products for each user and item.
+    Time: some 35 complex products for each user and item.
 
     References
     ----------

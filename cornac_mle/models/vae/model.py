@@ -161,7 +161,7 @@ class VAE(GenerativeRecommender):
     Time to fit: epochs x users x items x width of the decoder's last layer. Every item is decoded
     for every user, so memory for a batch is batch_size x items; samples are decoded 4 million
     scores at a time. `log_likelihood` costs k x items x (width + k) for a few Newton steps a user
-    and items x width a draw, and, by conditional Poisson, some 20 complex products an item; with
+    and items x width a draw, and, by conditional Poisson, some 35 complex products an item; with
     ``latent="posterior"`` the first part is for each training user of a size in question.
 
     References
