@@ -24,6 +24,8 @@ ROUGH_STEPS = 8
 """Steps to a rough tilt from exponentials taken once; some 3 do mostly."""
 TILE_ENTRIES = 2**19
 """Odds that are worked on together, which should fit a processor's cache."""
+SUM_ENTRIES = 2**16
+"""Odds whose complex factors are multiplied together, likewise."""
 HEAD = 2.0
 """So many items times sqrt(n_items), those most in doubt, are drawn last."""
 FEWEST_ITEMS = 256
@@ -89,7 +91,7 @@ def conditional_poisson_log_probability(
     certain = (sizes == 0) | (sizes == np.isfinite(log_weights).sum(axis=1))
     result = np.where(hopeless, -np.inf, 0.0)
     open_ = np.flatnonzero(~hopeless & ~certain)
-    step = max(1, TILE_ENTRIES // n_items)
+    step = max(1, SUM_ENTRIES // n_items)
     of_drawn = np.bincount(user, weights=np.where(np.isneginf(drawn), 0, drawn), minlength=n_users)
     for start in range(0, len(open_), step):
         some = open_[start : start + step]
