@@ -12,7 +12,7 @@ along training, and what more training users would buy.
 
 Command: python experiments/frontier.py --data ../shared/data [--parts models curve] [--draw]
 Resumable: what is in a table already is not measured again.
-Minutes: about 60 for the models, 15 for the curve, on one core.
+Minutes: about 80 for the models, 15 for the curve, on one core.
 Writes: frontier_{models,curve}.csv in experiments/results, frontier.png in experiments/pictures
 """
 

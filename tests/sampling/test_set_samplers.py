@@ -33,3 +33,15 @@ def test_nobody_wants_anything(draw):
     assert nobody.shape == (3, 5)
     assert nobody.nnz == 0
     assert draw(np.zeros((0, 5)), np.zeros(0, dtype=int)).shape == (0, 5)
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0, 30.0, 3_000.0])
+def test_large_catalogues_give_any_size_whatever_the_weights(draw, spread):
+    """Nobody, everybody, and more than have weight, of items that differ hardly or beyond e^88."""
+    weights = (spread * np.random.default_rng(2).standard_normal((7, 400))).astype(np.float32)
+    weights[:, :50] = -np.inf
+    sizes = np.array([0, 1, 2, 200, 349, 350, 400])
+    drawn = draw(weights, sizes)
+    assert np.diff(drawn.indptr).tolist() == [0, 1, 2, 200, 349, 350, 350]
+    assert drawn.indices.min() >= 50
+    assert drawn.has_canonical_format
