@@ -7,27 +7,39 @@ probability exact.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.special import expit, log_expit
 
-from cornac_mle.sampling.independent_items import CountDistribution, draw_independent, log_tilts
+from cornac_mle.sampling.independent_items import (
+    Arrivals,
+    CountDistribution,
+    draw_independent,
+    log_tilts,
+)
 from cornac_mle.sparse import BoolArray, FloatArray, IndexArray, IntArray, user_of
 
 Accepted = Callable[[IndexArray, IntArray], BoolArray]
 """Function of users and their numbers of items: which are taken."""
+Draw = Callable[[IndexArray, np.random.Generator], IndexArray]
+"""Draws items independently for each entry of users, as `draw_independent`."""
 ROUGH_TILT = 1e-2
 """Error of tilts where they decide what draws and sums cost, but not their distribution."""
+LARGE = 0.05
+"""Odds above this count one by one where the first guess of a tilt is made."""
 ROUGH_STEPS = 8
 """Steps to a rough tilt from exponentials taken once; some 3 do mostly."""
-TILE_ENTRIES = 2**19
-"""Odds that are worked on together, which should fit a processor's cache."""
+TILE_ENTRIES = 2**21
+"""Odds that are worked on together: enough users for each step to be worth its calls."""
 SUM_ENTRIES = 2**16
-"""Odds whose complex factors are multiplied together, likewise."""
-HEAD = 2.0
+"""Odds whose complex factors are multiplied together, which should fit a processor's cache."""
+HEAD = 1.0
 """So many items times sqrt(n_items), those most in doubt, are drawn last."""
+RARE = 64
+"""Of so many times as many items as are wanted, only those that arrive are drawn."""
 FEWEST_ITEMS = 256
 """Fewer items are drawn in one part."""
 SEVERAL = 8
@@ -132,7 +144,8 @@ def conditional_poisson(
 
     Notes
     -----
-    Time: users x items x a few, and users x sqrt(items x size) x some 10.
+    Time: users x items x a few, and users x sqrt(items x size) x some 10. Where few of the items
+    are held, a try costs what is held, not what there is (`Arrivals`).
 
     References
     ----------
@@ -164,7 +177,7 @@ def _about(wanted: IndexArray, log_weights: npt.NDArray[np.floating]) -> npt.NDA
     p = np.empty_like(log_weights)
     with np.errstate(all="ignore"):
         weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-        factor = wanted / weights.sum(axis=1, dtype=np.float64)
+        factor = _factor(weights, wanted)
         goal = np.log(wanted / (n_items - wanted))
         for _ in range(ROUGH_STEPS):
             np.multiply(weights, factor[:, None].astype(p.dtype), out=p)
@@ -182,6 +195,37 @@ def _about(wanted: IndexArray, log_weights: npt.NDArray[np.floating]) -> npt.NDA
     return p
 
 
+def _factor(weights: npt.NDArray[np.floating], wanted: IndexArray) -> FloatArray:
+    """Factor on the odds at which about so many items are expected, (n_users,).
+
+    From the large odds, and two moments of each user's others: a sum of x / (1 + x) is about
+    S / (1 + Q / S) with S the sum of the x and Q that of their squares.
+    """
+    n_users, n_items = weights.shape
+    total = weights.sum(axis=1, dtype=np.float64)
+    factor: FloatArray = wanted / total  # too small: odds are above their probabilities
+    place = np.flatnonzero(weights > (LARGE / factor).astype(weights.dtype)[:, None])
+    user, odds = place // n_items, weights.reshape(-1)[place].astype(np.float64)
+
+    def summed(values: FloatArray) -> FloatArray:
+        return np.bincount(user, weights=values, minlength=n_users).astype(np.float64)
+
+    rest = np.maximum(total - summed(odds), 0)
+    squares = np.einsum("ij,ij->i", weights, weights) - summed(odds**2)
+    mean = np.maximum(squares, 0) / np.maximum(rest, 1e-300)
+    for _ in range(ROUGH_STEPS):
+        p = factor[user] * odds
+        p /= 1 + p
+        small = factor * rest / (1 + factor * mean)
+        expected = summed(p) + small
+        missing = np.log(wanted / expected)
+        if np.abs(missing).max() < ROUGH_TILT / 4:
+            break
+        slope = expected - summed(p**2) - small * factor * mean / (1 + factor * mean)
+        factor *= np.exp(missing * expected / slope)
+    return factor
+
+
 def _of_size(
     probabilities: npt.NDArray[np.floating], wanted: IndexArray, rng: np.random.Generator
 ) -> IndexArray:
@@ -190,10 +234,11 @@ def _of_size(
     if n_items < FEWEST_ITEMS:
         return _at_once(probabilities, wanted, rng)
     n_head = int(HEAD * np.sqrt(n_items))
-    doubt = (probabilities * (1 - probabilities)).sum(axis=0)
-    head = np.sort(np.argpartition(-doubt, n_head)[:n_head])
-    of_head, of_tail = probabilities[:, head], probabilities.copy()
-    of_tail[:, head] = 0
+    # Those most in doubt are sought among the most probable.
+    often = _largest(probabilities.sum(axis=0), 2 * n_head)
+    of_often = probabilities[:, often]
+    head = np.sort(often[_largest(np.einsum("ij,ij->j", of_often, 1 - of_often), n_head)])
+    of_head = probabilities[:, head]
     in_head = CountDistribution.of(of_head)
     # The most probable number is less than 1 from the mean (Darroch).
     ends = [end(in_head.mean).astype(np.intp) for end in (np.floor, np.ceil)]
@@ -203,12 +248,24 @@ def _of_size(
         of_rest = in_head.probability(users, wanted[users] - numbers)
         return rng.random(len(users)) * largest[users] < of_rest
 
-    tail, late = _until(leaves_the_rest, of_tail, wanted, rng)
+    if wanted.mean() * RARE < n_items:
+        draw, several = Arrivals(probabilities, without=head).draw, SEVERAL
+    else:
+        of_tail = probabilities.copy()
+        of_tail[:, head] = 0
+        draw, several = partial(draw_independent, of_tail), 1
+    tail, late = _until(leaves_the_rest, draw, wanted, n_items, rng, at_once=several)
     rest = wanted - np.bincount(tail // n_items, minlength=n_users)
     others = np.setdiff1d(np.arange(n_users), late)
     key = _at_once(of_head[others], rest[others], rng)
     keys = others[key // len(head)] * n_items + head[key % len(head)]
     return np.sort(np.concatenate([tail, keys, *_late(probabilities, wanted, late, rng)]))
+
+
+def _largest(values: npt.NDArray[np.floating], n: int) -> IndexArray:
+    """Places of the `n` largest, or of all where there are fewer."""
+    n = min(n, len(values))
+    return np.argpartition(-values, n - 1)[:n]
 
 
 def _at_once(
@@ -219,14 +276,16 @@ def _at_once(
     def right(users: IndexArray, numbers: IntArray) -> BoolArray:
         return np.asarray(numbers == wanted[users])
 
-    keys, late = _until(right, probabilities, wanted, rng, at_once=SEVERAL)
+    draw = partial(draw_independent, probabilities)
+    keys, late = _until(right, draw, wanted, probabilities.shape[1], rng, at_once=SEVERAL)
     return np.sort(np.concatenate([keys, *_late(probabilities, wanted, late, rng)]))
 
 
 def _until(
     accepted: Accepted,
-    probabilities: npt.NDArray[np.floating],
+    draw: Draw,
     wanted: IndexArray,
+    n_items: int,
     rng: np.random.Generator,
     *,
     at_once: int = 1,
@@ -240,7 +299,7 @@ def _until(
     late : ndarray of int
         Users of whom no number was accepted for long.
     """
-    n_users, n_items = probabilities.shape
+    n_users = len(wanted)
     open_, held = np.arange(n_users), [np.zeros(0, dtype=np.intp)]
     tries, most = 0, TRIES * (1 + np.sqrt(wanted.max(initial=0)))
     while open_.size and tries < most:
@@ -248,7 +307,7 @@ def _until(
         several = max(min(TILE_ENTRIES // (n_items * len(open_)), at_once), 1)
         users = np.repeat(open_, several)
         tries += several
-        drawn = draw_independent(probabilities, users, rng)
+        drawn = draw(users, rng)
         row = drawn // n_items
         right = np.flatnonzero(accepted(users, np.bincount(row, minlength=len(users))))
         lucky, first = np.unique(users[right], return_index=True)
@@ -256,7 +315,7 @@ def _until(
         taken[right[first]] = lucky
         mine = taken[row]
         held.append(mine[mine >= 0] * n_items + drawn[mine >= 0] % n_items)
-        open_ = np.setdiff1d(open_, lucky, assume_unique=True)
+        open_ = open_[~np.isin(open_, lucky)]
     return np.concatenate(held), open_
 
 

@@ -16,6 +16,12 @@ REACH = (16.0, 9.0)
 """Counts on each side of the mean, plus standard deviations: beyond is a probability of e^-36."""
 UNIFORM_STEP = float(2**-24)
 """Distance between the uniform float32 numbers that are drawn."""
+OFTEN = 0.5
+"""Items of a larger probability are decided one by one."""
+RATE = -np.log1p(-OFTEN) / OFTEN
+"""Arrivals for a probability: 1 - exp(-RATE p) is p or more up to OFTEN."""
+BLOCK = 32
+"""Items that are found together, and then told apart."""
 
 
 class CountDistribution(NamedTuple):
@@ -154,3 +160,61 @@ def draw_independent(
     unsure = np.flatnonzero(~sure)
     sure[unsure] = rng.random(len(unsure)) * UNIFORM_STEP < above[unsure]
     return places[sure]
+
+
+class Arrivals:
+    """Independent items, most of which are absent: draws cost what is held, not what there is.
+
+    Items arrive at a rate of `RATE` times their probability p, so that one has come with
+    probability 1 - exp(-RATE p), of which the share p / (1 - exp(-RATE p)) is kept. Which item an
+    arrival is of is looked up in running sums. Items of p above `OFTEN` are decided one by one.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n_users, n_items)
+        Of holding each item.
+    without : ndarray of int
+        Items that are never drawn.
+    """
+
+    def __init__(
+        self, probabilities: npt.NDArray[np.floating], without: IndexArray | None = None
+    ) -> None:
+        n_users, self._n_items = probabilities.shape
+        self._of_user = -(-self._n_items // BLOCK)  # blocks
+        rare = np.zeros((n_users, self._of_user * BLOCK), dtype=probabilities.dtype)
+        rare[:, : self._n_items] = probabilities
+        if without is not None:
+            rare[:, without] = 0
+        often = np.flatnonzero(rare > OFTEN)
+        user, self._often_item = np.divmod(often, rare.shape[1])
+        self._often = rare.reshape(-1)[often]
+        self._often_edges = np.searchsorted(user, np.arange(n_users + 1))
+        rare.reshape(-1)[often] = 0
+        self._blocks = rare.reshape(-1, BLOCK)
+        sums = self._blocks @ np.ones(BLOCK, dtype=rare.dtype)
+        self._up_to = np.concatenate([[0.0], np.cumsum(sums, dtype=np.float64)])
+
+    def draw(self, users: IndexArray, rng: np.random.Generator) -> IndexArray:
+        """As `draw_independent`."""
+        from_, to = self._up_to[users * self._of_user], self._up_to[(users + 1) * self._of_user]
+        entry = np.repeat(np.arange(len(users)), rng.poisson(RATE * (to - from_)))
+        place = from_[entry] + rng.random(len(entry)) * (to - from_)[entry]
+        block = np.searchsorted(self._up_to, place, side="right") - 1
+        last = (users[entry] + 1) * self._of_user - 1
+        block = np.minimum(block, last)  # where a sum was rounded up
+        within = np.cumsum(self._blocks[block], axis=1, dtype=np.float64)
+        place = rng.random(len(entry)) * within[:, -1]
+        found = np.minimum((within <= place[:, None]).sum(axis=1), BLOCK - 1)
+        item = (block % self._of_user) * BLOCK + found
+        keys, first = np.unique(entry * self._n_items + item, return_index=True)
+        p = self._blocks[block[first], found[first]].astype(np.float64)
+        rare = keys[rng.random(len(keys)) * -np.expm1(-RATE * p) < p]
+        edges = self._often_edges
+        each = edges[users + 1] - edges[users]
+        entry = np.repeat(np.arange(len(users)), each)
+        start = np.cumsum(each) - each
+        place = np.arange(len(entry)) + np.repeat(edges[users] - start, each)
+        held = rng.random(len(place)) < self._often[place]
+        often = entry[held] * self._n_items + self._often_item[place[held]]
+        return np.sort(np.concatenate([rare, often]))

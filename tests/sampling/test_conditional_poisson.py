@@ -67,8 +67,10 @@ def test_sets_are_drawn_in_proportion_to_the_product_of_their_weights(size):
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4])
-def test_the_items_in_doubt_may_be_drawn_last(monkeypatch, size):
+@pytest.mark.parametrize("rare", [0, 1_000])
+def test_the_items_in_doubt_may_be_drawn_last(monkeypatch, size, rare):
     """Two of four given how many are left, as where a catalogue is large."""
+    monkeypatch.setattr(module, "RARE", rare)
     monkeypatch.setattr(module, "FEWEST_ITEMS", 0)
     monkeypatch.setattr(module, "HEAD", 1.0)
     log_weights = np.tile(np.log(WEIGHTS), (20_000, 1))
