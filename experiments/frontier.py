@@ -66,6 +66,7 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "PMF": lambda seed: PMF(k=20, seed=seed),
     "VAE, multinomial": lambda seed: VAE(likelihood="mult", k=64, beta=0.25, seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
+    "VAE, composite prior": lambda seed: VAE(prior="composite", beta=0.15, seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
     "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
 }
@@ -159,6 +160,7 @@ def curve_rows(data: Path, file: Path) -> pd.DataFrame:
 
 def draw(models: pd.DataFrame, curve: pd.DataFrame) -> Figure:
     """Draw flagged against membership: means over splits in a panel each set, then the curve."""
+    models = models.groupby(["dataset", "model", "split"], as_index=False).mean()  # over fits
     sets = [name for name in (*CHOSEN_ON, *FRESH) if name in set(models["dataset"])]
     columns = -(-(len(sets) + 1) // 2)
     figure, axes = panels(2, columns, (3.1 * columns, 7), sharex=True, sharey=True)

@@ -10,6 +10,11 @@ from cornac_mle.models.vae.torch_layers import TorchLayers, into_last, pseudo_ro
 from cornac_mle.models.vae.torch_sparse import dense_product, sparse_product
 from cornac_mle.sparse import FloatArray, user_of
 
+COMPOSITE_SHARES = (0.15, 0.75, 0.1)
+"""Of the composite prior: N(0, I), the user's own posterior before the epoch, and a wide normal."""
+WIDE_LOG_VARIANCE = 10.0
+"""Of the wide normal of the composite prior."""
+
 
 def drop_out(inputs: sp.csr_array, share: float, rng: np.random.Generator) -> sp.csr_array:
     """Drop stored entries at random; the others grow by 1 / (1 - share)."""
@@ -25,6 +30,7 @@ def set_gradients(
     encoder: TorchLayers,
     decoder: TorchLayers,
     pseudo: Tensor | None = None,
+    earlier: TorchLayers | None = None,
     *,
     shown: sp.csr_array,
     held: sp.csr_array,
@@ -38,7 +44,8 @@ def set_gradients(
     The loss of a user is its weight in `kl_weights`, (n_users,), x KL(posterior || prior) -
     `weight` x log-likelihood, up to what no parameter changes. The first and the last layer, which
     touch every item, are differentiated by hand: the input is sparse, and so is the part of the
-    last gradient that comes from the held items.
+    last gradient that comes from the held items. The prior is N(0, I), with `pseudo` the mixture of
+    the posteriors of made-up users, and with an `earlier` encoder the composite one.
     """
     for weights, biases in encoder + decoder:
         weights.grad = biases.grad = None
@@ -47,13 +54,15 @@ def set_gradients(
     mean, log_variance = above_first(encoder, first)
     points = mean + torch.exp(log_variance / 2) * noise
     hidden = into_last(decoder, points)
-    if pseudo is None:
-        kl = (mean**2 + torch.exp(log_variance) - log_variance - 1).sum(dim=1) / 2  # (n_users,)
-    else:
+    of_posterior = -(noise**2 + log_variance).sum(dim=1) / 2  # log-density at the points
+    if pseudo is not None:
         pseudo.grad = None
         rows = torch.addmm(first_biases, pseudo_rows(pseudo), first_weights)
-        prior = mixture_log_density(points, *above_first(encoder, rows))
-        kl = -(noise**2 + log_variance).sum(dim=1) / 2 - prior
+        kl = of_posterior - mixture_log_density(points, *above_first(encoder, rows))
+    elif earlier is not None:
+        kl = of_posterior - composite_log_density(points, earlier, held)
+    else:
+        kl = (mean**2 + torch.exp(log_variance) - log_variance - 1).sum(dim=1) / 2  # (n_users,)
     cost = (torch.from_numpy(kl_weights.astype(np.float32)).to(kl.device) * kl).mean()
     with torch.no_grad():
         fit, hidden_gradient = set_last_gradients(decoder, hidden, held, log_probability, weight)
@@ -116,3 +125,21 @@ def mixture_log_density(points: Tensor, means: Tensor, log_variances: Tensor) ->
         + (means**2 * precisions + log_variances).sum(dim=1)
     )  # (n_users, n_components)
     return torch.logsumexp(-squares / 2, dim=1) - float(np.log(len(means)))
+
+
+def composite_log_density(points: Tensor, earlier: TorchLayers, held: sp.csr_array) -> Tensor:
+    """Log-density of each user's composite prior at its point, (n_users,).
+
+    A mixture of N(0, I), the posterior that an `earlier` encoder gives the user, and a wide normal.
+    Without the terms k/2 log(2 pi), which the density of the posterior has too.
+    """
+    with torch.no_grad():
+        first = sparse_product(held, earlier[0][0]) + earlier[0][1]
+        mean, log_variance = above_first(earlier, first)
+    nowhere = torch.zeros_like(mean)
+    normals = ((nowhere, nowhere), (mean, log_variance), (nowhere, nowhere + WIDE_LOG_VARIANCE))
+    parts = [
+        float(np.log(share)) - ((points - at) ** 2 * torch.exp(-log_of) + log_of).sum(dim=1) / 2
+        for share, (at, log_of) in zip(COMPOSITE_SHARES, normals, strict=True)
+    ]
+    return torch.logsumexp(torch.stack(parts), dim=0)

@@ -153,6 +153,9 @@ def epoch_losses(
     """Write the gradients of one batch after the other, in random order; yield the losses."""
     n_users, n_items = inputs.shape
     order = rng.permutation(n_users)
+    earlier: TorchLayers | None = None
+    if settings.prior == "composite":
+        earlier = [(w.detach().clone(), b.detach().clone()) for w, b in parameters.encoder]
     for first in range(0, n_users, settings.batch_size):
         done = (epoch + first / n_users) / max(settings.anneal_epochs, 1)
         annealed = min(1.0, done) if settings.anneal_epochs else 1.0
@@ -162,6 +165,7 @@ def epoch_losses(
             parameters.encoder,
             parameters.decoder,
             parameters.pseudo,
+            earlier,
             shown=drop_out(batch, settings.dropout, rng),
             held=batch,
             noise=torch.from_numpy(noise).to(parameters.device),

@@ -39,7 +39,7 @@ from cornac_mle.sampling.latent_densities import LatentDensity
 from cornac_mle.sampling.plackett_luce import draw_values
 from cornac_mle.sparse import FloatArray, pattern
 
-PRIORS = ("normal", "vamp")
+PRIORS = ("normal", "composite", "vamp")
 DECODED_SCORES = 2**22
 """Scores that are decoded together, at most; part of the definition of `sample`, like a chunk."""
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
@@ -113,15 +113,18 @@ class VAE(GenerativeRecommender):
     patience : int
         Number of epochs without a better NDCG@100 of what validation users are not shown, after
         which training stops and the weights of the best epoch are taken; with a validation set.
-    prior : {"normal", "vamp"}
-        Prior of training. ``"normal"``: N(0, I). ``"vamp"``: the even mixture of the posteriors of
-        `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors then lie
-        where a mixture can follow them, for up to twice the time.
+    prior : {"normal", "composite", "vamp"}
+        Prior of training. ``"normal"``: N(0, I). ``"composite"``: a mixture of N(0, I), of what the
+        user's own posterior was before the epoch, and of a wide normal, so that posteriors change
+        slowly and need not shrink; with `beta` of about .15. ``"vamp"``: the even mixture of the
+        posteriors of `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors
+        then lie where a mixture can follow them, for up to twice the time.
     n_pseudo_inputs : int
         Number of made-up users of the prior ``"vamp"``.
     latent : {"prior", "gaussian", "mixture", "posterior"}
-        Density that latent points come from. ``"prior"``: that of training; with N(0, I) a size is
-        drawn whatever the point, otherwise given the point. ``"gaussian"``: one full Gaussian over
+        Density that latent points come from. ``"prior"``: that of training, of a composite one the
+        part that knows no user; with N(0, I) a size is drawn whatever the point, otherwise given
+        the point. ``"gaussian"``: one full Gaussian over
         point and size, fitted to the posteriors of the training users. ``"mixture"``: a mixture of
         such. ``"posterior"``: the posterior and the size of a random training user, so believable
         but close to that user. `with_latent` gives another one without training again.
@@ -173,7 +176,8 @@ class VAE(GenerativeRecommender):
     Caron, Doucet: Efficient Bayesian Inference for Generalized Bradley-Terry Models, Journal of
     Computational and Graphical Statistics 2012 (arrival times behind draws without repeats).
     Tomczak, Welling: VAE with a VampPrior, AISTATS 2018.
-    Shenbin et al.: RecVAE, WSDM 2020 (a KL weight in proportion to the profile's size).
+    Shenbin et al.: RecVAE, WSDM 2020 (a KL weight in proportion to the profile's size, and the
+    composite prior).
 
     Examples
     --------

@@ -405,7 +405,7 @@ def test_to_numpy_is_a_copy():
         ({"patience": 0}, ValueError, "`patience` must be at least 1; got 0"),
         ({"latent": "normal"}, ValueError, "`latent` must be one of 'prior', .*; got 'normal'"),
         ({"likelihood": "nb"}, ValueError, "`likelihood` must be one of 'mult', .*; got 'nb'"),
-        ({"prior": "flat"}, ValueError, "`prior` must be one of 'normal', 'vamp'; got 'flat'"),
+        ({"prior": "flat"}, ValueError, "`prior` must be one of 'normal', 'comp.*; got 'flat'"),
         ({"n_pseudo_inputs": 0}, ValueError, "`n_pseudo_inputs` must be at least 1; got 0"),
         ({"n_components": 0}, ValueError, "`n_components` must be at least 1; got 0"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0; got -1"),
@@ -427,6 +427,17 @@ def test_bounds_that_are_allowed():
     assert (VAE(dropout=0, beta=0).dropout, VAE(dropout=0, beta=0).beta) == (0, 0)
 
 
+def test_under_a_composite_prior_posteriors_shrink_less(board):
+    settings = SMALL | {"learning_rate": 0.01, "n_epochs": 30, "beta": 1.0}
+    normal = VAE(**settings).fit(board.to_dataset())
+    composite, again = (VAE(**settings, prior="composite").fit(board.to_dataset()) for _ in "ab")
+    assert composite.diagnostics().kl > 1.2 * normal.diagnostics().kl
+    np.testing.assert_array_equal(again.decoder_[-1][0], composite.decoder_[-1][0])
+    # The part of it that knows no user is what `latent="prior"` draws from.
+    points, _ = composite.densities_["prior"].draw(4_000, np.random.default_rng(1))
+    np.testing.assert_allclose(points.std(axis=0), 1, atol=0.07)  # 6 standard errors
+
+
 def test_a_list_of_widths_is_not_kept():
     widths = [8, 4]
     model = VAE(autoencoder_structure=widths)
@@ -434,7 +445,7 @@ def test_a_list_of_widths_is_not_kept():
     assert model.autoencoder_structure == model.clone().autoencoder_structure == (8, 4)
 
 
-@pytest.mark.parametrize("prior", ["normal", "vamp"])
+@pytest.mark.parametrize("prior", ["normal", "composite", "vamp"])
 def test_training_that_diverges_is_refused(board, prior):
     message = r"`learning_rate` must keep the loss finite; got 1000\.0\. Pass a smaller one"
     with pytest.raises(ValueError, match=message):

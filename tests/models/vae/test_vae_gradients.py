@@ -67,7 +67,7 @@ def all_sets(weights, size):
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("structure", [(), (7,), (8, 6)])
-@pytest.mark.parametrize("prior", ["normal", "vamp"])
+@pytest.mark.parametrize("prior", ["normal", "composite", "vamp"])
 def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
     rng = np.random.default_rng(0)
     held = sp.csr_array((rng.random((5, 12)).argsort(axis=1) < 4).astype(np.float32))
@@ -77,6 +77,7 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
     decoder = new_decoder([3, *structure[::-1], 12], cpu, rng)
     shares = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
     pseudo = new_pseudo_inputs(unit_rows(held), 4, cpu, rng) if prior == "vamp" else None
+    earlier = new_layers([12, *structure, 6], cpu, rng) if prior == "composite" else None
     tensors = [tensor for layer in encoder + decoder for tensor in layer]
     tensors += [] if pseudo is None else [pseudo]
     noise = torch.from_numpy(rng.standard_normal((5, 3), dtype=np.float32))
@@ -85,6 +86,7 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
             encoder,
             decoder,
             pseudo,
+            earlier,
             shown=shown,
             held=held,
             noise=noise,
@@ -94,8 +96,8 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
         )
     by_hand = [tensor.grad.clone() for tensor in tensors]
 
-    def encode(hidden):
-        for number, (weights, biases) in enumerate(encoder):
+    def encode(hidden, layers=encoder):
+        for number, (weights, biases) in enumerate(layers):
             hidden = (torch.tanh(hidden) if number else hidden) @ weights + biases
         return hidden[:, :3], hidden[:, 3:]
 
@@ -108,14 +110,21 @@ def test_gradients_by_hand_are_those_of_autograd(structure, likelihood, prior):
     hidden = hidden @ decoder[-1][0] + decoder[-1][1]
     target = torch.from_numpy((held.toarray() > 0).astype(np.float32))
     fit = log_probability_by_autograd(likelihood, hidden, target)
-    if pseudo is None:
+    normal = torch.distributions.Normal
+    at_own = normal(mean, torch.exp(log_variance / 2)).log_prob(points).sum(dim=1)
+    if prior == "normal":
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+    elif prior == "composite":
+        before, spread = encode(torch.from_numpy(held.toarray()), earlier)
+        kl = at_own - torch.log(
+            0.15 * normal(0.0, 1.0).log_prob(points).sum(dim=1).exp()
+            + 0.75 * normal(before, torch.exp(spread / 2)).log_prob(points).sum(dim=1).exp()
+            + 0.1 * normal(0.0, np.exp(5.0)).log_prob(points).sum(dim=1).exp()
+        )
     else:
-        normal = torch.distributions.Normal
         of_pseudo, spread = encode(pseudo_rows(pseudo))
         parts = normal(of_pseudo, torch.exp(spread / 2)).log_prob(points[:, None, :]).sum(dim=2)
         at_prior = torch.logsumexp(parts, dim=1) - np.log(4)
-        at_own = normal(mean, torch.exp(log_variance / 2)).log_prob(points).sum(dim=1)
         kl = at_own - at_prior
     kl = (torch.from_numpy(shares) * kl).mean()
     expected = -1.7 * fit / 5 + kl
