@@ -48,11 +48,11 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
         ({"lamb": 100}, {"lamb": 300}, {"lamb": 500}, {"lamb": 1000}),
     ),
     "VAE": (
-        lambda **setting: VAE(**setting, seed=FIT_SEED),
+        lambda **setting: VAE(**setting, prior="normal", seed=FIT_SEED),
         (
             {"likelihood": "plackett-luce"},
             {"likelihood": "plackett-luce", "k": 128, "beta": 0.2},
-            {},
+            {"beta": 0.5},
             {"k": 64, "beta": 0.25},
         ),
     ),

@@ -33,7 +33,7 @@ import pandas as pd
 from cornac.metrics import NDCG
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from real_data import evaluate, held_out_users, panels
+from real_data import MULTINOMIAL, evaluate, held_out_users, panels
 
 from cornac_mle import LDA, PMF, VAE, GenerativeRecommender, HeldOutUsers, Popularity
 from cornac_mle.metrics import (
@@ -64,11 +64,11 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "Popularity": lambda seed: Popularity(),
     "LDA": lambda seed: LDA(k=20, seed=seed),
     "PMF": lambda seed: PMF(k=20, seed=seed),
-    "VAE, multinomial": lambda seed: VAE(likelihood="mult", k=64, beta=0.25, seed=seed),
+    "VAE, multinomial": lambda seed: VAE(**MULTINOMIAL, seed=seed),
+    "VAE, normal prior": lambda seed: VAE(prior="normal", seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
-    "VAE, composite prior": lambda seed: VAE(prior="composite", beta=0.15, seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
-    "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
+    "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", prior="normal", seed=seed),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)
 Row = dict[str, Any]
@@ -150,7 +150,8 @@ def curve_rows(data: Path, file: Path) -> pd.DataFrame:
         )
         for epochs in left:
             # As many steps an epoch, whatever the number of users.
-            model = VAE(n_epochs=epochs, batch_size=100 * len(train) // len(order), seed=1)
+            batch_size = 100 * len(train) // len(order)
+            model = VAE(prior="normal", n_epochs=epochs, batch_size=batch_size, seed=1)
             row: Row = {"users": len(train), "epochs": epochs}
             row |= measured(method, model.fit(method.train_set), f"after {epochs}")
             table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)

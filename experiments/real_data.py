@@ -16,7 +16,7 @@ from cornac_mle.report.style import new_figure, save, styled
 from cornac_mle.sparse import user_of
 
 TABLE = ("complete_journey", "movielens_100k", "lastfm", "anime", "movielens_1m")
-MULTINOMIAL = {"likelihood": "mult", "k": 64, "beta": 0.25}
+MULTINOMIAL = {"likelihood": "mult", "k": 64, "beta": 0.25, "prior": "normal"}
 """The VAE whose losses are taken apart: the published likelihood, as it was the default first."""
 Chosen = Callable[..., bool]
 """Function of names of models: whether one of them is to be measured."""

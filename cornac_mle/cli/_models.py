@@ -80,7 +80,9 @@ def models_by_name() -> dict[str, Known]:
         "vae-prior": Known(VAE, {"latent": "prior", "name": "VAE prior"}),
         "vae-posterior": Known(VAE, {"latent": "posterior", "name": "VAE posterior"}),
         "vae-tuned": Known(
-            MMDTuning, {"name": "VAE tuned"}, lambda seed: VAE(latent="prior", seed=seed)
+            MMDTuning,
+            {"name": "VAE tuned"},
+            lambda seed: VAE(prior="normal", latent="prior", seed=seed),
         ),
         "vae-filtered": Known(Filtered, {"name": "VAE filtered"}, lambda seed: VAE(seed=seed)),
         "ease": Known(ScaledEASE),

@@ -75,9 +75,9 @@ def diagnosis(found: pd.DataFrame, others: pd.DataFrame) -> str:
         row("VAE, mixture, filtered", "mixture + filter"),
         row("VAE, Bernoulli likelihood, mixture", "Bernoulli, mixture"),
         row("VAE, mixture, MMD tuning", "mixture + MMD tuning"),
-        row("VAE of today (sets, 24 dimensions), prior", "Conditional Poisson, prior"),
-        row("VAE of today, mixture", "Conditional Poisson, mixture"),
-        row("VAE of today, mixture, MMD tuning", "Conditional Poisson, mixture + MMD tuning"),
+        row("VAE of sets (24 dimensions), prior", "Conditional Poisson, prior"),
+        row("VAE of sets, mixture", "Conditional Poisson, mixture"),
+        row("VAE of sets, mixture, MMD tuning", "Conditional Poisson, mixture + MMD tuning"),
         row("PMF", "PMF"),
         end("popularity", "floor", digits(ranked, 3)),
     ]
@@ -260,7 +260,7 @@ def signed(number: float, n: int = 2) -> str:
     return ("+" if rounded > 0 else "") + digits(rounded if rounded else 0.0, n)
 
 
-SETS_OF_VAES = ("VAE", "VAE, VampPrior", "VAE, Plackett-Luce")
+SETS_OF_VAES = ("VAE", "VAE, normal prior", "VAE, VampPrior")
 
 
 @figure("frontier_excess", f"frontier.py {DATA}", f"{RESULTS}/frontier_models.csv")

@@ -286,7 +286,7 @@ def vae_fit() -> Row:
     data = users.to_dataset(seed=1)
     size, n_epochs = 500, 5
     shape = {"k": 200, "autoencoder_structure": [600], "batch_size": size, "n_epochs": n_epochs}
-    shape |= {"likelihood": "mult", "seed": 1}
+    shape |= {"likelihood": "mult", "prior": "normal", "seed": 1}
     random = np.random.default_rng(1)
     hidden = random.normal(size=(size, 800)).astype(np.float32)
     weights = random.normal(size=(800, users.matrix.shape[1])).astype(np.float32)

@@ -48,10 +48,12 @@ class Settings(Protocol):
     batch_size: int
     learning_rate: float
     dropout: float
-    beta: float
     anneal_epochs: int
     patience: int
     use_gpu: bool
+
+    @property
+    def kl_weight(self) -> float: ...
 
 
 class Parameters:
@@ -160,6 +162,7 @@ def epoch_losses(
         done = (epoch + first / n_users) / max(settings.anneal_epochs, 1)
         annealed = min(1.0, done) if settings.anneal_epochs else 1.0
         batch = inputs[order[first : first + settings.batch_size]]
+        shares = np.diff(batch.indptr) / (inputs.nnz / n_users)  # sizes over their mean
         noise = rng.standard_normal((batch.shape[0], settings.k), dtype=np.float32)
         yield set_gradients(
             parameters.encoder,
@@ -171,5 +174,5 @@ def epoch_losses(
             noise=torch.from_numpy(noise).to(parameters.device),
             log_probability=LOG_PROBABILITIES[settings.likelihood],
             weight=scale(settings.likelihood, inputs.nnz, n_users * n_items),
-            kl_weights=settings.beta * annealed * np.diff(batch.indptr) / (inputs.nnz / n_users),
+            kl_weights=settings.kl_weight * annealed * shares,
         )

@@ -39,7 +39,8 @@ from cornac_mle.sampling.latent_densities import LatentDensity
 from cornac_mle.sampling.plackett_luce import draw_values
 from cornac_mle.sparse import FloatArray, pattern
 
-PRIORS = ("normal", "composite", "vamp")
+BETAS = {"normal": 0.5, "composite": 0.15, "vamp": 0.5}
+"""Weight of the KL term by prior, where none is given."""
 DECODED_SCORES = 2**22
 """Scores that are decoded together, at most; part of the definition of `sample`, like a chunk."""
 LATENTS = ("prior", "gaussian", "mixture", "posterior")
@@ -105,9 +106,9 @@ class VAE(GenerativeRecommender):
         Learning rate of Adam.
     dropout : float
         Share of a user's items hidden from the encoder in training, in [0, 1).
-    beta : float
+    beta : float, optional
         Final weight of the KL term of a user of mean size; at 1 the evidence lower bound, but for
-        the proportion to sizes.
+        the proportion to sizes. None: .15 with the composite prior, .5 with another.
     anneal_epochs : int
         Number of epochs in which the KL weight rises from 0; 0: it is `beta` from the start.
     patience : int
@@ -116,18 +117,18 @@ class VAE(GenerativeRecommender):
     prior : {"normal", "composite", "vamp"}
         Prior of training. ``"normal"``: N(0, I). ``"composite"``: a mixture of N(0, I), of what the
         user's own posterior was before the epoch, and of a wide normal, so that posteriors change
-        slowly and need not shrink; with `beta` of about .15. ``"vamp"``: the even mixture of the
-        posteriors of `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors
-        then lie where a mixture can follow them, for up to twice the time.
+        slowly and need not shrink. ``"vamp"``: the even mixture of the posteriors of
+        `n_pseudo_inputs` made-up users, which are learnt with the weights: posteriors then lie
+        where a mixture can follow them, for up to twice the time.
     n_pseudo_inputs : int
         Number of made-up users of the prior ``"vamp"``.
     latent : {"prior", "gaussian", "mixture", "posterior"}
         Density that latent points come from. ``"prior"``: that of training, of a composite one the
         part that knows no user; with N(0, I) a size is drawn whatever the point, otherwise given
-        the point. ``"gaussian"``: one full Gaussian over
-        point and size, fitted to the posteriors of the training users. ``"mixture"``: a mixture of
-        such. ``"posterior"``: the posterior and the size of a random training user, so believable
-        but close to that user. `with_latent` gives another one without training again.
+        the point. ``"gaussian"``: one full Gaussian over point and size, fitted to the posteriors
+        of the training users. ``"mixture"``: a mixture of such. ``"posterior"``: the posterior and
+        the size of a random training user, so believable but close to that user. `with_latent`
+        gives another one without training again.
     n_components : int, optional
         Number of components of the mixture; None: chosen by the likelihood of training users left
         out of its fit.
@@ -207,10 +208,10 @@ class VAE(GenerativeRecommender):
         batch_size: int = 100,
         learning_rate: float = 1e-3,
         dropout: float = 0.5,
-        beta: float = 0.5,
+        beta: float | None = None,
         anneal_epochs: int = 20,
         patience: int = 10,
-        prior: str = "normal",
+        prior: str = "composite",
         n_pseudo_inputs: int = 100,
         latent: str = "mixture",
         n_components: int | None = None,
@@ -227,10 +228,10 @@ class VAE(GenerativeRecommender):
         self.batch_size = check_count("batch_size", batch_size)
         self.learning_rate = check_number("learning_rate", learning_rate, above=0.0)
         self.dropout = check_number("dropout", dropout, minimum=0.0, below=1.0)
-        self.beta = check_number("beta", beta, minimum=0.0)
+        self.beta = None if beta is None else check_number("beta", beta, minimum=0.0)
         self.anneal_epochs = check_count("anneal_epochs", anneal_epochs, minimum=0)
         self.patience = check_count("patience", patience)
-        self.prior = check_choice("prior", prior, PRIORS)
+        self.prior = check_choice("prior", prior, BETAS)
         self.n_pseudo_inputs = check_count("n_pseudo_inputs", n_pseudo_inputs)
         self.latent = check_choice("latent", latent, LATENTS)
         if n_components is not None:
@@ -238,6 +239,11 @@ class VAE(GenerativeRecommender):
         self.n_components = n_components
         self.seed = check_seed(seed)
         self.use_gpu = check_flag("use_gpu", use_gpu)
+
+    @property
+    def kl_weight(self) -> float:
+        """Final weight of the KL term: `beta`, or what goes with the prior."""
+        return BETAS[self.prior] if self.beta is None else self.beta
 
     def with_latent(self, latent: str, *, name: str | None = None) -> Self:
         """Copy the model with another `latent`; fitted weights are shared, nothing is trained.

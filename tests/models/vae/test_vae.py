@@ -115,7 +115,7 @@ def test_other_likelihoods_find_the_communities(board, likelihood):
 def test_a_vamp_prior_is_where_the_users_are(board):
     settings = SMALL | {"learning_rate": 0.01, "latent": "prior", "n_epochs": 60}
     vamp = VAE(**settings, prior="vamp", n_pseudo_inputs=10).fit(board.to_dataset())
-    normal = VAE(**settings).fit(board.to_dataset())
+    normal = VAE(**settings, prior="normal").fit(board.to_dataset())
     pure = [
         np.mean(np.maximum(share, 1 - share) >= 0.9)
         for share in (share_of_first_half(m.sample(400, rng=3)) for m in (vamp, normal))
@@ -429,7 +429,7 @@ def test_bounds_that_are_allowed():
 
 def test_under_a_composite_prior_posteriors_shrink_less(board):
     settings = SMALL | {"learning_rate": 0.01, "n_epochs": 30, "beta": 1.0}
-    normal = VAE(**settings).fit(board.to_dataset())
+    normal = VAE(**settings, prior="normal").fit(board.to_dataset())
     composite, again = (VAE(**settings, prior="composite").fit(board.to_dataset()) for _ in "ab")
     assert composite.diagnostics().kl > 1.2 * normal.diagnostics().kl
     np.testing.assert_array_equal(again.decoder_[-1][0], composite.decoder_[-1][0])
