@@ -10,8 +10,8 @@ is the default of `VAE` was decided when splits 200 and 201 were known.
 *curve*: MovieLens-1M, the VAE after so many epochs, fitted to so many training users. Both errors
 along training, and what more training users would buy.
 
-*fits*: how far two more seeds of the fit a split change what the default VAE has over the
-multinomial one, on the five other sets.
+*fits*: two more seeds of the fit a split, of the default VAE, the multinomial one and the one with
+a normal prior, on the five other sets.
 
 Command: python experiments/frontier.py --data ../shared/data [--parts models fits curve] [--draw]
 Resumable: what is in a table already is not measured again.
@@ -48,7 +48,7 @@ CHOSEN_ON = ("movielens_100k", "complete_journey", "lastfm", "movielens_1m")
 FRESH = ("jester", "citeulike", "movielens_small", "ta_feng", "anime")
 FIRST_SPLIT = 200
 FIT_STEP, MORE_FITS = 1000, (1, 2)
-FITTED_AGAIN = ("VAE, multinomial", "VAE")
+FITTED_AGAIN = ("VAE, multinomial", "VAE", "VAE, normal prior")
 RIDGES = (100, 300, 1000)
 MOST_ITEMS_OF_EASE = 5000
 """EASE inverts a matrix of items x items."""

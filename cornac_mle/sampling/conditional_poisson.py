@@ -31,7 +31,7 @@ ROUGH_TILT = 1e-2
 LARGE = 0.05
 """Odds above this count one by one where the first guess of a tilt is made."""
 ROUGH_STEPS = 8
-"""Steps to a rough tilt from exponentials taken once; some 3 do mostly."""
+"""Steps to a rough tilt from exponentials taken once, and to its first guess; a few do mostly."""
 TILE_ENTRIES = 2**21
 """Odds that are worked on together: enough users for each step to be worth its calls."""
 SUM_ENTRIES = 2**16
@@ -170,7 +170,8 @@ def conditional_poisson(
 def _about(wanted: IndexArray, log_weights: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Probabilities of independent items, (n_users, n_items), of which so many are expected.
 
-    By the steps of `log_tilts`, but from exponentials that are taken once; where these are too
+    By the steps of `log_tilts`, but from exponentials that are taken once, and a guess which mostly
+    is near enough; where these are too
     large or too small for their type, by `log_tilts`.
     """
     n_items = log_weights.shape[1]
@@ -221,8 +222,8 @@ def _factor(weights: npt.NDArray[np.floating], wanted: IndexArray) -> FloatArray
         missing = np.log(wanted / expected)
         if np.abs(missing).max() < ROUGH_TILT / 4:
             break
-        slope = expected - summed(p**2) - small * factor * mean / (1 + factor * mean)
-        factor *= np.exp(missing * expected / slope)
+        gradient = expected - summed(p**2) - small * factor * mean / (1 + factor * mean)
+        factor *= np.exp(missing * expected / gradient)
     return factor
 
 

@@ -427,6 +427,18 @@ def test_bounds_that_are_allowed():
     assert (VAE(dropout=0, beta=0).dropout, VAE(dropout=0, beta=0).beta) == (0, 0)
 
 
+def test_the_weight_of_the_kl_term_goes_with_the_prior_unless_it_is_given(board):
+    assert [VAE(prior=one).kl_weight for one in ("composite", "normal", "vamp")] == [0.15, 0.5, 0.5]
+    assert VAE(beta=0.0).kl_weight == 0.0
+    settings = SMALL | {"n_epochs": 3, "anneal_epochs": 0}
+    default, same, other = (
+        VAE(**settings, **one).fit(board.to_dataset()).decoder_[-1][0]
+        for one in ({}, {"beta": 0.15}, {"beta": 0.5})
+    )
+    np.testing.assert_array_equal(default, same)
+    assert not np.array_equal(default, other)
+
+
 def test_under_a_composite_prior_posteriors_shrink_less(board):
     settings = SMALL | {"learning_rate": 0.01, "n_epochs": 30, "beta": 1.0}
     normal = VAE(**settings, prior="normal").fit(board.to_dataset())
