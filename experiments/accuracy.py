@@ -48,7 +48,7 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
         ({"lamb": 100}, {"lamb": 300}, {"lamb": 500}, {"lamb": 1000}),
     ),
     "VAE": (
-        lambda **setting: VAE(**setting, prior="normal", seed=FIT_SEED),
+        lambda **setting: VAE(**setting, seed=FIT_SEED),
         (
             {"likelihood": "plackett-luce"},
             {"likelihood": "plackett-luce", "k": 128, "beta": 0.2},
@@ -69,9 +69,7 @@ TUNED: dict[str, tuple[Callable[..., Any], Settings]] = {
         ),
     ),
     "Cornac's RecVAE": (
-        lambda **setting: peers.RecVAE(
-            **setting, batch_size=100, use_gpu=False, verbose=False, seed=FIT_SEED
-        ),
+        lambda **setting: peers.RecVAE(**setting, batch_size=100, verbose=False, seed=FIT_SEED),
         (
             {"n_epochs": 15},
             {"n_epochs": 30},

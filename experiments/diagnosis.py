@@ -83,7 +83,7 @@ def bernoulli(data: tuple[Any, Any], seed: int) -> Models:
 
 def conditional_poisson(data: tuple[Any, Any], seed: int) -> Models:
     """Fit the likelihood of what is drawn, in fewer dimensions: the density has less to fit."""
-    yield from family("Conditional Poisson", VAE(prior="normal", seed=seed), data)
+    yield from family("Conditional Poisson", VAE(seed=seed), data)
 
 
 def family(name: str, vae: VAE, data: tuple[Any, Any]) -> Models:

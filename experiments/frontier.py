@@ -68,7 +68,7 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "VAE, normal prior": lambda seed: VAE(prior="normal", seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
-    "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", prior="normal", seed=seed),
+    "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)
 Row = dict[str, Any]
@@ -151,7 +151,7 @@ def curve_rows(data: Path, file: Path) -> pd.DataFrame:
         for epochs in left:
             # As many steps an epoch, whatever the number of users.
             batch_size = 100 * len(train) // len(order)
-            model = VAE(prior="normal", n_epochs=epochs, batch_size=batch_size, seed=1)
+            model = VAE(n_epochs=epochs, batch_size=batch_size, seed=1)
             row: Row = {"users": len(train), "epochs": epochs}
             row |= measured(method, model.fit(method.train_set), f"after {epochs}")
             table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)

@@ -10,7 +10,8 @@ Minutes: about 30 on two cores.
 Writes: likelihood_vs_realism.csv in experiments/results, .png in experiments/pictures
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from cornac.metrics import NDCG
 from diagnosis import FLAGGED
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from real_data import MULTINOMIAL, evaluate, held_out_users, panels, run
+from real_data import MULTINOMIAL, Chosen, evaluate, held_out_users, panels, run
 from scipy.stats import kendalltau
 
 from cornac_mle import (
@@ -44,36 +45,53 @@ from cornac_mle.report.style import draw_ends, look
 NATS, RANKING = "HeldOutLogLikelihood", "NDCG@100"
 
 
-def models(method: HeldOutUsers, seed: int) -> Iterator[tuple[str, GenerativeRecommender]]:
-    """Yield (name, fitted model); the VAE's latent densities share one fit."""
+def models(
+    method: HeldOutUsers, seed: int, chosen: Chosen
+) -> Iterator[tuple[str, GenerativeRecommender]]:
+    """Yield (name, fitted model) of those chosen; the VAE's latent densities share one fit."""
     data = method.train_set, method.val_set
-    yield "Popularity", Popularity().fit(*data)
-    yield "TrainingUsers", TrainingUsers().fit(*data)
-    yield "Mixture 10", Mixture(k=10, seed=seed).fit(*data)
-    yield "Mixture 100, rough", Mixture(k=100, lambda_reg=1, n_init=1, seed=seed).fit(*data)
-    yield "LDA 20", LDA(k=20, seed=seed).fit(*data)
-    yield "PMF", PMF(k=20, seed=seed).fit(*data)
-    vae = VAE(**MULTINOMIAL, seed=seed).fit(*data)
-    for latent in ("prior", "gaussian", "mixture", "posterior"):
-        yield f"VAE {latent}", vae.with_latent(latent)
-    for likelihood in ("bern", "pois", "gaus"):
-        yield (
-            f"VAE {likelihood}",
-            VAE(**MULTINOMIAL | {"likelihood": likelihood}, seed=seed).fit(*data),
-        )
-    vamp = VAE(**MULTINOMIAL | {"prior": "vamp"}, latent="prior", seed=seed)
-    yield "VAE VampPrior", vamp.fit(*data)
-    yield "VAE mixture, tuned", MMDTuning(vae.with_latent("mixture"), seed=seed).fit(*data)
-    # Trained by the distribution of what is drawn.
-    for label, likelihood in (("sets", "conditional-poisson"), ("Plackett-Luce", "plackett-luce")):
-        yield f"VAE {label}", VAE(likelihood=likelihood, prior="normal", seed=seed).fit(*data)
+
+    @cache
+    def vae() -> VAE:
+        return VAE(**MULTINOMIAL, seed=seed).fit(*data)
+
+    def of_likelihood(likelihood: str) -> GenerativeRecommender:
+        return VAE(**MULTINOMIAL | {"likelihood": likelihood}, seed=seed).fit(*data)
+
+    def of_sets(likelihood: str) -> GenerativeRecommender:
+        """Train by the distribution of what is drawn."""
+        return VAE(likelihood=likelihood, seed=seed).fit(*data)
+
+    makers: dict[str, Callable[[], GenerativeRecommender]] = {
+        "Popularity": lambda: Popularity().fit(*data),
+        "TrainingUsers": lambda: TrainingUsers().fit(*data),
+        "Mixture 10": lambda: Mixture(k=10, seed=seed).fit(*data),
+        "Mixture 100, rough": lambda: Mixture(k=100, lambda_reg=1, n_init=1, seed=seed).fit(*data),
+        "LDA 20": lambda: LDA(k=20, seed=seed).fit(*data),
+        "PMF": lambda: PMF(k=20, seed=seed).fit(*data),
+        **{
+            f"VAE {latent}": partial(lambda latent: vae().with_latent(latent), latent)
+            for latent in ("prior", "gaussian", "mixture", "posterior")
+        },
+        **{f"VAE {one}": partial(of_likelihood, one) for one in ("bern", "pois", "gaus")},
+        "VAE VampPrior": lambda: VAE(
+            **MULTINOMIAL | {"prior": "vamp"}, latent="prior", seed=seed
+        ).fit(*data),
+        "VAE mixture, tuned": lambda: MMDTuning(vae().with_latent("mixture"), seed=seed).fit(*data),
+        "VAE sets": partial(of_sets, "conditional-poisson"),
+        "VAE Plackett-Luce": partial(of_sets, "plackett-luce"),
+    }
+    for label, make in makers.items():
+        if chosen(label):
+            yield label, make()
 
 
-def measure(name: str, data: Path, seed: int) -> pd.DataFrame:
+def measure(name: str, data: Path, seed: int, chosen: Chosen) -> pd.DataFrame:
     method = held_out_users(name, data, seed)
     metrics = [UnrealisticUsers(judge="worst"), NeighbourCoverage(), CopiedUsers()]
     metrics += [HeldOutLogLikelihood(), NDCG(k=100)]
-    rows = [evaluate(method, model, label, metrics) for label, model in models(method, seed)]
+    made = models(method, seed, chosen)
+    rows = [evaluate(method, model, label, metrics) for label, model in made]
     columns = ["dataset", "model", "metric", "value", "low", "high", "ceiling", "floor"]
     return pd.concat(rows)[[*columns, "effective_sample_size"]]
 
@@ -140,5 +158,5 @@ def name_points(axis: Axes, own: pd.DataFrame, metric: str) -> None:
 
 
 if __name__ == "__main__":
-    table = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw)
+    table = run(__doc__, ("complete_journey", "movielens_1m"), measure, draw, by_model=True)
     print(agreement(table).round(3).to_string(index=False))

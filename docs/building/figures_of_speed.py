@@ -54,6 +54,20 @@ def growth(found: pd.DataFrame) -> str:
     return table(["metric", f"{most:,} users", "extra memory", "exponent"], rows)
 
 
+@figure("on_cuda", "../tests/benchmarks/on_cuda.py", f"{RESULTS}/on_cuda.csv")
+def on_cuda(found: pd.DataFrame) -> str:
+    """Compare training on a CUDA device with one thread, and with Cornac's there."""
+    rows = []
+    for _, one in found.iterrows():
+        times = one["cpu_seconds"] / one["cuda_seconds"]
+        peer = seconds(one["peer_seconds"])
+        ours = f"{seconds(one['cuda_seconds'])}, {one['cuda_mebibytes']:.0f} MiB"
+        one_thread = f"{seconds(one['cpu_seconds'])} ({three_digits(times)} times)"
+        rows.append([one["what"], ours, one_thread, peer])
+    device = found["device"].iloc[0]
+    return table(["what", f"on {device}", "one thread", "Cornac's VAECF there"], rows)
+
+
 STAGES = {
     "sample": "sample",
     "audit": "audit, two workers",

@@ -286,7 +286,7 @@ def vae_fit() -> Row:
     data = users.to_dataset(seed=1)
     size, n_epochs = 500, 5
     shape = {"k": 200, "autoencoder_structure": [600], "batch_size": size, "n_epochs": n_epochs}
-    shape |= {"likelihood": "mult", "prior": "normal", "seed": 1}
+    shape |= {"likelihood": "mult", "seed": 1}
     random = np.random.default_rng(1)
     hidden = random.normal(size=(size, 800)).astype(np.float32)
     weights = random.normal(size=(800, users.matrix.shape[1])).astype(np.float32)
@@ -299,7 +299,7 @@ def vae_fit() -> Row:
 
     return Row(
         "training a VAE for 5 epochs on MovieLens-1M, 600 x 200",
-        lambda: train(VAE(**shape), users.matrix, None, np.random.default_rng(1)),
+        lambda: train(VAE(prior="normal", **shape), users.matrix, None, np.random.default_rng(1)),
         lambda: VAECF(verbose=False, **shape).fit(data),
         "Cornac's VAECF of the same shape and likelihood",
         products,

@@ -1,6 +1,7 @@
 """Layers of the autoencoder while they are trained: tensors of the shapes that `network` has."""
 
 import itertools
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,8 +18,13 @@ PSEUDO_NOISE = 0.01
 
 
 def chosen_device(use_gpu: bool) -> torch.device:
-    """CUDA where it is asked for and there, otherwise the CPU."""
-    return torch.device("cuda" if use_gpu and torch.cuda.is_available() else "cpu")
+    """CUDA where asked for and there, otherwise the CPU; asked for in vain, with a warning."""
+    if use_gpu and not torch.cuda.is_available():
+        found = f"PyTorch {torch.__version__} finds no CUDA device"
+        msg = f"use_gpu=True, but {found}: the CPU is used."
+        warnings.warn(msg, UserWarning, stacklevel=2)
+        use_gpu = False
+    return torch.device("cuda" if use_gpu else "cpu")
 
 
 def new_layers(
