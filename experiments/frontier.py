@@ -13,17 +13,23 @@ along training, and what more training users would buy.
 *fits*: two more seeds of the fit a split, of the default VAE, the multinomial one and the one with
 a normal prior, on the five other sets.
 
-Command: python experiments/frontier.py --data ../shared/data [--parts models fits curve] [--draw]
-Resumable: what is in a table already is not measured again.
-Minutes: about 80 for the models, 30 for more fits, 15 for the curve, on one core.
-Writes: frontier_{models,curve}.csv in experiments/results, frontier.png in experiments/pictures
+*cost*: seconds and memory of one fit to MovieLens-1M, each model in a process of its own.
+
+Command: python experiments/frontier.py --data ../shared/data [--parts models fits curve cost]
+Resumable: what is in a table already is not measured again, but for the cost.
+Minutes: about 80 for the models, 30 for more fits, 15 for the curve, 8 for the cost, on one core.
+Writes: frontier_{models,curve,cost}.csv in experiments/results, frontier.png in
+experiments/pictures; with --draw this alone, from the tables that are there
 """
 
 import argparse
 import logging
+import multiprocessing
+import resource
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +39,7 @@ import pandas as pd
 from cornac.metrics import NDCG
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from real_data import MULTINOMIAL, evaluate, held_out_users, panels
+from real_data import LINEAR, MULTINOMIAL, evaluate, held_out_users, panels
 
 from cornac_mle import LDA, PMF, VAE, GenerativeRecommender, HeldOutUsers, Popularity
 from cornac_mle.metrics import (
@@ -68,6 +74,7 @@ MODELS: dict[str, Callable[[int], GenerativeRecommender]] = {
     "VAE, normal prior": lambda seed: VAE(prior="normal", seed=seed),
     "VAE": lambda seed: VAE(seed=seed),
     "VAE, VampPrior": lambda seed: VAE(prior="vamp", seed=seed),
+    "VAE, linear": lambda seed: VAE(**LINEAR, seed=seed),
     "VAE, Plackett-Luce": lambda seed: VAE(likelihood="plackett-luce", seed=seed),
 }
 CURVE_EPOCHS, CURVE_USERS = (15, 30, 60, 120), (750, 1500, None)
@@ -159,6 +166,28 @@ def curve_rows(data: Path, file: Path) -> pd.DataFrame:
     return table
 
 
+def cost_of(data: Path, label: str) -> Row:
+    """Fit one model to the training users of MovieLens-1M, and say what that took."""
+    method = held_out_users("movielens_1m", data, FIRST_SPLIT)
+    resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    before = int(resident) * resource.getpagesize()
+    started = time.process_time()
+    MODELS[label](FIRST_SPLIT).fit(method.train_set, method.val_set)
+    seconds = time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"model": label, "seconds": seconds, "mebibytes": max(0, peak - before) / 2**20}
+
+
+def cost_rows(data: Path, file: Path) -> None:
+    rows = []
+    for label in MODELS:
+        alone = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        with alone as process:
+            rows.append(process.submit(cost_of, data, label).result())
+        print(rows[-1], flush=True)
+    pd.DataFrame(rows).to_csv(file, index=False, float_format="%.1f")
+
+
 def draw(models: pd.DataFrame, curve: pd.DataFrame) -> Figure:
     """Draw flagged against membership: means over splits in a panel each set, then the curve."""
     models = models.groupby(["dataset", "model", "split"], as_index=False).mean()  # over fits
@@ -207,7 +236,7 @@ def main() -> None:
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of the real data sets")
-    parser.add_argument("--parts", nargs="+", default=["models", "fits", "curve"])
+    parser.add_argument("--parts", nargs="+", default=["models", "fits", "curve", "cost"])
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--models", nargs="+", default=list(MODELS), help="those measured")
     parser.add_argument("--draw", action="store_true", help="draw earlier tables only")
@@ -231,6 +260,8 @@ def main() -> None:
                 model_rows(arguments.data, files["models"], splits, FITTED_AGAIN, fit, FRESH)
         if "curve" in arguments.parts:
             curve_rows(arguments.data, files["curve"])
+        if "cost" in arguments.parts:
+            cost_rows(arguments.data, results / "frontier_cost.csv")
     if missing := [str(file) for file in files.values() if not file.exists()]:
         print(f"no picture without {', '.join(missing)}")
         return
