@@ -25,7 +25,7 @@ experiments/pictures; with --draw this alone, from the tables that are there
 import argparse
 import logging
 import multiprocessing
-import resource
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -168,14 +168,17 @@ def curve_rows(data: Path, file: Path) -> pd.DataFrame:
 
 def cost_of(data: Path, label: str) -> Row:
     """Fit one model to the training users of MovieLens-1M, and say what that took."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "benchmarks"))
+    from table import peak_mebibytes, processor_seconds  # type: ignore[import-not-found]
+
     method = held_out_users("movielens_1m", data, FIRST_SPLIT)
-    resident = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    before = int(resident) * resource.getpagesize()
-    started = time.process_time()
-    MODELS[label](FIRST_SPLIT).fit(method.train_set, method.val_set)
-    seconds = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"model": label, "seconds": seconds, "mebibytes": max(0, peak - before) / 2**20}
+
+    def fit() -> None:
+        MODELS[label](FIRST_SPLIT).fit(method.train_set, method.val_set)
+
+    seconds = []
+    mebibytes = peak_mebibytes(lambda: seconds.append(processor_seconds(fit)))
+    return {"model": label, "seconds": seconds[0], "mebibytes": mebibytes}
 
 
 def cost_rows(data: Path, file: Path) -> None:

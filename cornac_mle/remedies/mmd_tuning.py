@@ -89,7 +89,7 @@ class MMDTuning(GenerativeRecommender):
     seed : int, optional
         Random seed of tuning; None: another result each time. The autoencoder has its own.
     use_gpu : bool
-        Whether to tune on CUDA where there is one.
+        Whether to tune on CUDA; where there is none, a warning says so.
 
     Attributes
     ----------

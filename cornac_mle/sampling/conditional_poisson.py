@@ -171,8 +171,7 @@ def _about(wanted: IndexArray, log_weights: npt.NDArray[np.floating]) -> npt.NDA
     """Probabilities of independent items, (n_users, n_items), of which so many are expected.
 
     By the steps of `log_tilts`, but from exponentials that are taken once, and a guess which mostly
-    is near enough; where these are too
-    large or too small for their type, by `log_tilts`.
+    is near enough; where these are too large or too small for their type, by `log_tilts`.
     """
     n_items = log_weights.shape[1]
     p = np.empty_like(log_weights)

@@ -6,7 +6,6 @@ PyTorch took of the device. Writes experiments/results/on_cuda.csv, where there 
 """
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from timing import seconds
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "benchmarks")]
@@ -23,16 +23,15 @@ EPOCHS = 5
 SHAPE = {"k": 200, "autoencoder_structure": [600], "batch_size": 500, "likelihood": "mult"}
 
 
-def seconds(action: Callable[[], Any], repeats: int = 2) -> float:
+def warm_seconds(action: Callable[[], Any], repeats: int = 2) -> float:
     """Best of some runs on the clock, after one that warms up."""
-    best = float("inf")
-    for repeat in range(repeats + 1):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
+
+    def finished() -> None:
         action()
         torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - start) if repeat else best
-    return best
+
+    finished()
+    return float(seconds(finished, repeats))
 
 
 def main() -> None:
@@ -67,10 +66,10 @@ def main() -> None:
     table = []
     for what, (ours, peer) in rows.items():
         torch.cuda.reset_peak_memory_stats()
-        row = {"what": what, "cuda_seconds": seconds(ours(True))}
+        row = {"what": what, "cuda_seconds": warm_seconds(ours(True))}
         row["cuda_mebibytes"] = round(torch.cuda.max_memory_allocated() / 2**20)
-        row["cpu_seconds"] = seconds(ours(False), repeats=1)
-        row["peer_seconds"] = seconds(peer) if peer else float("nan")
+        row["cpu_seconds"] = warm_seconds(ours(False), repeats=1)
+        row["peer_seconds"] = warm_seconds(peer) if peer else float("nan")
         row["device"] = torch.cuda.get_device_name()
         table.append(row)
         print(row, flush=True)

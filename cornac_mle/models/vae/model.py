@@ -137,8 +137,8 @@ class VAE(GenerativeRecommender):
     seed : int, optional
         Random seed of training; None: another model each time.
     use_gpu : bool
-        Whether to train on CUDA where there is one. Ranking and sampling run on the CPU and need no
-        PyTorch.
+        Whether to train on CUDA; where there is none, a warning says so. Ranking and sampling run
+        on the CPU and need no PyTorch.
 
     Attributes
     ----------
