@@ -9,7 +9,7 @@ import typer
 from cornac_mle.cli._asked import Asked, given_options
 from cornac_mle.cli._metrics import DEFAULT_METRICS
 from cornac_mle.cli._models import DEFAULT_MODELS, KNOWN_MODELS
-from cornac_mle.cli._terminal import NOT_PRINTED, OneLine, OneLineGroup, write
+from cornac_mle.cli._terminal import NOT_PRINTED, STOP, OneLine, OneLineGroup, write
 
 app = typer.Typer(
     cls=OneLineGroup,
@@ -104,6 +104,7 @@ def compare(
     quiet: QuietOption = False,
 ) -> None:
     """Fit models, let them make up users, hold those against real users, write a run folder."""
+    _import_joblib()
     from cornac_mle.cli._workers import Workers, job_count
 
     asked = Asked(
@@ -121,6 +122,7 @@ def compare(
     )
     n_fits = (models.count(",") + 1) * fits
     with Workers(job_count(jobs, n_fits)) as workers:  # which begin to import at once, as this does
+        STOP.check()
         from cornac_mle.cli import _compare
 
         status = _compare.compare(asked, given_options(context), resume, config, workers)
@@ -147,6 +149,7 @@ def sample(
     force: Annotated[bool, typer.Option("--force", help="Replace a file without a word.")] = False,
 ) -> None:
     """Fit one model on all users of a data set and write users that it makes up."""
+    _import_joblib()
     from cornac_mle.cli import _sample
 
     status = _sample.sample(
@@ -210,6 +213,7 @@ def audit(
     Files: CSV, TSV, JSON lines (also packed), Parquet (also a folder of parts), with a user and an
     item in each row.
     """
+    _import_joblib()
     from cornac_mle.cli import _audit
 
     columns = {"user": user_column, "item": item_column}
@@ -241,6 +245,7 @@ def report(
     quiet: QuietOption = False,
 ) -> None:
     """Make the page and the other faces of a run folder again, and print its table."""
+    _import_joblib()
     from cornac_mle.cli import _audit
 
     raise typer.Exit(_audit.rebuild(run, as_json=as_json, quiet=quiet))
@@ -260,3 +265,10 @@ def datasets() -> None:
 
 def _log_in_one_line() -> None:
     logging.basicConfig(handlers=[OneLine()], level=logging.WARNING)
+
+
+def _import_joblib() -> None:
+    """Import joblib whole: cut short, it would leave a semaphore behind, and say so."""
+    with STOP.deferred():
+        import joblib  # noqa: F401
+    STOP.check()

@@ -1,11 +1,13 @@
 """What goes to the terminal: what it can show, an error in one line, and never a traceback."""
 
+import _thread
 import codecs
 import io
 import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 import unicodedata
 import warnings
@@ -23,6 +25,7 @@ BAD_INPUT, FAULT, NOT_PRINTED, MODEL_FAILED = 2, 70, 1, 3
 LONGEST_LINE = 2000
 PLAIN = "cornac_mle.plain"
 """Error handler of codecs: a character the terminal cannot show becomes one that it can."""
+_SECONDS_TO_COME_AGAIN = 0.05
 # Of the vendored or the installed click, whichever this typer uses.
 ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
@@ -105,7 +108,9 @@ def output_dropped() -> Iterator[None]:
 class Stop:
     """Ctrl-C, SIGTERM and SIGHUP: each raises KeyboardInterrupt, and is remembered.
 
-    Remembered, because a library that is interrupted may make another error of it.
+    Remembered, because a library that is interrupted may make another error of it. Python can
+    only print what is raised inside a callback (of the import system, of compiled code, of the
+    garbage collector): a signal that arrives there comes again a moment later.
 
     Attributes
     ----------
@@ -119,6 +124,8 @@ class Stop:
         self.signal = 0
         self.is_told = False
         self._is_deferred = False
+        self._hook = sys.unraisablehook
+        self._again = threading.Timer(0, _thread.interrupt_main)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -131,9 +138,12 @@ class Stop:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 with suppress(ValueError):
                     kept[number] = signal.signal(number, self._come)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._come_again
         try:
             yield
         finally:
+            sys.unraisablehook = self._hook
+            self._again.cancel()
             for number, handler in kept.items():
                 signal.signal(number, handler)
 
@@ -165,6 +175,17 @@ class Stop:
         self.signal = number
         if not self._is_deferred:
             raise KeyboardInterrupt
+
+    def _come_again(self, lost: "sys.UnraisableHookArgs") -> None:
+        if self.signal and issubclass(lost.exc_type, KeyboardInterrupt):
+            self._again.cancel()
+            self._again = threading.Timer(
+                _SECONDS_TO_COME_AGAIN, _thread.interrupt_main, (self.signal,)
+            )
+            self._again.daemon = True
+            self._again.start()
+        else:
+            self._hook(lost)
 
 
 STOP = Stop()

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from cornac_mle.checks import check_count
 from cornac_mle.cli._shared_folder import write
+from cornac_mle.cli._terminal import STOP
 from cornac_mle.workers import ONE_THREAD_VARIABLES
 
 LOOK_SECONDS = 1.0
@@ -42,14 +43,8 @@ class Workers:
 
     def __enter__(self) -> Self:
         if self.count > 1:
-            self.folder = Path(tempfile.mkdtemp(prefix="cornac-mle-"))
-            self._executor = ProcessPoolExecutor(
-                self.count,
-                initializer=_begin,
-                initargs=(os.getpid(), self.folder),
-                env=ONE_THREAD_VARIABLES,
-            )
-            self._executor.submit(_import)
+            with STOP.deferred():  # `__exit__` is called only if this comes to its end
+                self._start()
         return self
 
     def __exit__(
@@ -61,6 +56,16 @@ class Workers:
         self.end()
         if self.count > 1:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cornac-mle-"))
+        self._executor = ProcessPoolExecutor(
+            self.count,
+            initializer=_begin,
+            initargs=(os.getpid(), self.folder),
+            env=ONE_THREAD_VARIABLES,
+        )
+        self._executor.submit(_import)
 
     @property
     def are_at_work(self) -> bool:

@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+import weakref
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from command_line import run
-from cornac_mle.cli._terminal import one_line
+from cornac_mle.cli._terminal import STOP, one_line
 from cornac_mle.report import table as tables
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -108,12 +108,6 @@ def test_a_signal_while_libraries_are_imported_is_one_line(stop, tmp_path):
         assert process.stdout.readline() == "here\n"
         time.sleep(wait)
         process.send_signal(stop)
-        # What a signal raises inside a callback of the import system is lost: people press again.
-        for _ in range(20):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=6)
-                break
-            process.send_signal(stop)
         _, errors = process.communicate(timeout=60)
         if stop == signal.SIGTERM and process.returncode == -stop:
             continue  # it came before anything of ours
@@ -121,3 +115,31 @@ def test_a_signal_while_libraries_are_imported_is_one_line(stop, tmp_path):
         word = "interrupted" if stop == signal.SIGINT else "terminated"
         assert errors == f"{word}: nothing was written\n"
     assert not list((tmp_path / "runs").glob("*"))
+
+
+class Held:
+    """Anything that can be referred to weakly."""
+
+
+def let_go(callback):
+    """Call a callback where Python can only print what it raises; wait for what comes of it."""
+    held = Held()
+    _reference = weakref.ref(held, callback)
+    del held
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_within_a_callback_is_neither_lost_nor_printed(stop, capfd):
+    with pytest.raises(KeyboardInterrupt), STOP.listening():
+        let_go(lambda _: signal.raise_signal(stop))
+    assert STOP.signal == stop
+    assert capfd.readouterr().err == ""
+
+
+def test_what_else_is_lost_in_a_callback_is_still_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+    with STOP.listening():
+        let_go(lambda _: 1 / 0)
+    assert told == [ZeroDivisionError]
