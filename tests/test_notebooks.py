@@ -130,11 +130,17 @@ def test_no_output_is_kept_in_the_repository(name):
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_it_runs_within_a_minute_and_every_cell_shows_something(name, tmp_path):
-    start = time.perf_counter()
+def test_it_runs_and_every_cell_shows_something(name, tmp_path):
     shown = shown_by(name, tmp_path)
-    assert time.perf_counter() - start < MOST_SECONDS
     assert len(shown) == len(sources(name))
     assert all(shown.values())
     for check in SAYS[name]:
         check(shown)
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("name", SAYS)
+def test_it_runs_within_a_minute(name, tmp_path):
+    start = time.perf_counter()
+    shown_by(name, tmp_path)
+    assert time.perf_counter() - start < MOST_SECONDS

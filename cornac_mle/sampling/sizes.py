@@ -92,9 +92,9 @@ def size_distribution(sizes: IntArray, n_items: int) -> FloatArray:
     for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
         for spread, weight in ((bandwidth, n_users), (WIDE_SPREAD, 1)):
             away = (edges - np.log(size) + spread**2 / 2) / spread
-            low, high = away[:-1], away[1:]
             # In the upper tail both probabilities are near 1, and their difference would be lost.
-            cells = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
+            sign = np.where(away[:-1] > 0, -1.0, 1.0)
+            cells = sign * (ndtr(sign * away[1:]) - ndtr(sign * away[:-1]))
             distribution += count * weight * cells
     return np.asarray(distribution / distribution.sum())
 

@@ -85,6 +85,11 @@ def own_scores(model: Recommender, n_users: int = 80) -> np.ndarray:
     return np.array([np.ravel(model.score(user)) for user in range(n_users)])
 
 
+def assert_near(found: np.ndarray, expected: np.ndarray, rtol: float = 1e-12, atol: float = 1e-12):
+    """Compare large arrays, of which pytest.approx looks at one number after the other."""
+    np.testing.assert_allclose(found, expected, rtol, atol, equal_nan=False)
+
+
 def row_of(user: int, world: Profiles = NEW) -> tuple[np.ndarray, np.ndarray]:
     part = slice(world.matrix.indptr[user], world.matrix.indptr[user + 1])
     return world.matrix.indices[part], world.matrix.data[part].astype(np.float64)
@@ -176,13 +181,12 @@ def test_neighbours_give_a_training_user_cornacs_own_scores(kind, k, settings, v
     model = kind(k=k, verbose=False, seed=1, **settings).fit(data)
     train = Profiles.from_dataset(data)
     folded = unseen_scores(model, train.matrix, train.matrix, None)
-    assert folded == pytest.approx(own_scores(model), rel=1e-12, abs=1e-12)
+    assert_near(folded, own_scores(model))
     if kind is models.UserKNN:
         similar = UserSimilarities(model, sp.csr_array(model.iu_mat.T.tocsr()))
         # Cornac amplifies one number at a time, by another routine.
         last_digit = 0 if settings["amplify"] == 1 else 4e-16
-        expected = pytest.approx(model.sim_mat.toarray(), rel=last_digit, abs=0)
-        assert similar.of(train.matrix) == expected
+        assert_near(similar.of(train.matrix), model.sim_mat.toarray(), rtol=last_digit, atol=0)
 
 
 def cornacs_means(by_user, weights, columns, k):
@@ -213,7 +217,7 @@ def test_neighbours_of_parts_of_profiles_are_cornacs(kind, settings, monkeypatch
     for block in (1, 250, 2**22):
         monkeypatch.setattr("cornac_mle.adapters._nearest_means.BLOCK_ENTRIES", block)
         found = unseen_scores(model, shown, train, own)
-        assert found == pytest.approx(expected + means[:, None], rel=1e-12, abs=1e-12)
+        assert_near(found, expected + means[:, None])
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -227,7 +231,7 @@ def test_of_equally_near_neighbours_those_count_that_cornac_takes(seed):
     weights = random.integers(-3, 3, (5, n)) / 4
     found = NearestMeans(sp.csr_array(columns.T.tocsr()), k).of(weights)
     expected = cornacs_means(True, weights, columns, k)
-    assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert_near(found, expected)
 
 
 def test_ties_by_hand():
@@ -372,7 +376,7 @@ def test_a_baselines_bias_is_the_fixed_point_of_its_own_updates():
     model = models.BaselineOnly(max_iter=3_000, learning_rate=0.01, lambda_reg=0.05, seed=1)
     model.fit(DATA)
     # SGD in a fixed order: within some rate x rating of the rest.
-    assert fold_in_scores(model, TRAIN) == pytest.approx(own_scores(model), abs=0.06)
+    assert_near(fold_in_scores(model, TRAIN), own_scores(model), rtol=1e-6, atol=0.06)
     items, values = row_of(0)
     bias = np.sum(values - model.global_mean - model.i_biases[items]) / (len(items) * 1.05)
     expected = model.global_mean + model.i_biases + bias
@@ -481,7 +485,7 @@ def test_factor_models_of_likes_use_the_most_probable_point(name, fitted):
     points = np.asarray(adapter.points(model))
     point = likely_points(NEW.matrix, factors, biases, points, TRAIN.matrix)
     expected = point @ factors.T + biases
-    assert fold_in_scores(model, NEW) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert_near(fold_in_scores(model, NEW), expected, rtol=1e-4, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------- HPF

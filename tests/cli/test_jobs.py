@@ -20,10 +20,7 @@ from cornac_mle.comparison import default_metrics
 from cornac_mle.models import LDA, VAE, Popularity
 from cornac_mle.remedies import MMDTuning
 
-MODELS = (
-    "popularity,lda(k=2),vae(n_epochs=3),vae-prior(n_epochs=3),"
-    "vae-tuned(n_steps=5),bpr,mixture(k=2)"
-)
+MODELS = "popularity,lda(k=2),vae(n_epochs=3),vae-prior(n_epochs=3),vae-tuned(n_steps=5),bpr"
 SAME = ("scores.csv", "unrealistic_users.csv", "unrealistic_preferences.csv", "arrays.npz")
 
 

@@ -155,12 +155,12 @@ def test_sets_of_a_size_have_their_probability_and_gradient(sizes, spread, likel
     exact = EXACT[likelihood](eta, matrix)
     assert found[0].item() == pytest.approx(exact.sum(), abs=0.01)
     step = 1e-5
-    for user, item in itertools.product(range(4), range(0, 100, 9)):
+    for item in range(0, 100, 9):
         moved = np.zeros_like(eta)
-        moved[user, item] = step
-        ends = [EXACT[likelihood](eta + way * moved, matrix)[user] for way in (1, -1)]
-        gradient = (ends[0] - ends[1]) / (2 * step)
-        assert -found[1][user, item].item() == pytest.approx(gradient, abs=2e-3)
+        moved[:, item] = step
+        ends = [EXACT[likelihood](eta + way * moved, matrix) for way in (1, -1)]
+        gradients = (ends[0] - ends[1]) / (2 * step)
+        np.testing.assert_allclose(-found[1][:, item].numpy(), gradients, rtol=0, atol=2e-3)
 
 
 def batch(held):

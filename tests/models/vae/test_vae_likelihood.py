@@ -55,7 +55,7 @@ def everything(copies=1):
     return profiles(sp.csr_array(np.tile(EVERYTHING, (copies, 1))))
 
 
-def likelihoods(model, copies=24, n_draws=100):
+def likelihoods(model, copies=12, n_draws=60):
     """Probability of each of the 31 profiles, with the standard error of each."""
     nats = model.log_likelihood(everything(copies), rng=1, n_draws=n_draws)
     probabilities = np.exp(nats).reshape(copies, -1)
@@ -104,7 +104,7 @@ def test_it_is_the_integral_over_the_line(line):
         # Cut-off rates give profiles several modes, of which few draws find the narrow ones.
         n_draws = 400 if line.likelihood in ("gaus", "plackett-luce") else 100
         probabilities, errors = likelihoods(line.with_latent(latent), n_draws=n_draws)
-        # A t of 23 degrees of freedom is beyond 12 with probability 2e-11; there are 31 profiles.
+        # A t of 11 degrees of freedom is beyond 12 with probability 1e-7; there are 31 profiles.
         assert np.all(np.abs(probabilities - exact) <= 12 * errors + 1e-3 * exact + 1e-9)
         assert np.sqrt((errors**2).sum()) < 0.02
         assert np.median(errors[exact > 0] / exact[exact > 0]) < 0.06
