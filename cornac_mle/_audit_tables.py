@@ -1,7 +1,7 @@
 """Tables of an audit: read, counted, cut into groups of users and brought to one catalogue."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,18 +10,21 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from cornac_mle.checks import refusal
+from cornac_mle.checks import check_name, refusal, written
 from cornac_mle.eval_methods.user_splits import feedback_frame, keep_likes, users_with
 from cornac_mle.files.any_layout import read_interactions
 from cornac_mle.files.tables import SupportsArrow, SupportsInterchange
 from cornac_mle.metrics.evaluator import Evaluator
-from cornac_mle.profiles import Profiles, check_alike, ids_index, sorted_ids
+from cornac_mle.partial.scan import ONLY_UNKNOWN
+from cornac_mle.profiles import Profiles, check_alike, check_one_type, ids_index, sorted_ids
 from cornac_mle.report.report import Report
+from cornac_mle.sparse import users_by_items
 
 logger = logging.getLogger("cornac_mle")
 FEWEST_REAL = 4
 """Real users who are no training users: two teach the judge and two calibrate it, at the least."""
-
+COLUMNS = ("user", "item", "rating", "time")
+"""Columns that may be named."""
 
 Users: TypeAlias = (
     Profiles
@@ -62,8 +65,8 @@ def named_sets(synthetic: Users | Mapping[str, Users]) -> dict[str, Users]:
 
     Raises
     ------
-    ValueError
-        If there is none, or one is called as a group of real users is.
+    TypeError, ValueError
+        If there is none, or a name is no word, or that of a group of real users.
     """
     named: dict[str, Users]
     if isinstance(synthetic, Mapping):
@@ -75,6 +78,7 @@ def named_sets(synthetic: Users | Mapping[str, Users]) -> dict[str, Users]:
     if not named:
         raise ValueError(refusal("synthetic", "hold at least one table", "none"))
     for name in named:
+        check_name(name)
         if name in ("real", "train"):
             raise ValueError(refusal("synthetic", "have other names than those", repr(name)))
     return named
@@ -87,31 +91,48 @@ def tables_of(
     report: Report,
     step: Callable[[str], None],
 ) -> dict[str, pd.DataFrame]:
-    """Read tables, in their order."""
-    tables = {}
+    """Read tables, in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one cannot be read, or nothing is a like in one.
+    """
+    chosen, _ = layout
+    for column in chosen:
+        if column not in COLUMNS:
+            rule = f"name {', '.join(map(repr, COLUMNS))}"
+            raise ValueError(refusal("columns", rule, repr(column)))
+    tables, unnamed = {}, []
     for name, source in sources.items():
         step(f"reading: {name}")
-        frame = _frame(name, source, layout, report)
-        tables[name], dropped = keep_likes(frame, rating_threshold, "likes")
+        frame, has_user_ids = _frame(name, source, layout, report)
+        if not has_user_ids:
+            unnamed.append(name)
+        tables[name], dropped = keep_likes(frame, rating_threshold, "likes", name=name)
         for reason, count in dropped.items():
             if count:
                 report.dropped[f"{reason} ({name})"] = count
+    if "train" in tables:
+        _tell_apart(tables, unnamed, sources, report)
     return tables
 
 
-def _frame(name: str, source: Users, layout: Layout, report: Report) -> pd.DataFrame:
-    """Turn users of any kind into a long table, and note what was assumed and left out."""
+def _frame(name: str, source: Users, layout: Layout, report: Report) -> tuple[pd.DataFrame, bool]:
+    """Turn users of any kind into a long table, and say whether it has ids of users.
+
+    What was assumed and left out is noted.
+    """
     if isinstance(source, Profiles):
         empty = int(np.count_nonzero(source.sizes == 0))
         if empty:
             report.dropped[f"users without items ({name})"] = empty
-        return feedback_frame(source.to_frame())
+        return feedback_frame(source.to_frame()), True
     if sp.issparse(source):
-        coo = sp.coo_array(source)
+        coo = users_by_items(source).tocoo()
         report.notes.append(f"{name}: a matrix without ids, users and items are row numbers")
-        return feedback_frame(
-            pd.DataFrame({"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data})
-        )
+        columns = {"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data}
+        return feedback_frame(pd.DataFrame(columns)), False
     if isinstance(source, str | Path):
         chosen, wide = layout
         read = read_interactions(
@@ -127,8 +148,54 @@ def _frame(name: str, source: Users, layout: Layout, report: Report) -> pd.DataF
         for reason, count in read.left_out.items():
             if count:
                 report.dropped[f"{reason} ({name})"] = count
-        return feedback_frame(read.frame)
-    return feedback_frame(source)
+        return feedback_frame(read.frame), read.has_user_ids
+    if isinstance(source, list | tuple) and source and _is_table(source[0]):
+        rule = "be one table, or for synthetic users a mapping of names to tables"
+        got = f"a list of {written(type(source[0]).__name__)}"
+        raise TypeError(refusal(name, rule, got, 'Write {"one name": ..., "another": ...}.'))
+    return feedback_frame(source), True
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, str | Path | pd.DataFrame | Profiles) or sp.issparse(value)
+
+
+def _tell_apart(
+    tables: dict[str, pd.DataFrame],
+    unnamed: Sequence[str],
+    sources: Mapping[str, Users],
+    report: Report,
+) -> None:
+    """Give users without ids others than those of the other table, which are not theirs."""
+    groups = [name for name in ("real", "train") if name in unnamed]
+    if not groups and _only_places_are_shared(tables, sources):
+        groups = ["real", "train"]
+    for name in groups:
+        users = tables[name]["user"]
+        tables[name] = tables[name].assign(user=[f"{name} {user}" for user in users])
+    if groups:
+        report.notes.append(
+            f"no ids of users in {' and '.join(groups)}: a real user who is a training user, too, "
+            "cannot be told"
+        )
+
+
+def _only_places_are_shared(
+    tables: Mapping[str, pd.DataFrame], sources: Mapping[str, Users]
+) -> bool:
+    """Say whether `Profiles` got their ids from `from_matrix`, and users of one id differ."""
+    for name in ("real", "train"):
+        source = sources[name]
+        if not isinstance(source, Profiles):
+            return False
+        if list(source.user_ids) != [f"s{place}" for place in range(len(source))]:
+            return False
+    shared = set(tables["real"]["user"]).intersection(tables["train"]["user"])
+    pairs = [
+        {*part[part["user"].isin(shared)][["user", "item"]].itertuples(index=False, name=None)}
+        for part in (tables["real"], tables["train"])
+    ]
+    return pairs[0] != pairs[1]
 
 
 def real_groups(
@@ -137,6 +204,7 @@ def real_groups(
     """Take real users out of the tables, and cut them into reference and held-out ones."""
     real, train = tables.pop("real"), tables.pop("train", None)
     if train is not None:
+        _check_together(real, train, report)
         known = real["user"].isin(train["user"].unique())
         report.dropped["real users who are training users, too"] = int(
             real.loc[known, "user"].nunique()
@@ -159,6 +227,21 @@ def real_groups(
         ).unique()
     )
     return RealGroups(reference, held_out, train, items)
+
+
+def _check_together(real: pd.DataFrame, train: pd.DataFrame, report: Report) -> None:
+    """Refuse real and training users of ids that cannot be compared; note items of one alone."""
+    unheld = ~train["item"].isin(real["item"].unique())
+    if unheld.all():
+        check_alike("train", train["item"].iloc[0], "real", real["item"].iloc[0])
+    for column in ("user", "item"):
+        ids = pd.unique(pd.concat([real[column], train[column]]))
+        check_one_type(f"{column}s of real and train", ids)
+    if unheld.any():
+        report.notes.append(
+            f"train: {int(unheld.sum()):,} of {len(train):,} preferences are for "
+            f"{train.loc[unheld, 'item'].nunique():,} items that nobody in real holds"
+        )
 
 
 def fitted(
@@ -202,7 +285,12 @@ def catalogue(
         unknown.update(note_unknown(report, name, counts, unknown_items))
         if unknown_items == "drop":
             tables[name] = frame[~is_unknown]
-    return with_unknown(known, unknown)
+            lost = frame["user"].nunique() - tables[name]["user"].nunique()
+            if lost:
+                report.dropped[f"{ONLY_UNKNOWN} ({name})"] = lost
+    items = with_unknown(known, unknown)
+    check_one_type(f"items of real and {', '.join(tables)}", items)
+    return items
 
 
 def note_unknown(

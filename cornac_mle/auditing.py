@@ -19,7 +19,7 @@ from cornac_mle._audit_tables import (
     real_groups,
     tables_of,
 )
-from cornac_mle.checks import check_choice, check_count, refusal
+from cornac_mle.checks import check_choice, check_count, refusal, written
 from cornac_mle.comparison import checked_metrics, default_metrics
 from cornac_mle.diagnostics.gallery import look_at, worst_preferences
 from cornac_mle.files.item_names import read_names
@@ -131,7 +131,8 @@ def audit(
     step = on_step or (lambda _text: None)
     check_choice("unknown_items", unknown_items, ("evidence", "drop"))
     min_items = check_count("min_items", min_items, minimum=2)
-    chosen = _realism(default_metrics() if metrics is None else checked_metrics(metrics))
+    seed = check_count("seed", seed, minimum=0)
+    chosen = _default_metrics() if metrics is None else _realism(checked_metrics(metrics))
     report = Report(dataset_name, kind="audit")
     named = named_sets(synthetic)
     layout = (columns or {}, wide)
@@ -211,16 +212,28 @@ def _name_items(report: Report, names: Names, items: pd.Index) -> None:
             if names.shape[1] < 2:
                 rule = "have two columns, ids and names"
                 raise ValueError(refusal("names", rule, f"{names.shape[1]} column"))
-            names = dict(zip(names.iloc[:, 0], names.iloc[:, 1], strict=True))
-        elif isinstance(names, pd.Series):
-            names = names.to_dict()
+            names = names.set_index(names.columns[0]).iloc[:, 0]
+        if isinstance(names, pd.Series):
+            names = _unambiguous(names.dropna())
+        elif not isinstance(names, Mapping):
+            rule = "be a file, a mapping, a Series or a table of ids and names"
+            raise TypeError(refusal("names", rule, written(names)))
         by_id = {str(item): str(name) for item, name in names.items()}
     report.item_names = {item: by_id[str(item)] for item in items if str(item) in by_id}
     if not report.item_names and len(items):
-        check_alike("names", next(iter(by_id), "nothing"), "items", items[0])
-        raise ValueError(
-            refusal("names", "name items of the data", f"ids as {next(iter(by_id), '')!r}")
-        )
+        if not by_id:
+            raise ValueError(refusal("names", "name items of the data", "none"))
+        check_alike("names", next(iter(by_id)), "items", items[0])
+
+
+def _unambiguous(names: "pd.Series[str]") -> dict[Any, str]:
+    """Names by id, of which each has one."""
+    by_id: dict[Any, str] = {}
+    for item, name in names.items():
+        if by_id.setdefault(item, name) != name:
+            got = f"{by_id[item]!r} and {name!r}"
+            raise ValueError(refusal("names", "have one name an id", got, context=f"id {item!r}"))
+    return by_id
 
 
 def _hashes(
@@ -236,6 +249,15 @@ def _hashes(
     }
 
 
+def _default_metrics() -> list[RealismMetric]:
+    """Those of `compare` that ask about users alone."""
+    return [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
+
+
 def _realism(metrics: Sequence[Any]) -> list[RealismMetric]:
     """Metrics of users alone: what needs a recommender cannot be asked of a table."""
-    return [metric for metric in metrics if isinstance(metric, RealismMetric)]
+    for metric in metrics:
+        if not isinstance(metric, RealismMetric):
+            rule, advice = "be of users alone", "Ask `compare`, which has models that rank."
+            raise TypeError(refusal("metrics", rule, metric.name, advice))
+    return list(metrics)

@@ -10,7 +10,7 @@ import pandas as pd
 from cornac.metrics import NDCG, RankingMetric, RatingMetric, Recall
 from cornac.models import Recommender
 
-from cornac_mle.checks import check_count, check_different_names, check_entries, refusal
+from cornac_mle.checks import check_count, check_different_names, check_entries, refusal, written
 from cornac_mle.diagnostics.gallery import look_at
 from cornac_mle.eval_methods.held_out_users import HeldOutUsers
 from cornac_mle.metrics import (
@@ -181,8 +181,9 @@ def compare(
     """
     models = checked_models(models)
     chosen = default_metrics() if metrics is None else checked_metrics(metrics)
-    for fit_seed in fit_seeds:
-        check_count("fit_seeds", fit_seed, minimum=0)
+    if not isinstance(fit_seeds, Iterable):
+        raise TypeError(refusal("fit_seeds", "be a sequence of integers", written(fit_seeds)))
+    fit_seeds = [check_count("fit_seeds", fit_seed, minimum=0) for fit_seed in fit_seeds]
     started = time.monotonic()
     method = _method(data, rating_threshold, seed)
     fits = [(model, parameters) for model in models for parameters in _fits(model, fit_seeds)]
@@ -254,7 +255,9 @@ def checked_metrics(metrics: object) -> list[Any]:
     """
     kinds = (RankingMetric, RatingMetric)
     advice = "Write it with brackets, for example NDCG(k=100)."
-    return check_entries("metrics", metrics, kinds, "metrics", advice)
+    checked = check_entries("metrics", metrics, kinds, "metrics", advice)
+    check_different_names("metrics", [metric.name for metric in checked], "Leave one out.")
+    return checked
 
 
 def _method(

@@ -84,9 +84,9 @@ def users_by_items(matrix: Any) -> sp.csr_array:
             matrix = np.asarray(dense)
             if matrix.dtype == object:
                 matrix = matrix.astype(np.float64)
-        except (TypeError, ValueError, OverflowError):
-            got = type(dense).__name__
-            raise TypeError(refusal("matrix", "be an array of numbers", got)) from None
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch's own words
+            got, advice = type(dense).__name__, str(error).splitlines()[0]
+            raise TypeError(refusal("matrix", "be an array of numbers", got, advice)) from None
     if matrix.dtype.kind not in "biuf":
         raise TypeError(refusal("matrix", "be an array of numbers", f"one of {matrix.dtype}"))
     if matrix.ndim != 2:

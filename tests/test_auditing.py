@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from cornac.metrics import NDCG
 
 from cornac_mle._audit_parts import note_measured
 from cornac_mle.auditing import audit
@@ -127,11 +128,98 @@ def test_a_matrix_has_numbers_for_ids():
         (REAL, {"train": OTHERS}, {}, "`synthetic` must have other names than those; got 'train'"),
         (REAL[:1], OTHERS, {}, "`real` must hold at least 4 users of 2 items or more; got 0. Were"),
         (REAL, OTHERS, {"train": REAL}, "4 users of 2 items or more, who are no training users; "),
+        (REAL, OTHERS, {"train": OTHERS.assign(item="x")}, "`train` must hold an item of `real`, "),
+        (REAL, OTHERS, {"columns": {"users": 1}}, "`columns` must name 'user', 'item', 'rating', "),
+        (REAL, OTHERS, {"seed": -1}, "`seed` must be at least 0; got -1"),
+        (REAL, {"": OTHERS}, {}, "`name` must be a word, or more, in one line; got ''"),
+        (REAL, OTHERS, {"names": {}}, "`names` must name items of the data; got none"),
+        (REAL, OTHERS, {"rating_threshold": 4}, "nothing is a like; got 4.0 for table 'real'"),
+        (sp.coo_array(np.ones(5)), OTHERS, {}, r"`matrix` must have two dimensions, users x items"),
+        (REAL, OTHERS, {"metrics": [PlausibilityKS(19), PlausibilityKS()]}, "have different names"),
     ],
 )
 def test_what_is_refused(real, fake, settings, message):
     with pytest.raises(ValueError, match=message):
         audit(real, fake, **settings)
+
+
+@pytest.mark.parametrize(
+    ("fake", "settings", "message"),
+    [
+        ({1: OTHERS}, {}, "`name` must be a string; got 1"),
+        (["a.csv", "b.csv"], {}, "a mapping of names to tables; got a list of 'str'. Write {"),
+        ([OTHERS, OTHERS], {}, "a mapping of names to tables; got a list of 'DataFrame'"),
+        (OTHERS, {"metrics": [NDCG(k=5)]}, "`metrics` must be of users alone; got NDCG@5. Ask"),
+        (OTHERS, {"names": ["Milk"]}, "`names` must be a file, a mapping, a Series or a table of"),
+    ],
+)
+def test_what_is_of_a_wrong_type(fake, settings, message):
+    with pytest.raises(TypeError, match=message):
+        audit(REAL, fake, **settings)
+
+
+def test_ids_that_look_alike_are_refused_in_whatever_tables():
+    """A third of the preferences was for items that only looked like those of real users."""
+    digits = OTHERS.assign(item=OTHERS["item"].str[1:])
+    mixed = digits.assign(item=[int(item) if int(item) < 20 else item for item in digits["item"]])
+    real = REAL.assign(item=REAL["item"].str[1:])
+    for sets in ({"synthetic": mixed}, {"synthetic": real, "train": mixed}):
+        with pytest.raises(TypeError, match=r"`item.* must be of one type; got both "):
+            audit(real, **sets)
+    train = pd.DataFrame([(0, "1"), (0, "2")], columns=["user", "item"])
+    users = pd.concat([real, train.assign(user="0")])
+    with pytest.raises(TypeError, match="`users of real and train` must be of one type; got both"):
+        audit(users, digits, train=train)
+
+
+def test_items_of_training_users_alone_are_told():
+    train = OTHERS.assign(item=OTHERS["item"].where(OTHERS["item"] != "i7", "i07"))
+    made = audit(REAL, {"made": OTHERS}, train=train, metrics=METRICS[:1])
+    count = int((OTHERS["item"] == "i7").sum())
+    [note] = [one for one in made.notes if one.startswith("train: ")]
+    assert note.startswith(f"train: {count:,} of {len(train):,} preferences are for 1 items that")
+
+
+def test_where_nobody_real_is_near_copying_is_not_measurable():
+    train = OTHERS.assign(item=OTHERS["item"].where(OTHERS["item"] == "i0", "x" + OTHERS["item"]))
+    copies = train.assign(user="copy of " + train["user"])
+    made = audit(REAL, {"copies": copies}, train=train, metrics=METRICS[2:])
+    assert "Are the ids of `train` those of the others?" in made.cautions["CopiedUsers"]
+
+
+@pytest.mark.parametrize("kind", ["matrix", "profiles"])
+def test_users_without_ids_are_no_users_of_another_table(kind):
+    """Rows of two tables were one user where their numbers were equal."""
+    items = sorted(WORLD["item"].unique())
+
+    def given(frame):
+        matrix = Profiles.from_frame(frame, item_ids=items).matrix
+        return matrix if kind == "matrix" else Profiles.from_matrix(matrix, items)
+
+    made = audit(given(REAL), given(OTHERS), train=given(OTHERS), metrics=METRICS[:1])
+    assert (len(made.evaluator.train), made.dropped) == (300, {})
+    assert sum(made.groups[name] for name in ("reference", "held_out")) == 600
+    assert any(note.startswith("no ids of users in real and train") for note in made.notes)
+    if kind == "profiles":  # the same users in both
+        real = given(REAL)
+        made = audit(real, given(OTHERS), train=real[:200], metrics=METRICS[:1])
+        assert made.dropped == {"real users who are training users, too": 200}
+
+
+def test_entries_of_one_place_are_summed():
+    users, items = WORLD["user"].factorize()[0], WORLD["item"].factorize()[0]
+    twice = sp.coo_array((np.ones(2 * len(users)), (np.r_[users, users], np.r_[items, items])))
+    settings = {"rating_threshold": 2, "metrics": METRICS[:1]}
+    one, other = (audit(made, made, **settings) for made in (twice, twice.tocsr()))
+    pd.testing.assert_frame_equal(one.scores, other.scores)
+
+
+def test_users_of_unknown_items_alone_are_counted():
+    odd = pd.DataFrame({"user": ["x", "x", "y"], "item": ["q1", "q2", "q1"]})
+    both = pd.concat([OTHERS, odd])
+    made = audit(REAL, {"both": both}, metrics=METRICS[:1], unknown_items="drop")
+    assert made.dropped["users of no item that a real user holds, as was asked (both)"] == 2
+    assert len(made.synthetic["both"]) == 300
 
 
 NAMES = {"i1": "Milk", "i2": "Tea"}

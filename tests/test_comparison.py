@@ -1,5 +1,6 @@
 import io
 
+import numpy as np
 import pytest
 from cornac.models import MostPop
 from rich.console import Console
@@ -99,9 +100,19 @@ def test_default_metrics_are_realism_and_accuracy():
     [
         ([], {}, "`models` must hold at least one model; got none"),
         ([MostPop(), MostPop()], {}, "different names; got 'MostPop' twice. Pass name="),
-        ([MostPop()], {"fit_seeds": [-1]}, "`fit_seeds` must be at least 0; got -1"),
+        ([MostPop()], {"fit_seeds": np.array([-1])}, "`fit_seeds` must be at least 0; got -1"),
+        (
+            [MostPop()],
+            {"metrics": [PlausibilityKS(19), PlausibilityKS()]},
+            "'PlausibilityKS' twice",
+        ),
     ],
 )
 def test_wrong_arguments(models, settings, message):
     with pytest.raises(ValueError, match=message):
         compare(models, FRAME, **settings)
+
+
+def test_one_seed_is_no_sequence_of_seeds():
+    with pytest.raises(TypeError, match="`fit_seeds` must be a sequence of integers; got 3"):
+        compare([MostPop()], FRAME, fit_seeds=3)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 
 from cornac_mle import Profiles
 from cornac_mle.profiles import ids_index
@@ -66,6 +67,7 @@ def test_ids_of_a_list_stay_as_they_are():
         (np.eye(1, 2) * 1j, "`matrix` must be an array of numbers; got one of complex128."),
         ([1, 2], "`matrix` must have two dimensions, users x items; got shape (2,)."),
         (None, "`matrix` must have two dimensions, users x items; got shape ()."),
+        (torch.ones(2, 2, requires_grad=True), "array of numbers; got Tensor. Can't call numpy()"),
         (np.eye(3), "`matrix` must have one row a user id and one column an item id, (3, 2);"),
     ],
 )

@@ -13,7 +13,7 @@ from cornac.eval_methods.base_method import ranking_eval, rating_eval
 from cornac.models import Recommender
 
 from cornac_mle.adapters import OTHERS, adapter_of
-from cornac_mle.checks import check_count, check_share
+from cornac_mle.checks import check_count, check_share, refusal
 from cornac_mle.eval_methods._realism_evaluation import (
     RealismEvaluation,
     random_stream,
@@ -163,8 +163,16 @@ class HeldOutUsers(RealismMethod):
         method = cls(None, **settings)
         counts: dict[str, int] = {}
         frames: list[pd.DataFrame | None] = []
-        for part in (train_data, val_data, reference_data, test_data):
+        parts = {
+            "train_data": train_data,
+            "val_data": val_data,
+            "reference_data": reference_data,
+            "test_data": test_data,
+        }
+        for name, part in parts.items():
             if part is None:
+                if name != "val_data":
+                    raise TypeError(refusal(name, "be interactions", None))
                 frames.append(None)
                 continue
             frame, dropped = method._likes(part)
@@ -218,6 +226,9 @@ class HeldOutUsers(RealismMethod):
         for name, part in unseen.items():
             shown, hidden = hold_out_items(part, self.hidden_share, random)
             self._shown[name] = (shown, first)
+            if hidden.matrix.nnz == 0:
+                rule = "hold users of two or more items of training users: one of them is hidden"
+                raise ValueError(refusal(name, rule, "none", "Use a larger data set."))
             self._hidden[name] = hidden.to_dataset(first_user=first, seed=self.seed)
             if name == "validation":
                 self.val_set = part.to_dataset(first_user=first, seed=self.seed)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from cornac.data import Dataset
 
-from cornac_mle.checks import check_choice, check_count, check_number, refusal, written
+from cornac_mle.checks import check_choice, check_count, check_number, check_reals, refusal, written
 from cornac_mle.files.ids import factorised
 from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
@@ -84,11 +84,13 @@ def feedback_frame(
             rule = "be a table or (user, item, rating) tuples"
             raise TypeError(refusal("data", rule, written(data)))
         triplets: Iterable[Any] = data
-        rows = [tuple(row)[:4] for row in triplets]
-        if any(len(row) < 3 for row in rows):
-            short = next(row for row in rows if len(row) < 3)
-            raise ValueError(refusal("data", "hold (user, item, rating) triplets", repr(short)))
-        columns = ["user", "item", "rating", "timestamp"][: max(map(len, rows), default=3)]
+        rows = [tuple(row) for row in triplets]
+        width = len(rows[0]) if rows else 3
+        if other := next((row for row in rows if not 3 <= len(row) == width <= 4), None):
+            rule = "hold (user, item, rating[, timestamp]) tuples, all of one length"
+            advice = "Are these lists of items? Make a row of every item."
+            raise ValueError(refusal("data", rule, repr(other), advice))
+        columns = ["user", "item", "rating", "timestamp"][:width]
         frame = pd.DataFrame(rows, columns=columns)
     if frame.empty:
         raise ValueError(refusal("data", "hold at least one interaction", "none"))
@@ -136,6 +138,8 @@ def keep_likes(
     rating_threshold: float | None,
     feedback: str,
     duplicates: str | None = None,
+    *,
+    name: str = "",
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Keep one row of repeated pairs and, for likes, values of at least the threshold.
 
@@ -151,11 +155,14 @@ def keep_likes(
         Row of a repeated pair that counts: by time where there are timestamps, otherwise by place,
         or the largest rating. None: the largest for likes, so that a like is not lost because it
         was given at another time, and the first for ratings, as in Cornac.
+    name : str
+        What errors call the table, where there are several.
 
     Returns
     -------
     DataFrame, dict
-        Columns user, item, rating of what is left, and counts of what is not.
+        Columns user, item, rating of what is left, and counts of what is not: rows, and users of
+        whom nothing is left.
 
     Raises
     ------
@@ -170,17 +177,23 @@ def keep_likes(
     check_choice("duplicates", duplicates, DUPLICATES)
     order = "rating" if duplicates == "max" else "timestamp"
     if order in frame.columns and not frame[order].is_monotonic_increasing:
-        frame = frame.sort_values(order, kind="stable")
+        try:
+            frame = frame.sort_values(order, kind="stable")
+        except TypeError:  # text and numbers have no order
+            kinds = " and ".join(sorted({type(value).__name__ for value in frame[order]}))
+            raise TypeError(refusal(order, "be all numbers, or all text", kinds)) from None
     twice = frame.duplicated(["user", "item"], keep="first" if duplicates == "first" else "last")
     frame = frame.loc[~twice, ["user", "item", "rating"]].sort_index()
     dropped = {"repeated pairs": int(twice.sum())}
     if feedback == "likes" and rating_threshold is not None:
         low = frame["rating"] < rating_threshold
+        if low.all():
+            raise ValueError(_nothing_is_a_like(frame["rating"], rating_threshold, name))
+        users = frame["user"].nunique()
         frame = frame[~low]
         dropped[f"ratings below {rating_threshold:g}"] = int(low.sum())
-        if frame.empty:
-            rule = "be at most the largest rating, or nothing is a like"
-            raise ValueError(refusal("rating_threshold", rule, rating_threshold))
+        if lost := users - frame["user"].nunique():
+            dropped[f"users without a rating of {rating_threshold:g} or more"] = lost
     wrong = ~(frame["rating"].to_numpy() > 0)
     if wrong.any():
         user, item, rating = frame.iloc[int(np.argmax(wrong))]
@@ -188,6 +201,15 @@ def keep_likes(
         context = f"user {user!r}, item {item!r}"
         raise ValueError(refusal("rating", "be above 0", rating, advice, context))
     return frame, dropped
+
+
+def _nothing_is_a_like(ratings: "pd.Series[float]", threshold: float, name: str) -> str:
+    """Spell that a threshold leaves nothing, and why that may be."""
+    rule = f"be at most the largest rating, {ratings.max():g}, or nothing is a like"
+    advice = ""
+    if ratings.eq(1).all():
+        advice = "All its values are 1: has it no ratings, or are they in another column?"
+    return refusal("rating_threshold", rule, threshold, advice, f"table {name!r}" if name else "")
 
 
 def users_with(frame: pd.DataFrame, min_items: int) -> pd.Index:
@@ -217,10 +239,11 @@ def split_users(
     min_items : int
         Users with fewer items are dropped and counted.
     """
-    if len(shares) != 3 or not all(np.isfinite(share) and share > 0 for share in shares):
+    given = check_reals("shares", shares)
+    if given.shape != (3,) or not np.all(np.isfinite(given) & (given > 0)):
         advice = "Pass for example (0.5, 0.25, 0.25)."
         raise ValueError(refusal("shares", "be three numbers above 0", repr(shares), advice))
-    if not 0 <= validation_share < 1:
+    if not 0 <= check_number("validation_share", validation_share) < 1:
         raise ValueError(refusal("validation_share", "be in [0, 1)", validation_share))
     min_items = check_count("min_items", min_items)
     users = users_with(frame, min_items)
@@ -264,6 +287,9 @@ def join_groups(
     }
     small = sum(
         present[name]["user"].nunique() - part["user"].nunique() for name, part in kept.items()
+    )
+    check_one_type(
+        "users of the groups", [user for p in kept.values() for user in p["user"].unique()]
     )
     check_disjoint({name: part["user"].unique() for name, part in kept.items()})
     for name in ("train", "reference", "held_out"):

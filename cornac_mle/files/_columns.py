@@ -69,6 +69,8 @@ class Table:
         Spells where a row stands, "line 4" say, from its position.
     decimal_comma : bool
         Whether "3,5" is a number.
+    has_user_ids : bool
+        False where users are the numbers of lines.
     """
 
     columns: dict[str, Column]
@@ -76,6 +78,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     place: Callable[[int], str] = "row {}".format
     decimal_comma: bool = False
+    has_user_ids: bool = True
 
 
 def finished(table: Table) -> pd.DataFrame:

@@ -81,10 +81,14 @@ def json_lists(
     """Yield each user with its list of items."""
     names = seen.names or []
     user, item = names[roles.at["user"]], names[roles.at["item"]]
-    for _, record in _objects(source, facts):
+    for number, record in _objects(source, facts):
         if record is not None:
             value = record.get(item)
             items = value if isinstance(value, list) else [value]
+            for one in (record.get(user), *items):
+                if isinstance(one, dict | list):
+                    rule, got = "hold ids, each text or a number", shorten(one)
+                    raise ContentError(rule=rule, got=got, name=item, where=f"line {number}")
             yield _text(record.get(user)), [_text(one) for one in items]
 
 

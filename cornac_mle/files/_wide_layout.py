@@ -10,12 +10,13 @@ import numpy as np
 
 from cornac_mle.files._columns import Column, Table, Texts
 from cornac_mle.files._facts import Facts
-from cornac_mle.files._looks import are_lists, are_numbers, is_missing, number
+from cornac_mle.files._looks import are_lists, are_numbers, are_times, is_missing, number
 from cornac_mle.files._names import candidates
 from cornac_mle.files._roles import Seen, Wanted, find_roles
 from cornac_mle.files._sniff import Layout
 from cornac_mle.files._text_layout import text_lines
 from cornac_mle.files._unpack import Source
+from cornac_mle.files.interactions import shorten
 from cornac_mle.files.refusals import ContentError
 
 NUMERIC_SHARE = 0.9
@@ -42,10 +43,8 @@ def read_wide_text(source: Source, facts: Facts, layout: Layout, wanted: Wanted)
     seen = Seen(layout.names, layout.rows, layout.separator != ",")
     even = sum(len(row) == layout.width for row in rows) >= NUMERIC_SHARE * len(rows)
     if not even or not _is_matrix(seen):
-        if even and any(are_lists(seen.column(at)) for at in range(seen.width)):
-            table = _text_lists(seen, rows, wanted)
-        else:
-            table = _baskets(rows, wanted)
+        lists = _list_columns(seen, wanted) if even else []
+        table = _text_lists(seen, rows, wanted, lists) if lists else _baskets(seen, rows, wanted)
     else:
         for line, row in zip(lines, rows, strict=True):
             if len(row) != layout.width:
@@ -76,46 +75,111 @@ def _is_matrix(seen: Seen) -> bool:
     return numeric >= NUMERIC_SHARE * len(columns)
 
 
-def _text_lists(seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
+def _list_columns(seen: Seen, wanted: Wanted) -> list[int]:
+    """Columns that hold lists: of ids, or of words where the header or an option says who is who.
+
+    Raises
+    ------
+    ContentError
+        If words with blanks between them may be one item or several.
+    """
+    columns = list(range(seen.width))
+    if found := [at for at in columns if are_lists(seen.column(at))]:
+        return found
+    users = [] if seen.names is None else candidates(seen.names, "user")[:1]
+    is_said = bool(users or wanted) or (seen.names is not None and seen.width == 2)
+    if not is_said and seen.width != 2:
+        return []
+    others = [at for at in columns if at not in users]
+    named = [at for at in candidates(seen.names or [], "item") if at in others]
+    for at in [*named, *others]:
+        given = [text for text in seen.column(at) if not is_missing(text)]
+        several = next((text for text in given if len(_split(text, _mark(given))) > 1), None)
+        if several is None or are_times(given) or are_numbers(given, decimal_comma=True):
+            continue
+        mark = _mark(given)
+        if (
+            not is_said
+            and sum(mark is not None and mark in text for text in given) < len(given) / 2
+        ):
+            continue
+        if mark is None and not _is_bracketed(several):
+            rule, got = "hold lists split at , ; or |, or in brackets", shorten(several)
+            advice = "Words with blanks between them may be one item."
+            where, name = "the lists", seen.name(at)
+            raise ContentError(rule=rule, got=got, name=name, advice=advice, where=where)
+        return [at]
+    return []
+
+
+def _text_lists(
+    seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted, lists: Sequence[int]
+) -> Table:
     """Read a column of users and one of lists."""
-    at = [place for place in range(seen.width) if are_lists(seen.column(place))]
     given = dict(wanted)
-    given.setdefault("item", at[0] + 1)
+    given.setdefault("item", lists[0] + 1)
     if seen.names is None or seen.width == 2:
-        given.setdefault("user", 1 if at[0] else 2)
+        given.setdefault("user", 1 if lists[0] else 2)
     roles = find_roles(seen, given, lists=True)
     user, item = roles.at["user"], roles.at["item"]
+    whole = [row for row in rows if len(row) > max(user, item)]
+    mark = _mark([row[item] for row in whole])
     return from_lists(
-        ((row[user], _split(row[item])) for row in rows if len(row) > max(user, item)),
-        [*roles.notes, "every item of a list is a row"],
+        ((row[user], _split(row[item], mark)) for row in whole),
+        [*roles.notes, f"every item of a list is a row, split at {mark or 'blanks'}"],
     )
 
 
-def _split(text: str) -> list[str]:
+def _mark(texts: Iterable[str]) -> str | None:
+    """Return what stands between the items of lists in one column; None for blanks.
+
+    >>> _mark(["tea, jam", "red wine"]), _mark(["N10 N7"]), _mark(["[1, 2]"])
+    (',', None, None)
+    """
+    plain = [text for text in texts if not _is_bracketed(text)]
+    return next((mark for mark in "|;," if any(mark in text for text in plain)), None)
+
+
+def _is_bracketed(text: str) -> bool:
+    text = text.strip()
+    return text[:1] + text[-1:] in ("[]", "()", "{}")
+
+
+def _split(text: str, mark: str | None) -> list[str]:
     """Return the items of a list that is written in one field.
 
-    >>> _split("[1, 2]"), _split("N10 N7"), _split("a|b c")
-    (['1', '2'], ['N10', 'N7'], ['a', 'b c'])
+    >>> _split("[1, 2]", None), _split("N10 N7", None), _split("red wine", ",")
+    (['1', '2'], ['N10', 'N7'], ['red wine'])
     """
     text = text.strip()
-    if text[:1] + text[-1:] in ("[]", "()", "{}"):
+    if _is_bracketed(text):
         for parse in (_json_list, ast.literal_eval):
             try:
-                return [str(item) for item in parse(text)]
+                found = list(parse(text))
             except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
                 continue
+            return [_item(item) for item in found]
         text = text[1:-1]
-    mark = next((mark for mark in "|;," if mark in text), None)
+        mark = _mark([text])
     parts = text.split(mark) if mark else text.split()
     return [part.strip() for part in parts if part.strip()]
+
+
+def _item(item: object) -> str:
+    """Return an item of a list that was written as JSON or in Python."""
+    if isinstance(item, dict | list | tuple | set):
+        rule, got = "hold ids, each text or a number", shorten(item)
+        raise ContentError(rule=rule, got=got, name="list", where="the lines")
+    return str(item)
 
 
 def _json_list(text: str) -> list[str]:
     return list(json.loads(text, parse_int=str, parse_float=str))
 
 
-def _baskets(rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
+def _baskets(seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
     """Read lines of items; the first field is the user, a count or an item."""
+    headed = seen.names is not None and 0 in candidates(seen.names, "user")
     first = [row[0] for row in rows]
     notes = ["baskets: every further field of a line is an item of its user"]
     counts = all(row[0] == str(len([one for one in row[1:] if one.strip()])) for row in rows)
@@ -126,7 +190,7 @@ def _baskets(rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
             raise ContentError(rule=rule, got=repr(at), name="--user-column", where="the lines")
         named = True
     else:
-        named = not counts and len(set(first)) == len(first) and are_numbers(first)
+        named = headed or (not counts and len(set(first)) == len(first) and are_numbers(first))
     if named:
         notes.append("user = column 1")
     elif counts:
@@ -139,7 +203,9 @@ def _baskets(rows: Sequence[Sequence[str]], wanted: Wanted) -> Table:
         (user, [one.strip() for one in row[start:] if one.strip()])
         for user, row in zip(users, rows, strict=True)
     )
-    return from_lists(pairs, [*notes, "no ratings: every row counts as 1"])
+    table = from_lists(pairs, [*notes, "no ratings: every row counts as 1"])
+    table.has_user_ids = named
+    return table
 
 
 def _matrix(
@@ -155,6 +221,7 @@ def _matrix(
     held = np.array(given, dtype=bool)
     items = list(range(len(names)))
     users = [str(place) for place in range(1, len(rows) + 1)]
+    at = None
     if not (seen.names or wanted) and _counts(values, held, _none_value(values[1:], held[1:])):
         del items[0]
         notes.append("column 1 counts the ratings: left out; user = the number of the line")
@@ -181,7 +248,7 @@ def _matrix(
         "rating": values.T[pairs[:, 0], pairs[:, 1]],
     }
     left = {"users without a rating": int((~held.any(axis=0)).sum())}
-    return Table(table, left, notes, "cell {}".format)
+    return Table(table, left, notes, "cell {}".format, has_user_ids=at is not None)
 
 
 def _user_column(

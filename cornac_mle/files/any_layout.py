@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
@@ -36,11 +37,14 @@ class Interactions:
     left_out : dict
         Count of each kind of line that is no interaction ("rows without an item", "blank lines");
         only those above 0.
+    has_user_ids : bool
+        False where users are the numbers of lines.
     """
 
     frame: pd.DataFrame
     assumed: list[str]
     left_out: dict[str, int]
+    has_user_ids: bool = True
 
 
 def read_interactions(
@@ -128,9 +132,9 @@ def _wanted(*columns: str | int | None) -> Wanted:
     for (role, name), column in zip(OPTIONS.items(), columns, strict=True):
         if column is None:
             continue
-        if isinstance(column, bool) or not isinstance(column, (str, int)) or column == "":
+        if isinstance(column, bool) or not isinstance(column, (str, Integral)) or column == "":
             raise ValueError(refusal(name, "be a name or a number from 1", repr(column)))
-        wanted[role] = column
+        wanted[role] = column if isinstance(column, str) else int(column)
     return wanted
 
 
@@ -202,4 +206,5 @@ def _interactions(table: Table, notes: Iterable[str]) -> Interactions:
     layout = list(table.notes)
     frame = finished(table)
     assumed = [*layout, *notes, *table.notes[len(layout) :]]
-    return Interactions(frame, assumed, {what: n for what, n in table.left_out.items() if n})
+    left_out = {what: n for what, n in table.left_out.items() if n}
+    return Interactions(frame, assumed, left_out, table.has_user_ids)

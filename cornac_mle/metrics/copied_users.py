@@ -279,6 +279,10 @@ def excess_of(
         expected = popularity * by_chance.popularity + (1 - popularity) * by_chance.reference
         by_luck = float(expected @ is_train)
         neutral += by_luck - n_train / n_real
+    if neutral > 1 - 1e-9:
+        rule = "hold an item that training users do not"
+        advice = "Are the ids of `train` those of the others?"
+        raise NotMeasurableError(refusal("held_out", rule, "none near anybody", advice))
     value = (share - neutral) / (1 - neutral)
     left = weights * (is_train - share) - (1 - value) * expected * (is_train - by_luck)
     return value, float(np.sqrt(np.sum(left**2))) / (1 - neutral)

@@ -178,7 +178,7 @@ def conformal_diversity(
     >>> conformal_diversity(real, real[real[:, 0] > 0], rng=1)
     0.61
     """
-    if not isinstance(relative, bool):
+    if not isinstance(relative, bool | np.bool_):
         raise TypeError(refusal("relative", "be True or False", repr(relative)))
     if not relative:
         checked_points(real, synthetic, least=1, least_synthetic=FEWEST)
@@ -198,7 +198,7 @@ def conformal_diversity(
 
 
 def _check_coordinates(coordinates: bool, points: Points) -> None:
-    if not isinstance(coordinates, bool):
+    if not isinstance(coordinates, bool | np.bool_):
         raise TypeError(refusal("coordinates", "be True or False", repr(coordinates)))
     if coordinates and sp.issparse(points):
         raise ValueError(refusal("coordinates", "be False for item sets", "True"))

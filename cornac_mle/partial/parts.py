@@ -182,7 +182,10 @@ def _any_part(path: Path, reading: Reading, columns: tuple[str, ...]) -> PartUse
     frame = feedback_frame(read.frame)
     threshold = reading.rating_threshold
     if threshold is not None and not (frame["rating"] >= threshold).any():
-        dropped = {f"ratings below {threshold:g}": len(frame)}
+        dropped = {
+            f"ratings below {threshold:g}": len(frame),
+            f"users without a rating of {threshold:g} or more": frame["user"].nunique(),
+        }
         nobody = _nobody(columns)
         return PartUsers(
             nobody.matrix, nobody.user_ids, nobody.item_ids, columns, read.assumed, dropped

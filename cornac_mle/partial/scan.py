@@ -18,6 +18,9 @@ from cornac_mle.partial.engines import Submits, in_order
 from cornac_mle.partial.parts import Reading, read_part
 from cornac_mle.sparse import IndexArray, IntArray
 
+ONLY_UNKNOWN = "users of no item that a real user holds, as was asked"
+"""Users of whom nothing is left where unknown items are dropped."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scan:
@@ -121,13 +124,14 @@ def _looked_at(known: Known, path: Path) -> dict[str, Any]:
     counted = users.matrix[:, np.flatnonzero(is_known)] if known.drop_unknown else users.matrix
     sizes = np.diff(counted.indptr).astype(np.int32)
     held = np.flatnonzero(sizes)
+    lost = np.count_nonzero(np.diff(users.matrix.indptr)) - len(held)
     return {
         "ids": pa.array(users.user_ids[held], pa.large_string()),
         "sizes": sizes[held],
         "columns": users.columns,
         "assumed": users.assumed,
         "n_known": int(counts[is_known].sum()),
-        "dropped": users.dropped,
+        "dropped": users.dropped | ({ONLY_UNKNOWN: lost} if lost else {}),
         "unknown": {
             str(item): int(count)
             for item, count, real in zip(users.item_ids, counts, is_known, strict=True)

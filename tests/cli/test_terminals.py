@@ -97,7 +97,7 @@ def test_text_becomes_one_line_that_can_be_shown():
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_libraries_are_imported_is_one_line(stop, tmp_path):
-    code = "import sys; print('here', flush=True); from cornac_mle.cli import main; main()"
+    code = "from cornac_mle.cli import main; print('here', flush=True); main()"
     for wait in (0.05, 0.6, 1.2):
         process = subprocess.Popen(
             [sys.executable, "-c", code, "compare", "--out", str(tmp_path / "runs")],

@@ -356,6 +356,39 @@ def test_wrong_settings(triplets, settings, message):
         HeldOutUsers(triplets, **settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shares": "abc"}, "`shares` must be an array of real numbers; got 'abc'"),
+        ({"validation_share": ".1"}, "`validation_share` must be a number; got '.1'"),
+    ],
+)
+def test_settings_of_wrong_types(triplets, settings, message):
+    with pytest.raises(TypeError, match=message):
+        HeldOutUsers(triplets, **settings)
+
+
+def test_wrong_groups_are_named(triplets):
+    users = sorted({row[0] for row in triplets})
+    parts = [
+        [row for row in triplets if row[0] in set(users[start:stop])]
+        for start, stop in ((0, 200), (200, 300), (300, 400))
+    ]
+    with pytest.raises(TypeError, match="`reference_data` must be interactions; got None"):
+        HeldOutUsers.from_splits(parts[0], parts[1], reference_data=None)
+    digits = [[(user[1:], *row) for user, *row in part] for part in parts]
+    digits[0] += [(int(digits[1][0][0]), "i1", 5.0), (int(digits[1][0][0]), "i2", 5.0)]
+    with pytest.raises(TypeError, match="`users of the groups` must be of one type; got both"):
+        HeldOutUsers.from_splits(*digits[:2], reference_data=digits[2])
+    strangers = [
+        (user, f"new {place % 3}" if place else "i1", 5.0) for user in "ab" for place in range(3)
+    ]
+    with pytest.raises(
+        ValueError, match="`held-out` must hold users of two or more items of train"
+    ):
+        HeldOutUsers.from_splits(parts[0], strangers, reference_data=parts[2])
+
+
 def test_losses_are_counted(triplets):
     method = HeldOutUsers(
         [*triplets, triplets[0], ("lonely", "i1", 5.0)], rating_threshold=3, seed=1

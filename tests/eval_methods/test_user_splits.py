@@ -159,7 +159,9 @@ def test_negative_ratings_need_a_threshold_or_a_shift(feedback):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([("a", "x")], r"triplets; got \('a', 'x'\)"),
+        ([("a", "x")], r"tuples, all of one length; got \('a', 'x'\). Are these lists of items"),
+        ([(3, 17, 5, 44, 8)], r"all of one length; got \(3, 17, 5, 44, 8\)"),
+        ([(1, 2, 3.0), (1, 2, 3.0, 4)], r"all of one length; got \(1, 2, 3.0, 4\)"),
         ([], "`data` must hold at least one interaction; got none"),
         ([("a", "x", float("nan"))], "`rating` must be a finite number; got nan for user 'a'"),
         ([("a", "x", "good")], "`rating` must be a finite number; got good for user 'a'"),
@@ -170,6 +172,25 @@ def test_negative_ratings_need_a_threshold_or_a_shift(feedback):
 def test_what_is_no_feedback(data, message):
     with pytest.raises(ValueError, match=message):
         feedback_frame(data)
+
+
+def test_users_of_whom_a_threshold_leaves_nothing_are_counted():
+    frame = feedback_frame([("a", "x", 1.0), ("a", "y", 2.0), ("b", "x", 4.0), ("b", "y", 1.0)])
+    _, dropped = keep_likes(frame, 3, "likes")
+    assert dropped["users without a rating of 3 or more"] == 1
+    assert dropped["ratings below 3"] == 3
+    assert "users without a rating of 2 or more" not in keep_likes(frame, 2, "likes")[1]
+    with pytest.raises(ValueError, match=r"the largest rating, 4, or nothing is a like; got 5.0"):
+        keep_likes(frame, 5, "likes", name="made")
+    ones = frame.assign(rating=1.0)
+    with pytest.raises(ValueError, match=r"for table 'made'. All its values are 1: has it no rat"):
+        keep_likes(ones, 5, "likes", name="made")
+
+
+def test_times_of_two_types_have_no_order():
+    frame = feedback_frame([("a", "x", 1.0, 3), ("a", "x", 2.0, "late")])
+    with pytest.raises(TypeError, match="`timestamp` must be all numbers, or all text; got int an"):
+        keep_likes(frame, None, "likes", "last")
 
 
 def test_a_frame_without_ratings_gets_ones():

@@ -231,6 +231,26 @@ def test_lists_in_json_and_parquet_are_read_on_request(tmp_path):
             read_interactions(tmp_path / name, item_column="basket")
 
 
+def test_objects_in_lists_are_no_ids(tmp_path):
+    rows = [{"user": "u", "items": [{"id": 2}]}]
+    (tmp_path / "t.jsonl").write_text(json.dumps(rows[0]))
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    for name in ("t.jsonl", "t.parquet"):
+        with pytest.raises(ValueError, match=r"must hold ids, each text or a number; got {'id': "):
+            read_interactions(tmp_path / name, wide=True)
+
+
+def test_users_who_are_numbers_of_lines_are_known_for_it(tmp_path):
+    for text, has_ids in (
+        ("red wine,jam\ntea,jam,milk\n", False),
+        ("a,b,c\n1.5,,2\n,3,2\n", False),
+        ("key,a,b\n01,1,0\n02,0,1\n", True),
+        ("5,x,y\n6,x\n7,x,z,y,w\n", True),
+    ):
+        (tmp_path / "w.csv").write_text(text)
+        assert read_interactions(tmp_path / "w.csv", wide=True).has_user_ids is has_ids
+
+
 def test_json_ids_stay_as_written_and_wrong_lines_are_named(tmp_path):
     (tmp_path / "t.json").write_text('[\n{"user": 1.0, "item": "01"},\n{"user": 1}\n]\n')
     read = read_interactions(tmp_path / "t.json")
@@ -287,6 +307,7 @@ def test_without_pyarrow_text_is_read_and_parquet_says_what_to_install(tmp_path,
         read_interactions(tmp_path / "t.parquet")
 
 
+WORDS = "u1~tea\nu1~red wine\nu2~jam\nu3~red wine"
 WIDE = [
     ("key,a,b\n01,1,0\n02,0,1\n03,0,0\n", {}, "01~a~1\n02~b~1", "0 = no rating (4 cells)"),
     ("nr;a;b\nx1;1,5;\nx2;;-2\n", {}, "x1~a~1.5\nx2~b~-2", "user = nr"),
@@ -295,6 +316,13 @@ WIDE = [
     ("5,x,y\n6,x\n6,z,x,y\n7,x,z,y,w\n", {"user_column": 1}, None, "user = column 1"),
     ("who,what\nu1,\"['a, b', 7]\"\nu2,[]\n", {}, "u1~a, b\nu1~7", "every item of a list is a row"),
     ("u1,1|2\nu2,7|9|11\n", {}, "u1~1\nu1~2\nu2~7\nu2~9\nu2~11", "item = column 2"),
+    # Lists of words: what splits one cell splits all, and "red wine" is one item.
+    ('user,items\nu1,"tea, red wine"\nu2,jam\nu3,red wine\n', {}, WORDS, "split at ,"),
+    ('order,products\nu1,"tea, red wine"\nu2,jam\nu3,red wine\n', {}, WORDS, "user = order"),
+    ("a;b\ntea|red wine;u1\njam;u2\nred wine;u3\n", {"user_column": "b"}, WORDS, "split at |"),
+    ('u1,"tea, red wine"\nu2,"jam, "\nu3,red wine\n', {}, WORDS, "item = column 2"),
+    ("user,items\nu1,tea,jam\nu2,jam\nu3,tea\n", {}, "u1~tea\nu1~jam\nu2~jam\nu3~tea", "column 1"),
+    ("red wine,jam\ntea,jam\n", {}, "1~red wine\n1~jam\n2~tea\n2~jam", "number of the line"),
 ]
 
 
@@ -316,6 +344,16 @@ BAD_WIDE = [
         r"`b` must be a number; got 'x' for line 2502",
     ),
     ("5,x\n6,x,y\n7,x,y,z\n", {"user_column": 2}, r"`--user-column` must be 1 for baskets"),
+    (
+        "user,items\nu1,tea jam\nu2,jam\n",
+        {},
+        r"`items` must hold lists split at , ; or |.*'tea jam'",
+    ),
+    (
+        "user;items\n1;[{'id': 2}]\n",
+        {},
+        r"`list` must hold ids, each text or a number; got {'id': 2}",
+    ),
 ]
 
 

@@ -97,7 +97,8 @@ def test_the_numbers_are_those_of_one_table(made, train):
 def test_odd_users_and_items_are_counted_alike(tmp_path, drop):
     # Short users, users without items, items that no real user holds, the same row twice.
     matrix = SYNTHETIC.matrix[:200].tolil()
-    matrix[0], matrix[7, 1:], matrix[160] = 0, 0, 0
+    matrix[0], matrix[7, 1:], matrix[160], matrix[3], matrix[90] = 0, 0, 0, 0, 0
+    matrix[[3, 90], SYNTHETIC.item_ids.get_loc("i5")] = 1
     users = SYNTHETIC[:200]
     users = replace(
         users,
@@ -119,6 +120,8 @@ def test_odd_users_and_items_are_counted_alike(tmp_path, drop):
     unknown = in_parts.unknown_items["odd"].to_dict()
     assert unknown == of_table.unknown_items["odd"].to_dict()
     assert set(unknown) == {"new", "newer"}
+    lost = in_parts.dropped.get("users of no item that a real user holds, as was asked (odd)")
+    assert lost == (2 if drop == "drop" else None)
 
 
 def test_partitions_of_another_tool(tmp_path):
@@ -136,6 +139,7 @@ def test_partitions_of_another_tool(tmp_path):
     in_parts = audit(real, {"theirs": tmp_path}, rating_threshold=2, metrics=FEW, engine=Here())
     assert_same(in_parts, of_table)
     assert "movieId" in in_parts.notes[0]
+    assert in_parts.dropped["users without a rating of 2 or more (theirs)"] >= 2
 
 
 def test_fewer_synthetic_than_real_users(tmp_path):
