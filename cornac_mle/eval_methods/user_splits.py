@@ -9,7 +9,7 @@ import pandas as pd
 from cornac.data import Dataset
 
 from cornac_mle.checks import check_choice, check_count, check_number, check_reals, refusal, written
-from cornac_mle.files.ids import factorised
+from cornac_mle.files.ids import factorised, spelled_id
 from cornac_mle.files.tables import SupportsArrow, SupportsInterchange, frame_of
 from cornac_mle.profiles import (
     Profiles,
@@ -98,8 +98,8 @@ def feedback_frame(
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         place = int(np.argmax(wrong))
-        user, item, rating = frame[["user", "item", "rating"]].iloc[place]
-        context = f"user {user!r}, item {item!r} (row {place})"
+        user, item, rating = (frame[name].iloc[place] for name in ("user", "item", "rating"))
+        context = f"user {spelled_id(user)}, item {spelled_id(item)} (row {place})"
         advice = "Drop or fill such rows."
         raise ValueError(refusal("rating", "be a finite number", rating, advice, context))
     for name in ("user", "item"):
@@ -196,9 +196,10 @@ def keep_likes(
             dropped[f"users without a rating of {rating_threshold:g} or more"] = lost
     wrong = ~(frame["rating"].to_numpy() > 0)
     if wrong.any():
-        user, item, rating = frame.iloc[int(np.argmax(wrong))]
+        place = int(np.argmax(wrong))
+        user, item, rating = (frame[name].iloc[place] for name in ("user", "item", "rating"))
         advice = "Give a rating_threshold above 0 (lower ratings are no likes), or shift the scale."
-        context = f"user {user!r}, item {item!r}"
+        context = f"user {spelled_id(user)}, item {spelled_id(item)}"
         raise ValueError(refusal("rating", "be above 0", rating, advice, context))
     return frame, dropped
 

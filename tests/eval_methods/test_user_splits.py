@@ -187,6 +187,14 @@ def test_users_of_whom_a_threshold_leaves_nothing_are_counted():
         keep_likes(ones, 5, "likes", name="made")
 
 
+def test_ids_in_errors_are_as_they_are():
+    frame = feedback_frame([(0, 1, 1.0), (2, 3, -1.0)])
+    with pytest.raises(ValueError, match=r"be above 0; got -1\.0 for user 2, item 3\."):
+        keep_likes(frame, None, "likes")
+    with pytest.raises(ValueError, match=r"number; got inf for user 2, item 3 \(row 0\)"):
+        feedback_frame([(2, 3, np.inf)])
+
+
 def test_times_of_two_types_have_no_order():
     frame = feedback_frame([("a", "x", 1.0, 3), ("a", "x", 2.0, "late")])
     with pytest.raises(TypeError, match="`timestamp` must be all numbers, or all text; got int an"):
