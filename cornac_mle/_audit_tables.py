@@ -23,6 +23,8 @@ from cornac_mle.sparse import users_by_items
 logger = logging.getLogger("cornac_mle")
 FEWEST_REAL = 4
 """Real users who are no training users: two teach the judge and two calibrate it, at the least."""
+FEWEST_TO_KNOW = 3
+"""Items of a user who can be known by them: the same pair may be held by many."""
 COLUMNS = ("user", "item", "rating", "time")
 """Columns that may be named."""
 
@@ -78,6 +80,8 @@ def named_sets(synthetic: Users | Mapping[str, Users]) -> dict[str, Users]:
     if not named:
         raise ValueError(refusal("synthetic", "hold at least one table", "none"))
     for name in named:
+        if not isinstance(name, str):
+            raise TypeError(refusal("synthetic", "have names of text", written(name)))
         check_name(name)
         if name in ("real", "train"):
             raise ValueError(refusal("synthetic", "have other names than those", repr(name)))
@@ -130,7 +134,10 @@ def _frame(name: str, source: Users, layout: Layout, report: Report) -> tuple[pd
         return feedback_frame(source.to_frame()), True
     if sp.issparse(source):
         coo = users_by_items(source).tocoo()
-        report.notes.append(f"{name}: a matrix without ids, users and items are row numbers")
+        note = f"{name}: a matrix without ids, users and items are row numbers"
+        if twice := sp.coo_array(source).nnz - coo.nnz:
+            note += f"; {twice:,} entries were added to others of their places"
+        report.notes.append(note)
         columns = {"user": coo.coords[0], "item": coo.coords[1], "rating": coo.data}
         return feedback_frame(pd.DataFrame(columns)), False
     if isinstance(source, str | Path):
@@ -166,18 +173,47 @@ def _tell_apart(
     sources: Mapping[str, Users],
     report: Report,
 ) -> None:
-    """Give users without ids others than those of the other table, which are not theirs."""
+    """Give users without ids others than those of the other table, which are not theirs.
+
+    Raises
+    ------
+    ValueError
+        If most real users hold exactly the items of a training user.
+    """
     groups = [name for name in ("real", "train") if name in unnamed]
     if not groups and _only_places_are_shared(tables, sources):
         groups = ["real", "train"]
+    if not groups:
+        return
+    sets = {name: _item_sets(tables[name]) for name in ("real", "train")}
+    same = int(sets["real"].isin(sets["train"]).sum())
+    if 2 * same > len(sets["real"]):
+        rule, got = "hold users who are no training users", f"{same:,} with the items of one"
+        advice = "Leave these users out of one of the two: without ids nobody else can."
+        raise ValueError(refusal("real", rule, got, advice))
     for name in groups:
-        users = tables[name]["user"]
-        tables[name] = tables[name].assign(user=[f"{name} {user}" for user in users])
-    if groups:
-        report.notes.append(
-            f"no ids of users in {' and '.join(groups)}: a real user who is a training user, too, "
-            "cannot be told"
-        )
+        places, users = pd.factorize(tables[name]["user"])
+        ids = np.array([f"{name} {user}" for user in users], dtype=object)
+        tables[name] = tables[name].assign(user=ids[places])
+    tell(
+        report,
+        f"no ids of users in {' and '.join(groups)}: a real user who is a training user, too, is "
+        f"not left out; of {len(sets['real']):,} real users of {FEWEST_TO_KNOW} items or more "
+        f"{same:,} hold exactly those of a training user",
+    )
+
+
+def tell(report: Report, note: str) -> None:
+    """Note what must be known of the data, in the report and in the log."""
+    report.notes.append(note)
+    logger.info("%s", note)
+
+
+def _item_sets(frame: pd.DataFrame) -> "pd.Series[int]":
+    """Give each user a number that tells its items: the sum of their hashes."""
+    hashes = pd.util.hash_array(frame["item"].astype(str).to_numpy(dtype=object))
+    found = pd.Series(hashes).groupby(frame["user"].to_numpy()).agg(["sum", "size"])
+    return found.loc[found["size"] >= FEWEST_TO_KNOW, "sum"]
 
 
 def _only_places_are_shared(
@@ -190,12 +226,9 @@ def _only_places_are_shared(
             return False
         if list(source.user_ids) != [f"s{place}" for place in range(len(source))]:
             return False
-    shared = set(tables["real"]["user"]).intersection(tables["train"]["user"])
-    pairs = [
-        {*part[part["user"].isin(shared)][["user", "item"]].itertuples(index=False, name=None)}
-        for part in (tables["real"], tables["train"])
-    ]
-    return pairs[0] != pairs[1]
+    real, train = (_item_sets(tables[name]) for name in ("real", "train"))
+    shared = real.index.intersection(train.index)
+    return bool((real[shared] != train[shared]).any())
 
 
 def real_groups(
@@ -210,7 +243,10 @@ def real_groups(
             real.loc[known, "user"].nunique()
         )
         real = real[~known]
-        train = train[train["user"].isin(users_with(train, min_items))]
+        learnt_from = users_with(train, min_items)
+        label = f"training users with fewer than {min_items} items"
+        report.dropped[label] = train["user"].nunique() - len(learnt_from)
+        train = train[train["user"].isin(learnt_from)]
     users = users_with(real, min_items)
     label = f"real users with fewer than {min_items} items"
     report.dropped[label] = real["user"].nunique() - len(users)
@@ -238,9 +274,10 @@ def _check_together(real: pd.DataFrame, train: pd.DataFrame, report: Report) -> 
         ids = pd.unique(pd.concat([real[column], train[column]]))
         check_one_type(f"{column}s of real and train", ids)
     if unheld.any():
-        report.notes.append(
+        tell(
+            report,
             f"train: {int(unheld.sum()):,} of {len(train):,} preferences are for "
-            f"{train.loc[unheld, 'item'].nunique():,} items that nobody in real holds"
+            f"{train.loc[unheld, 'item'].nunique():,} items that nobody in real holds",
         )
 
 

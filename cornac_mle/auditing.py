@@ -212,9 +212,10 @@ def _name_items(report: Report, names: Names, items: pd.Index) -> None:
             if names.shape[1] < 2:
                 rule = "have two columns, ids and names"
                 raise ValueError(refusal("names", rule, f"{names.shape[1]} column"))
-            names = names.set_index(names.columns[0]).iloc[:, 0]
+            ids = names.iloc[:, 0].to_numpy()
+            names = pd.Series(names.iloc[:, 1].to_numpy(), index=ids, dtype=object)
         if isinstance(names, pd.Series):
-            names = _unambiguous(names.dropna())
+            names = _unambiguous(names.dropna(), {str(item) for item in items})
         elif not isinstance(names, Mapping):
             rule = "be a file, a mapping, a Series or a table of ids and names"
             raise TypeError(refusal("names", rule, written(names)))
@@ -226,11 +227,11 @@ def _name_items(report: Report, names: Names, items: pd.Index) -> None:
         check_alike("names", next(iter(by_id)), "items", items[0])
 
 
-def _unambiguous(names: "pd.Series[str]") -> dict[Any, str]:
-    """Names by id, of which each has one."""
+def _unambiguous(names: "pd.Series[Any]", items: set[str]) -> dict[Any, str]:
+    """Names by id; an item of the data has one."""
     by_id: dict[Any, str] = {}
-    for item, name in names.items():
-        if by_id.setdefault(item, name) != name:
+    for item, name in names[names.index.notna()].items():
+        if by_id.setdefault(item, name) != name and str(item) in items:
             got = f"{by_id[item]!r} and {name!r}"
             raise ValueError(refusal("names", "have one name an id", got, context=f"id {item!r}"))
     return by_id

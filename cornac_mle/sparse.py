@@ -85,7 +85,7 @@ def users_by_items(matrix: Any) -> sp.csr_array:
             if matrix.dtype == object:
                 matrix = matrix.astype(np.float64)
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # torch's own words
-            got, advice = type(dense).__name__, str(error).splitlines()[0]
+            got, advice = type(dense).__name__, " ".join(str(error).split("\n")[:1])
             raise TypeError(refusal("matrix", "be an array of numbers", got, advice)) from None
     if matrix.dtype.kind not in "biuf":
         raise TypeError(refusal("matrix", "be an array of numbers", f"one of {matrix.dtype}"))

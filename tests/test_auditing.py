@@ -146,7 +146,7 @@ def test_what_is_refused(real, fake, settings, message):
 @pytest.mark.parametrize(
     ("fake", "settings", "message"),
     [
-        ({1: OTHERS}, {}, "`name` must be a string; got 1"),
+        ({1: OTHERS}, {}, "`synthetic` must have names of text; got 1"),
         (["a.csv", "b.csv"], {}, "a mapping of names to tables; got a list of 'str'. Write {"),
         ([OTHERS, OTHERS], {}, "a mapping of names to tables; got a list of 'DataFrame'"),
         (OTHERS, {"metrics": [NDCG(k=5)]}, "`metrics` must be of users alone; got NDCG@5. Ask"),
@@ -199,11 +199,15 @@ def test_users_without_ids_are_no_users_of_another_table(kind):
     made = audit(given(REAL), given(OTHERS), train=given(OTHERS), metrics=METRICS[:1])
     assert (len(made.evaluator.train), made.dropped) == (300, {})
     assert sum(made.groups[name] for name in ("reference", "held_out")) == 600
-    assert any(note.startswith("no ids of users in real and train") for note in made.notes)
+    [note] = [one for one in made.notes if one.startswith("no ids of users in real and train")]
+    assert "; of 600 real users of 3 items or more " in note
     if kind == "profiles":  # the same users in both
         real = given(REAL)
         made = audit(real, given(OTHERS), train=real[:200], metrics=METRICS[:1])
         assert made.dropped == {"real users who are training users, too": 200}
+        return
+    with pytest.raises(ValueError, match="`real` must hold users who are no training users; got 3"):
+        audit(given(OTHERS), given(REAL), train=given(OTHERS)[::-1])
 
 
 def test_entries_of_one_place_are_summed():
@@ -212,6 +216,21 @@ def test_entries_of_one_place_are_summed():
     settings = {"rating_threshold": 2, "metrics": METRICS[:1]}
     one, other = (audit(made, made, **settings) for made in (twice, twice.tocsr()))
     pd.testing.assert_frame_equal(one.scores, other.scores)
+
+
+def test_training_users_of_too_few_items_are_counted():
+    train = pd.concat([OTHERS, pd.DataFrame({"user": ["x"], "item": ["i1"]})])
+    made = audit(REAL, {"made": OTHERS}, train=train, metrics=METRICS[:1])
+    assert made.dropped == {"training users with fewer than 2 items": 1}
+
+
+def test_names_in_rows_that_do_not_matter_do_no_harm():
+    ids, words = ["i1", None, "gone", "gone", "i2"], ["Milk", "x", "y", "z", None]
+    table = pd.DataFrame(zip(ids, words, strict=True), columns=["name", "name"])
+    made = audit(REAL, OTHERS, names=table, metrics=METRICS[:1])
+    assert made.item_names == {"i1": "Milk"}
+    with pytest.raises(ValueError, match="`names` must have one name an id; got 'Milk' and"):
+        audit(REAL, OTHERS, names=pd.Series(["Milk", "Tea"], index=["i1", "i1"]))
 
 
 def test_users_of_unknown_items_alone_are_counted():

@@ -85,8 +85,9 @@ def audit(
     files = {"real": real, "train": train, "names": names}
     report.made["arguments"] |= {name: str(path) for name, path in files.items() if path} | {
         "synthetic": {name: str(path) for name, path in sets.items()},
-        "columns": {role: one for role, one in columns.items() if one is not None},
     }
+    if chosen := {role: one for role, one in columns.items() if one is not None}:
+        report.made["arguments"]["columns"] = chosen
     folder = report.write(
         out / f"{data_name(real)}-{'-'.join(map(data_name, synthetic))[:80]}-{seed}"
     )

@@ -101,8 +101,8 @@ def parquet_lists(
         users = _ids("user", table[user], []).to_pylist()
         for one, items in zip(users, table[item].to_pylist(), strict=True):
             held = items if isinstance(items, list) else [items]
-            if wrong := next((value for value in held if isinstance(value, dict | list)), None):
-                rule, got = "hold ids, each text or a number", shorten(wrong)
+            if wrong := [value for value in held if isinstance(value, dict | list)]:
+                rule, got = "hold ids, each text or a number", shorten(wrong[0])
                 raise ContentError(rule=rule, got=got, name=item, where=part.name)
             yield one or "", ["" if value is None else str(value) for value in held]
 

@@ -5,13 +5,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cornac_mle.files._columns import Column, Table, Texts
 from cornac_mle.files._facts import Facts
 from cornac_mle.files._looks import are_lists, are_numbers, are_times, is_missing, number
-from cornac_mle.files._names import candidates
+from cornac_mle.files._names import candidates, plain
 from cornac_mle.files._roles import Seen, Wanted, find_roles
 from cornac_mle.files._sniff import Layout
 from cornac_mle.files._text_layout import text_lines
@@ -20,6 +21,11 @@ from cornac_mle.files.interactions import shorten
 from cornac_mle.files.refusals import ContentError
 
 NUMERIC_SHARE = 0.9
+MARKS = ("|", ";", ",")
+"""What splits lists, first the one that is least likely to be part of an item."""
+BRACKETS = {"[": "[]", "(": "()", "{": "{}"}
+LISTS = {"basket", "baskets", "cart", "history", "itemlist", "products", "sequence"}
+"""Names of columns of lists, beside those of items."""
 FAR = 2
 """A value this many times as large as all others stands for none: Jester's 99 of -10 to 10."""
 
@@ -43,8 +49,12 @@ def read_wide_text(source: Source, facts: Facts, layout: Layout, wanted: Wanted)
     seen = Seen(layout.names, layout.rows, layout.separator != ",")
     even = sum(len(row) == layout.width for row in rows) >= NUMERIC_SHARE * len(rows)
     if not even or not _is_matrix(seen):
-        lists = _list_columns(seen, wanted) if even else []
-        table = _text_lists(seen, rows, wanted, lists) if lists else _baskets(seen, rows, wanted)
+        found = _list_column(seen, wanted) if even else None
+        table = (
+            _baskets(seen, rows, wanted)
+            if found is None
+            else _text_lists(seen, rows, wanted, found)
+        )
     else:
         for line, row in zip(lines, rows, strict=True):
             if len(row) != layout.width:
@@ -75,8 +85,8 @@ def _is_matrix(seen: Seen) -> bool:
     return numeric >= NUMERIC_SHARE * len(columns)
 
 
-def _list_columns(seen: Seen, wanted: Wanted) -> list[int]:
-    """Columns that hold lists: of ids, or of words where the header or an option says who is who.
+def _list_column(seen: Seen, wanted: Wanted) -> "ListColumn | None":
+    """Find the column of lists: of ids, or of words where it is clear that it is the only one.
 
     Raises
     ------
@@ -85,88 +95,115 @@ def _list_columns(seen: Seen, wanted: Wanted) -> list[int]:
     """
     columns = list(range(seen.width))
     if found := [at for at in columns if are_lists(seen.column(at))]:
-        return found
-    users = [] if seen.names is None else candidates(seen.names, "user")[:1]
-    is_said = bool(users or wanted) or (seen.names is not None and seen.width == 2)
-    if not is_said and seen.width != 2:
-        return []
-    others = [at for at in columns if at not in users]
-    named = [at for at in candidates(seen.names or [], "item") if at in others]
-    for at in [*named, *others]:
+        return ListColumn(found[0], of_words=False)
+    names = seen.names or []
+    users = candidates(names, "user")[:1]
+    named = {at for at in candidates(names, "item") if at not in users}
+    named |= {at for at, name in enumerate(names) if plain(name) in LISTS and at not in users}
+    if "item" in wanted:
+        item = wanted["item"]
+        at = names.index(item) if item in names else int(item) - 1 if str(item).isdecimal() else -1
+        named = {at} if 0 <= at < seen.width else set()
+    elif not named and seen.width == 2:
+        named = set(columns).difference(users)
+    if len(named) > 1 and seen.width > 2:
+        return None
+    for at in sorted(named):
         given = [text for text in seen.column(at) if not is_missing(text)]
-        several = next((text for text in given if len(_split(text, _mark(given))) > 1), None)
-        if several is None or are_times(given) or are_numbers(given, decimal_comma=True):
+        lists, mark = _split_column(given, of_words=True)
+        several = [text for text, one in zip(given, lists, strict=True) if len(one) > 1]
+        if not several or are_times(given) or are_numbers(given, decimal_comma=True):
             continue
-        mark = _mark(given)
-        if (
-            not is_said
-            and sum(mark is not None and mark in text for text in given) < len(given) / 2
-        ):
-            continue
-        if mark is None and not _is_bracketed(several):
-            rule, got = "hold lists split at , ; or |, or in brackets", shorten(several)
+        is_said = bool(users or wanted)
+        if mark is not None and (is_said or sum(mark in one for one in given) >= len(given) / 2):
+            return ListColumn(at, of_words=True)
+        if mark is None and is_said:
+            rule, got = "hold lists split at , ; or |, or in brackets", shorten(several[0])
             advice = "Words with blanks between them may be one item."
             where, name = "the lists", seen.name(at)
             raise ContentError(rule=rule, got=got, name=name, advice=advice, where=where)
-        return [at]
-    return []
+    return None
+
+
+@dataclass(frozen=True)
+class ListColumn:
+    """Where lists stand, and whether what splits one of them splits all."""
+
+    at: int
+    of_words: bool
 
 
 def _text_lists(
-    seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted, lists: Sequence[int]
+    seen: Seen, rows: Sequence[Sequence[str]], wanted: Wanted, lists: ListColumn
 ) -> Table:
     """Read a column of users and one of lists."""
     given = dict(wanted)
-    given.setdefault("item", lists[0] + 1)
+    given.setdefault("item", lists.at + 1)
     if seen.names is None or seen.width == 2:
-        given.setdefault("user", 1 if lists[0] else 2)
+        given.setdefault("user", 1 if lists.at else 2)
     roles = find_roles(seen, given, lists=True)
     user, item = roles.at["user"], roles.at["item"]
     whole = [row for row in rows if len(row) > max(user, item)]
-    mark = _mark([row[item] for row in whole])
-    return from_lists(
-        ((row[user], _split(row[item], mark)) for row in whole),
-        [*roles.notes, f"every item of a list is a row, split at {mark or 'blanks'}"],
-    )
+    split, mark = _split_column([row[item] for row in whole], of_words=lists.of_words)
+    notes = [*roles.notes, "every item of a list is a row"]
+    if mark is not None:
+        notes.append(f"lists are split at {mark}")
+        others = sum(any(one in row[item] for one in MARKS if one != mark) for row in whole)
+        if others:
+            notes.append(
+                f"{others:,} of them hold another of {' '.join(MARKS)}, as part of an item"
+            )
+    return from_lists(((row[user], held) for row, held in zip(whole, split, strict=True)), notes)
+
+
+def _split_column(texts: Sequence[str], *, of_words: bool) -> tuple[list[list[str]], str | None]:
+    """Return the items of lists that are written in one field each, and what splits all of them.
+
+    Lists of ids are split one by one, lists of words, and those in brackets, all alike: at the mark
+    that most of them hold.
+
+    >>> _split_column(["tea, jam", "red wine"], of_words=True)
+    ([['tea', 'jam'], ['red wine']], ',')
+    >>> _split_column(["[1, 2]", "N10 N7", "a|b c", "[red wine]", "[tea, jam]"], of_words=False)
+    ([['1', '2'], ['N10', 'N7'], ['a', 'b c'], ['red wine'], ['tea', 'jam']], None)
+    """
+    read = [_parsed(text.strip()) for text in texts]
+    bracketed = [text.strip()[:1] in BRACKETS for text in texts]
+    plain_texts = [one for one in read if isinstance(one, str)]
+    mark = _mark(plain_texts) if of_words else None
+    inner = [
+        one for one, is_in in zip(read, bracketed, strict=True) if isinstance(one, str) and is_in
+    ]
+    mark_within = mark or _mark(inner)
+    lists = []
+    for one, is_in in zip(read, bracketed, strict=True):
+        if isinstance(one, str):
+            at = mark_within if is_in else mark or _mark([one])
+            one = [part.strip() for part in (one.split(at) if at else one.split())]
+        lists.append([item for item in one if item])
+    return lists, mark
 
 
 def _mark(texts: Iterable[str]) -> str | None:
-    """Return what stands between the items of lists in one column; None for blanks.
-
-    >>> _mark(["tea, jam", "red wine"]), _mark(["N10 N7"]), _mark(["[1, 2]"])
-    (',', None, None)
-    """
-    plain = [text for text in texts if not _is_bracketed(text)]
-    return next((mark for mark in "|;," if any(mark in text for text in plain)), None)
+    """Return what stands between the items of most lists; None for blanks."""
+    counts = {mark: sum(mark in text for text in texts) for mark in MARKS}
+    return max(counts, key=counts.__getitem__) if any(counts.values()) else None
 
 
-def _is_bracketed(text: str) -> bool:
-    text = text.strip()
-    return text[:1] + text[-1:] in ("[]", "()", "{}")
-
-
-def _split(text: str, mark: str | None) -> list[str]:
-    """Return the items of a list that is written in one field.
-
-    >>> _split("[1, 2]", None), _split("N10 N7", None), _split("red wine", ",")
-    (['1', '2'], ['N10', 'N7'], ['red wine'])
-    """
-    text = text.strip()
-    if _is_bracketed(text):
-        for parse in (_json_list, ast.literal_eval):
-            try:
-                found = list(parse(text))
-            except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-                continue
-            return [_item(item) for item in found]
-        text = text[1:-1]
-        mark = _mark([text])
-    parts = text.split(mark) if mark else text.split()
-    return [part.strip() for part in parts if part.strip()]
+def _parsed(text: str) -> list[str] | str:
+    """Return the items of a list that is written as JSON or in Python, or what is in brackets."""
+    if text[:1] + text[-1:] not in BRACKETS.values():
+        return text
+    for parse in (_json_list, ast.literal_eval):
+        try:
+            found = list(parse(text))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return [_item(item) for item in found]
+    return text[1:-1]
 
 
 def _item(item: object) -> str:
-    """Return an item of a list that was written as JSON or in Python."""
     if isinstance(item, dict | list | tuple | set):
         rule, got = "hold ids, each text or a number", shorten(item)
         raise ContentError(rule=rule, got=got, name="list", where="the lines")
@@ -224,6 +261,8 @@ def _matrix(
     at = None
     if not (seen.names or wanted) and _counts(values, held, _none_value(values[1:], held[1:])):
         del items[0]
+        names = ["", *names[:-1]]  # the first column of an item is that of item 1
+        notes[0] = "a wide table: items = their numbers"
         notes.append("column 1 counts the ratings: left out; user = the number of the line")
     elif (at := _user_column(seen, wanted, values, columns)) is None:
         notes.append("user = the number of the line")

@@ -1,7 +1,7 @@
 """Partitions of synthetic users as they are read: users by items, and what was left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,10 @@ def _own_part(table: Any, reading: Reading, pa: Any) -> PartUsers | None:
     if threshold is not None:
         low = keep & (rating < threshold)
         dropped[f"ratings below {threshold:g}"] = int(np.count_nonzero(low))
-        keep &= ~low
+        left = keep & ~low
+        lost = len(np.unique(user[keep])) - len(np.unique(user[left]))
+        dropped[f"users without a rating of {threshold:g} or more"] = lost
+        keep = left
     user, item, rating = user[keep], item[keep], rating[keep]
     if first_unkept(rating) is not None or any(not one.strip() for one in (*users, *items)):
         return None
@@ -182,14 +185,13 @@ def _any_part(path: Path, reading: Reading, columns: tuple[str, ...]) -> PartUse
     frame = feedback_frame(read.frame)
     threshold = reading.rating_threshold
     if threshold is not None and not (frame["rating"] >= threshold).any():
+        twice = int(frame.duplicated(["user", "item"]).sum())
         dropped = {
-            f"ratings below {threshold:g}": len(frame),
+            "repeated pairs": twice,
+            f"ratings below {threshold:g}": len(frame) - twice,
             f"users without a rating of {threshold:g} or more": frame["user"].nunique(),
         }
-        nobody = _nobody(columns)
-        return PartUsers(
-            nobody.matrix, nobody.user_ids, nobody.item_ids, columns, read.assumed, dropped
-        )
+        return replace(_nobody(columns), assumed=read.assumed, dropped=_counted(dropped))
     likes, dropped = keep_likes(frame, threshold, "likes")
     return _users_of(likes, columns, read.assumed, dict(read.left_out) | dropped)
 

@@ -124,7 +124,7 @@ def _looked_at(known: Known, path: Path) -> dict[str, Any]:
     counted = users.matrix[:, np.flatnonzero(is_known)] if known.drop_unknown else users.matrix
     sizes = np.diff(counted.indptr).astype(np.int32)
     held = np.flatnonzero(sizes)
-    lost = np.count_nonzero(np.diff(users.matrix.indptr)) - len(held)
+    lost = int(np.count_nonzero(np.diff(users.matrix.indptr))) - len(held)
     return {
         "ids": pa.array(users.user_ids[held], pa.large_string()),
         "sizes": sizes[held],

@@ -1,11 +1,13 @@
 """What stands in the tables and below them: shared by the terminal, Markdown and the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from cornac_mle.report._numbers import NO_VALUE, counted, half_width, number, percent, printable
 from cornac_mle.report.summary import Metric, Model, Summary, UnknownItems, Value
 
+LONGEST_ITEM = 60
+"""Letters of an item in a table: some are named by whole texts."""
 AT_LEAST = ">="
 """Before a log-likelihood that is estimated, and so a lower bound on average."""
 OWN_FAMILY = "*"
@@ -204,8 +206,8 @@ def left_out(summary: Summary) -> list[str]:
 
 
 def assumptions(summary: Summary) -> list[str]:
-    """List what was assumed of each file."""
-    return [printable(f"Assumed. {note}") for note in summary["notes"]]
+    """List what was assumed of each file, and what else must be known of the data."""
+    return [printable(f"Note. {note}") for note in summary["notes"]]
 
 
 def has_several_fits(summary: Summary) -> bool:
@@ -228,6 +230,18 @@ def ceilings_differ(summary: Summary) -> bool:
         if len(found) > 1:
             return True
     return False
+
+
+def listed(user: Mapping[str, Any], most: int) -> Sequence[Mapping[str, Any]]:
+    """Preferences that give a user away, at most so many; the oddest one where none does alone."""
+    offending = [item for item in user["items"] if item["is_offending"]][:most]
+    return offending or user["items"][:1]
+
+
+def called(item: Mapping[str, Any]) -> str:
+    """Return the name of an item, or its id, in at most `LONGEST_ITEM` letters."""
+    text = " ".join(str(item["name"] or item["item"]).split())
+    return text if len(text) <= LONGEST_ITEM else f"{text[: LONGEST_ITEM - 4]} ..."
 
 
 def against(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -85,9 +85,9 @@ def _cell(value: Value | None) -> str:
 def _worst_users(model: Model) -> str:
     gallery = model["gallery"] or {}
     rows = [
-        [user["id"], number(user["p_value"]), item["name"] or item["item"], *_layout.against(item)]
+        [user["id"], number(user["p_value"]), _layout.called(item), *_layout.against(item)]
         for user in [one for one in gallery.get("users", []) if one["kind"] == "worst"][:MOST_USERS]
-        for item in [one for one in user["items"] if one["is_offending"]][:MOST_LISTED]
+        for item in _layout.listed(user, MOST_LISTED)
     ]
     if not rows:
         return ""

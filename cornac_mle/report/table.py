@@ -192,10 +192,9 @@ def _worst_users(models: Sequence[Model], width: int) -> list[RenderableType]:
         table.add_column("odder\nthan", justify="right", no_wrap=True)
         table.add_column("does not go with", overflow="fold")
         for user in worst[:MOST_USERS]:
-            offending = [item for item in user["items"] if item["is_offending"]][:MOST_LISTED]
-            for place, item in enumerate(offending or user["items"][:1]):
+            for place, item in enumerate(_layout.listed(user, MOST_LISTED)):
                 head = ("", "") if place else (user["id"], number(user["p_value"]))
-                row = (*head, item["name"] or item["item"], *_layout.against(item))
+                row = (*head, _layout.called(item), *_layout.against(item))
                 table.add_row(*(Text(printable(one)) for one in row))
         parts.append(table)
         parts += _lines([f"{_layout.flagged_sentence(model)} {_layout.ODDER}"])

@@ -231,8 +231,15 @@ def test_lists_in_json_and_parquet_are_read_on_request(tmp_path):
             read_interactions(tmp_path / name, item_column="basket")
 
 
+def test_a_first_column_that_counts_is_no_item(tmp_path):
+    (tmp_path / "w.csv").write_text("2,1.5,-3,99\n1,99,99,4\n3,1,2,7\n")
+    read = read_interactions(tmp_path / "w.csv", wide=True)
+    assert read.frame["item"].tolist() == ["1", "2", "3", "1", "2", "3"]
+    assert "items = their numbers" in "; ".join(read.assumed)
+
+
 def test_objects_in_lists_are_no_ids(tmp_path):
-    rows = [{"user": "u", "items": [{"id": 2}]}]
+    rows = [{"user": "u", "items": [{"id": 2}, {}]}]
     (tmp_path / "t.jsonl").write_text(json.dumps(rows[0]))
     pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
     for name in ("t.jsonl", "t.parquet"):
@@ -308,6 +315,7 @@ def test_without_pyarrow_text_is_read_and_parquet_says_what_to_install(tmp_path,
 
 
 WORDS = "u1~tea\nu1~red wine\nu2~jam\nu3~red wine"
+TITLES = "7~Good, the Bad\n7~a b\n8~c d\n8~e"
 WIDE = [
     ("key,a,b\n01,1,0\n02,0,1\n03,0,0\n", {}, "01~a~1\n02~b~1", "0 = no rating (4 cells)"),
     ("nr;a;b\nx1;1,5;\nx2;;-2\n", {}, "x1~a~1.5\nx2~b~-2", "user = nr"),
@@ -323,6 +331,25 @@ WIDE = [
     ('u1,"tea, red wine"\nu2,"jam, "\nu3,red wine\n', {}, WORDS, "item = column 2"),
     ("user,items\nu1,tea,jam\nu2,jam\nu3,tea\n", {}, "u1~tea\nu1~jam\nu2~jam\nu3~tea", "column 1"),
     ("red wine,jam\ntea,jam\n", {}, "1~red wine\n1~jam\n2~tea\n2~jam", "number of the line"),
+    (
+        'user,city,basket\nu1,"Ur, W","tea, red wine"\nu2,Rome,jam\nu3,Rome,red wine\n',
+        {},
+        WORDS,
+        "",
+    ),
+    # Baskets of a fixed number of items, whatever their names.
+    ('userId,one,two\n7,"Good, the Bad",a b\n8,c d,e\n', {}, TITLES, "user = column 1"),
+    ('7,"Good, the Bad",a b\n8,c d,e\n', {"user_column": 1}, TITLES, "user = column 1"),
+    ('who,1st,2nd\n7,"Good, the Bad",a b\n8,c d,e\n', {"user_column": 1}, TITLES, "column 1"),
+    # Lists of ids one by one, of words at the mark that most of them hold.
+    ('user,items\n1,"1,2"\n2,"3,4"\n3,5|6\n', {}, "1~1\n1~2\n2~3\n2~4\n3~5\n3~6", "every item"),
+    (
+        'user,items\n1,"a,b"\n2,"c,d;e"\n3,"f,g"\n',
+        {},
+        "1~a\n1~b\n2~c\n2~d;e\n3~f\n3~g",
+        "1 of them",
+    ),
+    ("user;items\n1;[a b, c]\n2;[a b]\n", {}, "1~a b\n1~c\n2~a b", "every item of a list"),
 ]
 
 

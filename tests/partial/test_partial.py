@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cornac_mle import audit
+from cornac_mle import Profiles, audit
 from cornac_mle.files.partitions import Manifest, missing_partitions, write_users
 from cornac_mle.metrics import (
     MMD,
@@ -122,6 +122,18 @@ def test_odd_users_and_items_are_counted_alike(tmp_path, drop):
     assert set(unknown) == {"new", "newer"}
     lost = in_parts.dropped.get("users of no item that a real user holds, as was asked (odd)")
     assert lost == (2 if drop == "drop" else None)
+
+
+def test_users_below_a_threshold_are_counted_alike(tmp_path):
+    frame = SYNTHETIC.to_frame()
+    users = Profiles.from_frame(frame.assign(rating=1 + pd.factorize(frame["user"])[0] % 3))
+    folder = written(tmp_path / "own", users, 80)
+    given = {"rating_threshold": 2, "metrics": FEW}
+    real = REAL.assign(rating=3.0)
+    of_table = audit(real, {"own": folder}, **given)
+    in_parts = audit(real, {"own": folder}, engine=Here(), **given)
+    assert_same(in_parts, of_table)
+    assert in_parts.dropped["users without a rating of 2 or more (own)"] > 0
 
 
 def test_partitions_of_another_tool(tmp_path):
