@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from cornac_mle.report import _layout
 from cornac_mle.report.measurement import Measurement, MetricNote, Score
 from cornac_mle.report.report import Report
 from cornac_mle.report.table import WIDTH, score_table
@@ -139,3 +140,18 @@ def test_a_likelihood_that_is_a_bound_says_so():
     lines = [line for line in text(made).splitlines() if "80.00" in line]
     assert " -80.00±" in next(line for line in lines if line.strip().startswith("exact"))
     assert " >=-80.00±" in next(line for line in lines if line.strip().startswith("bound"))
+
+
+def test_users_whom_no_single_preference_gives_away_are_listed_with_the_oddest():
+    odd, even = ({"item": one, "name": None, "is_offending": one == "a"} for one in "ab")
+    assert _layout.listed({"items": [odd, even]}, 3) == [odd]
+    assert _layout.listed({"items": [even, even]}, 3) == [even]
+    assert _layout.listed({"items": []}, 3) == []
+
+
+def test_items_that_are_named_by_whole_texts_are_cut():
+    joke = "A man walks\ninto a bar " * 20
+    called = _layout.called({"item": "i7", "name": joke})
+    assert called.startswith("A man walks into a bar A man")
+    assert (len(called), called[-4:]) == (60, " ...")
+    assert _layout.called({"item": "i7", "name": None}) == "i7"
