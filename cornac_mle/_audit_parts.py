@@ -1,12 +1,11 @@
 """What an audit in parts adds to a report."""
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import pandas as pd
 
-from cornac_mle._audit_tables import note_unknown, with_unknown
+from cornac_mle._audit_tables import note_unknown, tell, with_unknown
 from cornac_mle.checks import refusal
 from cornac_mle.metrics.base import NotMeasurableError, RealismMetric
 from cornac_mle.metrics.evaluator import Evaluator
@@ -18,8 +17,6 @@ from cornac_mle.partial.whole import MOST_FLOOR, Whole, lacks_p_value
 from cornac_mle.profiles import check_alike, sorted_ids
 from cornac_mle.report.measurement import Measurement, Score
 from cornac_mle.report.report import Report
-
-logger = logging.getLogger("cornac_mle")
 
 
 def looked_at(
@@ -41,8 +38,7 @@ def looked_at(
     found = scan(engine, name, partitions_of(source, name), known, min_items, step)
     if not found.n_known_preferences:
         check_alike(name, next(iter(found.unknown)), "real", sorted_ids(known.items)[0])
-    report.notes.append(f"{name}: {'; '.join(found.assumed)}")
-    logger.info("%s", report.notes[-1])
+    tell(report, f"{name}: {'; '.join(found.assumed)}")
     for reason, count in found.dropped.items():
         report.dropped[f"{reason} ({name})"] = count
     if not found.n_compared:

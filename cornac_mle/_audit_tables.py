@@ -150,8 +150,7 @@ def _frame(name: str, source: Users, layout: Layout, report: Report) -> tuple[pd
             time_column=chosen.get("time"),
             wide=wide,
         )
-        report.notes.append(f"{name}: {'; '.join(read.assumed)}")
-        logger.info("%s", report.notes[-1])
+        tell(report, f"{name}: {'; '.join(read.assumed)}")
         for reason, count in read.left_out.items():
             if count:
                 report.dropped[f"{reason} ({name})"] = count

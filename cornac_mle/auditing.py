@@ -1,7 +1,7 @@
 """Hold any synthetic users, from whatever tool, against real ones: two tables and one question."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from cornac_mle._audit_tables import (
     tables_of,
 )
 from cornac_mle.checks import check_choice, check_count, refusal, written
-from cornac_mle.comparison import checked_metrics, default_metrics
+from cornac_mle.comparison import checked_metrics, default_realism_metrics
 from cornac_mle.diagnostics.gallery import look_at, worst_preferences
 from cornac_mle.files.item_names import read_names
 from cornac_mle.metrics.base import RealismMetric
@@ -69,7 +69,9 @@ def audit(
     Parameters
     ----------
     real : file, DataFrame, tuples, sparse matrix or Profiles
-        Real users whom the generator has not seen. Those who are in `train`, too, are left out.
+        Real users whom the generator has not seen. Those who are in `train`, too, are left out;
+        users without ids cannot be, and `notes` say how many of them hold exactly the items of a
+        training user.
     synthetic : as `real`, or a mapping of names to such
         Synthetic users; each name is a row of the table.
     train : as `real`, optional
@@ -113,7 +115,8 @@ def audit(
     Raises
     ------
     TypeError, ValueError
-        If a table cannot be read, holds no user, or shares no item with the real ones.
+        If a table cannot be read, holds no user, or shares no item with the real ones, if most real
+        users without ids hold exactly the items of training users, or an argument is wrong.
 
     Examples
     --------
@@ -132,7 +135,7 @@ def audit(
     check_choice("unknown_items", unknown_items, ("evidence", "drop"))
     min_items = check_count("min_items", min_items, minimum=2)
     seed = check_count("seed", seed, minimum=0)
-    chosen = _default_metrics() if metrics is None else _realism(checked_metrics(metrics))
+    chosen = default_realism_metrics() if metrics is None else _realism(checked_metrics(metrics))
     report = Report(dataset_name, kind="audit")
     named = named_sets(synthetic)
     layout = (columns or {}, wide)
@@ -208,18 +211,7 @@ def _name_items(report: Report, names: Names, items: pd.Index) -> None:
         by_id, note = read_names(names, [str(item) for item in items])
         report.notes.append(f"names: {note}")
     else:
-        if isinstance(names, pd.DataFrame):
-            if names.shape[1] < 2:
-                rule = "have two columns, ids and names"
-                raise ValueError(refusal("names", rule, f"{names.shape[1]} column"))
-            ids = names.iloc[:, 0].to_numpy()
-            names = pd.Series(names.iloc[:, 1].to_numpy(), index=ids, dtype=object)
-        if isinstance(names, pd.Series):
-            names = _unambiguous(names.dropna(), {str(item) for item in items})
-        elif not isinstance(names, Mapping):
-            rule = "be a file, a mapping, a Series or a table of ids and names"
-            raise TypeError(refusal("names", rule, written(names)))
-        by_id = {str(item): str(name) for item, name in names.items()}
+        by_id = _names_by_id(names, {str(item) for item in items})
     report.item_names = {item: by_id[str(item)] for item in items if str(item) in by_id}
     if not report.item_names and len(items):
         if not by_id:
@@ -227,12 +219,27 @@ def _name_items(report: Report, names: Names, items: pd.Index) -> None:
         check_alike("names", next(iter(by_id)), "items", items[0])
 
 
-def _unambiguous(names: "pd.Series[Any]", items: set[str]) -> dict[Any, str]:
-    """Names by id; an item of the data has one."""
-    by_id: dict[Any, str] = {}
-    for item, name in names[names.index.notna()].items():
-        if by_id.setdefault(item, name) != name and str(item) in items:
-            got = f"{by_id[item]!r} and {name!r}"
+def _names_by_id(
+    names: Mapping[Any, str] | pd.Series | pd.DataFrame, items: set[str]
+) -> dict[str, str]:
+    """Names by id as text, without missing ones; an item of the data has one."""
+    pairs: Iterable[tuple[Any, Any]]
+    if isinstance(names, pd.DataFrame):
+        if names.shape[1] < 2:
+            rule = "have two columns, ids and names"
+            raise ValueError(refusal("names", rule, f"{names.shape[1]} column"))
+        pairs = zip(names.iloc[:, 0], names.iloc[:, 1], strict=True)
+    elif isinstance(names, Mapping | pd.Series):
+        pairs = names.items()
+    else:
+        rule = "be a file, a mapping, a Series or a table of ids and names"
+        raise TypeError(refusal("names", rule, written(names)))
+    by_id: dict[str, str] = {}
+    given_names = pd.DataFrame(list(pairs), columns=["id", "name"], dtype=object).dropna()
+    for item, name in zip(given_names["id"], given_names["name"], strict=True):
+        given = by_id.setdefault(str(item), str(name))
+        if given != str(name) and str(item) in items:
+            got = f"{given!r} and {str(name)!r}"
             raise ValueError(refusal("names", "have one name an id", got, context=f"id {item!r}"))
     return by_id
 
@@ -248,11 +255,6 @@ def _hashes(
         for name, source in sources.items()
         if isinstance(source, str | Path)
     }
-
-
-def _default_metrics() -> list[RealismMetric]:
-    """Those of `compare` that ask about users alone."""
-    return [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
 
 
 def _realism(metrics: Sequence[Any]) -> list[RealismMetric]:

@@ -73,6 +73,17 @@ def default_metrics() -> list[Any]:
     ]
 
 
+def default_realism_metrics() -> list[RealismMetric]:
+    """Those of `default_metrics` that ask about users alone: the metrics of `audit`.
+
+    Examples
+    --------
+    >>> [metric.name for metric in default_realism_metrics()][-1]
+    'ProfileSizeKS'
+    """
+    return [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
+
+
 def all_metrics() -> list[RealismMetric]:
     """Every realism metric with its default settings, what they say of fidelity first.
 

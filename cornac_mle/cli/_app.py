@@ -1,6 +1,7 @@
 """The commands and their options; what they do lies in a file each, imported when it is needed."""
 
 import logging
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -270,5 +271,5 @@ def _log_in_one_line() -> None:
 def _import_joblib() -> None:
     """Import joblib whole: cut short, it would leave a semaphore behind, and say so."""
     with STOP.deferred():
-        import joblib  # noqa: F401
+        import_module("joblib")
     STOP.check()

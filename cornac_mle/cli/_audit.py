@@ -12,9 +12,8 @@ from cornac_mle.cli._asked import check_seed, data_name
 from cornac_mle.cli._faces import show
 from cornac_mle.cli._progress import progress
 from cornac_mle.cli._terminal import OneLine, hushed
-from cornac_mle.comparison import default_metrics
+from cornac_mle.comparison import default_realism_metrics
 from cornac_mle.files.paths import check_writable, existing_file
-from cornac_mle.metrics.base import RealismMetric
 from cornac_mle.partial.engines import Submits, dask_client, processes
 from cornac_mle.partial.parts import partitions_of
 from cornac_mle.report.report import Report
@@ -62,7 +61,7 @@ def audit(
     if jobs is not None or dask is not None:
         n_parts = sum(len(partitions_of(path, f"--synthetic {path}")) for path in sets.values())
     check_writable(out / "report.md")
-    metrics = [metric for metric in default_metrics() if isinstance(metric, RealismMetric)]
+    metrics = default_realism_metrics()
     n_steps = 2 + (train is not None) + len(sets) * (len(metrics) + 2) + 2 * n_parts
     shown = progress(n_steps, "reading", is_shown=not quiet)
     with hushed(quiet), _assumptions_said(quiet), _workers(jobs, dask) as engine, shown as steps:

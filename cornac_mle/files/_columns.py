@@ -81,6 +81,18 @@ class Table:
     has_user_ids: bool = True
 
 
+def check_one_value(value: object, name: str, where: str) -> None:
+    """Refuse a list or an object in the place of one id or number.
+
+    Raises
+    ------
+    ContentError
+        Naming the value and where it stands.
+    """
+    if isinstance(value, dict | list | tuple | set):
+        raise ContentError(rule="be text or a number", got=shorten(value), name=name, where=where)
+
+
 def finished(table: Table) -> pd.DataFrame:
     """Check the columns and make the table of them; adds to its notes and counts.
 

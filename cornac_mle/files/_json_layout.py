@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cornac_mle.files._columns import Table, Texts
+from cornac_mle.files._columns import Table, Texts, check_one_value
 from cornac_mle.files._facts import Facts
 from cornac_mle.files._roles import Roles, Seen
 from cornac_mle.files._unpack import Source
@@ -64,9 +64,7 @@ def read_json(source: Source, facts: Facts, seen: Seen, roles: Roles) -> Table:
             continue
         for role, name in names.items():
             value = record.get(name)
-            if isinstance(value, (dict, list)):
-                rule, got = "be text or a number", shorten(value)
-                raise ContentError(rule=rule, got=got, name=role, where=f"line {number}")
+            check_one_value(value, role, f"line {number}")
             text = _text(value)
             texts[role].append(known.setdefault(text, text))
         numbers.append(number)
@@ -86,9 +84,7 @@ def json_lists(
             value = record.get(item)
             items = value if isinstance(value, list) else [value]
             for one in (record.get(user), *items):
-                if isinstance(one, dict | list):
-                    rule, got = "hold ids, each text or a number", shorten(one)
-                    raise ContentError(rule=rule, got=got, name=item, where=f"line {number}")
+                check_one_value(one, item, f"line {number}")
             yield _text(record.get(user)), [_text(one) for one in items]
 
 

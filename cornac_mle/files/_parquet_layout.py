@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from cornac_mle.files._columns import Column, Table
+from cornac_mle.files._columns import Column, Table, check_one_value
 from cornac_mle.files._roles import Roles, Seen
 from cornac_mle.files._text_layout import arrow_column
-from cornac_mle.files.interactions import shorten
 from cornac_mle.files.partitions import whole_partitions
 from cornac_mle.files.records import _check_size, _damaged, pyarrow_parquet
 from cornac_mle.files.refusals import ContentError, spelled_path
@@ -101,9 +100,8 @@ def parquet_lists(
         users = _ids("user", table[user], []).to_pylist()
         for one, items in zip(users, table[item].to_pylist(), strict=True):
             held = items if isinstance(items, list) else [items]
-            if wrong := [value for value in held if isinstance(value, dict | list)]:
-                rule, got = "hold ids, each text or a number", shorten(wrong[0])
-                raise ContentError(rule=rule, got=got, name=item, where=part.name)
+            for value in held:
+                check_one_value(value, item, part.name)
             yield one or "", ["" if value is None else str(value) for value in held]
 
 

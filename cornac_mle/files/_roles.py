@@ -100,7 +100,7 @@ def find_roles(seen: Seen, wanted: Wanted, *, lists: bool = False) -> Roles:
     ContentError
         If it cannot be known; names the option.
     """
-    at = {role: _given(seen, role, column) for role, column in wanted.items()}
+    at = {role: given_column(seen, role, column) for role, column in wanted.items()}
     for first, second in (("user", "item"), ("user", "rating"), ("item", "rating")):
         if first in at and at[first] == at.get(second):
             got = f"{seen.name(at[first])!r} for both"
@@ -125,8 +125,14 @@ def option(role: str) -> str:
     return "--" + OPTIONS[role].replace("_", "-")
 
 
-def _given(seen: Seen, role: str, column: str | int) -> int:
-    """Return the position of a column that is given by its name or number."""
+def given_column(seen: Seen, role: str, column: str | int) -> int:
+    """Return the position of a column that is given by its name or number.
+
+    Raises
+    ------
+    ContentError
+        If there is none; names the option.
+    """
     names = seen.names or []
     if column in names:
         return names.index(str(column))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cornac_mle.files._columns import Column, Table, Texts
+from cornac_mle.files._columns import Column, Table, Texts, check_one_value
 from cornac_mle.files._facts import Facts
 from cornac_mle.files._looks import are_lists, are_numbers, are_times, is_missing, number
 from cornac_mle.files._names import candidates, plain
-from cornac_mle.files._roles import Seen, Wanted, find_roles
+from cornac_mle.files._roles import Seen, Wanted, find_roles, given_column
 from cornac_mle.files._sniff import Layout
 from cornac_mle.files._text_layout import text_lines
 from cornac_mle.files._unpack import Source
@@ -23,7 +23,7 @@ from cornac_mle.files.refusals import ContentError
 NUMERIC_SHARE = 0.9
 MARKS = ("|", ";", ",")
 """What splits lists, first the one that is least likely to be part of an item."""
-BRACKETS = {"[": "[]", "(": "()", "{": "{}"}
+BRACKETS = ("[]", "()", "{}")
 LISTS = {"basket", "baskets", "cart", "history", "itemlist", "products", "sequence"}
 """Names of columns of lists, beside those of items."""
 FAR = 2
@@ -101,9 +101,7 @@ def _list_column(seen: Seen, wanted: Wanted) -> "ListColumn | None":
     named = {at for at in candidates(names, "item") if at not in users}
     named |= {at for at, name in enumerate(names) if plain(name) in LISTS and at not in users}
     if "item" in wanted:
-        item = wanted["item"]
-        at = names.index(item) if item in names else int(item) - 1 if str(item).isdecimal() else -1
-        named = {at} if 0 <= at < seen.width else set()
+        named = {given_column(seen, "item", wanted["item"])}
     elif not named and seen.width == 2:
         named = set(columns).difference(users)
     if len(named) > 1 and seen.width > 2:
@@ -168,23 +166,22 @@ def _split_column(texts: Sequence[str], *, of_words: bool) -> tuple[list[list[st
     ([['1', '2'], ['N10', 'N7'], ['a', 'b c'], ['red wine'], ['tea', 'jam']], None)
     """
     read = [_parsed(text.strip()) for text in texts]
-    bracketed = [text.strip()[:1] in BRACKETS for text in texts]
-    plain_texts = [one for one in read if isinstance(one, str)]
-    mark = _mark(plain_texts) if of_words else None
-    inner = [
-        one for one, is_in in zip(read, bracketed, strict=True) if isinstance(one, str) and is_in
-    ]
-    mark_within = mark or _mark(inner)
+    within = [one != text.strip() for one, text in zip(read, texts, strict=True)]
+    words = [(one, is_in) for one, is_in in zip(read, within, strict=True) if isinstance(one, str)]
+    mark = _mark([one for one, _ in words]) if of_words else None
+    mark_within = mark or _mark([one for one, is_in in words if is_in])
     lists = []
-    for one, is_in in zip(read, bracketed, strict=True):
+    for one, is_in in zip(read, within, strict=True):
         if isinstance(one, str):
             at = mark_within if is_in else mark or _mark([one])
-            one = [part.strip() for part in (one.split(at) if at else one.split())]
-        lists.append([item for item in one if item])
+            parts = one.split(at) if at else one.split()
+            lists.append([part.strip() for part in parts if part.strip()])
+        else:
+            lists.append(one)
     return lists, mark
 
 
-def _mark(texts: Iterable[str]) -> str | None:
+def _mark(texts: Sequence[str]) -> str | None:
     """Return what stands between the items of most lists; None for blanks."""
     counts = {mark: sum(mark in text for text in texts) for mark in MARKS}
     return max(counts, key=counts.__getitem__) if any(counts.values()) else None
@@ -192,22 +189,17 @@ def _mark(texts: Iterable[str]) -> str | None:
 
 def _parsed(text: str) -> list[str] | str:
     """Return the items of a list that is written as JSON or in Python, or what is in brackets."""
-    if text[:1] + text[-1:] not in BRACKETS.values():
+    if text[:1] + text[-1:] not in BRACKETS:
         return text
     for parse in (_json_list, ast.literal_eval):
         try:
             found = list(parse(text))
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
-        return [_item(item) for item in found]
+        for item in found:
+            check_one_value(item, "list", "the lines")
+        return [str(item) for item in found]
     return text[1:-1]
-
-
-def _item(item: object) -> str:
-    if isinstance(item, dict | list | tuple | set):
-        rule, got = "hold ids, each text or a number", shorten(item)
-        raise ContentError(rule=rule, got=got, name="list", where="the lines")
-    return str(item)
 
 
 def _json_list(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from cornac_mle.files.markup import shortened
 from cornac_mle.report._numbers import NO_VALUE, counted, half_width, number, percent, printable
 from cornac_mle.report.summary import Metric, Model, Summary, UnknownItems, Value
 
@@ -240,8 +241,7 @@ def listed(user: Mapping[str, Any], most: int) -> Sequence[Mapping[str, Any]]:
 
 def called(item: Mapping[str, Any]) -> str:
     """Return the name of an item, or its id, in at most `LONGEST_ITEM` letters."""
-    text = " ".join(str(item["name"] or item["item"]).split())
-    return text if len(text) <= LONGEST_ITEM else f"{text[: LONGEST_ITEM - 4]} ..."
+    return shortened(item["name"] or item["item"], LONGEST_ITEM)
 
 
 def against(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -243,7 +243,7 @@ def test_objects_in_lists_are_no_ids(tmp_path):
     (tmp_path / "t.jsonl").write_text(json.dumps(rows[0]))
     pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
     for name in ("t.jsonl", "t.parquet"):
-        with pytest.raises(ValueError, match=r"must hold ids, each text or a number; got {'id': "):
+        with pytest.raises(ValueError, match=r"`items` must be text or a number; got {'id': "):
             read_interactions(tmp_path / name, wide=True)
 
 
@@ -379,7 +379,7 @@ BAD_WIDE = [
     (
         "user;items\n1;[{'id': 2}]\n",
         {},
-        r"`list` must hold ids, each text or a number; got {'id': 2}",
+        r"`list` must be text or a number; got {'id': 2}",
     ),
 ]
 

@@ -262,7 +262,8 @@ def test_all_metrics_are_all_that_are_public():
 
 
 def test_few_held_out_users_are_said_to_leave_no_cells(evaluator, world):
-    metric = UnrealisticUsers(0.1, conditional=True)
+    metric = UnrealisticUsers(0.1, conditional=np.bool_(True))
+    assert metric.name == UnrealisticUsers(0.1, conditional=True).name
     few = evaluator.with_held_out(world[range(400, 440)], rng=1)
     assert "no conditioning: 20 held-out users" in metric.caution(few)
     assert metric.caution(evaluator) is None
