@@ -131,7 +131,7 @@ class UnrealisticUsers(SplitMetric):
         self.judge = check_choice("judge", judge, (*FAMILIES, COMBINED, ADAPTIVE, WORST_JUDGE))
         if not isinstance(conditional, bool | np.bool_):
             raise TypeError(refusal("conditional", "be True or False", repr(conditional)))
-        self.conditional = bool(conditional)
+        self.conditional = conditional = bool(conditional)
         self.tail = check_choice("tail", tail, ("implausible", "typical"))
         if judge == ADAPTIVE and tail != "implausible":
             advice = "Users too typical of what? Choose another judge."
